@@ -1,0 +1,41 @@
+"""The contracts a plugin keeps. Nothing here imports torch, and nothing here imports the harness."""
+
+from abawbench.contracts.dataset import Database, Labels, Track
+from abawbench.contracts.declarations import (
+    CONTRACT_VERSION,
+    DatabaseDeclaration,
+    Declaration,
+    MetricDeclaration,
+    ModelDeclaration,
+    RuntimeDeclaration,
+    TaskDeclaration,
+)
+from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
+from abawbench.contracts.metric import Metric
+from abawbench.contracts.model import Clip, Model, Recipe, Weights
+from abawbench.contracts.runtime import Runtime
+from abawbench.contracts.task import Task
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "AbawbenchError",
+    "Clip",
+    "DataError",
+    "Database",
+    "DatabaseDeclaration",
+    "Declaration",
+    "Labels",
+    "Metric",
+    "MetricDeclaration",
+    "Model",
+    "ModelDeclaration",
+    "PluginError",
+    "Recipe",
+    "Runtime",
+    "RuntimeDeclaration",
+    "Task",
+    "TaskDeclaration",
+    "Track",
+    "UsageError",
+    "Weights",
+]

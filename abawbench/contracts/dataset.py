@@ -1,0 +1,117 @@
+"""What a database plugin reads: tracks with frames, audio, text and labels."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels of one track for one task.
+
+    ``values`` has the label shape of the task's kind (see ``Task``); ``mask`` [N] is true where annotated. Values
+    under a false mask mean nothing. N is the number of frames, or 1 for a track-level task.
+    """
+
+    values: NDArray[Any]
+    mask: NDArray[np.bool_]
+
+
+class Track(ABC):
+    """One person in one video; the unit that is never split and that intervals resample.
+
+    Frames are counted from 0 here, whatever the files do; ``frame_names`` gives the official names.
+    """
+
+    id: str
+    """The official name, for example ``8-30-1280x720_left``; unique within database and split."""
+    subject: str
+    """Groups tracks that show the same video or person."""
+    n_frames: int
+    """Number of frames to predict: from the annotation rows, never from the images."""
+    rate: float
+    """Frames per second."""
+
+    @abstractmethod
+    def frame_mask(self) -> NDArray[np.bool_]:
+        """Return [n_frames], true where a face image exists."""
+
+    @abstractmethod
+    def frames(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return RGB images [T, H, W, 3] and a mask [T], false (and black) where an image is missing or broken."""
+
+    @abstractmethod
+    def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
+        """Return per frame (path relative to the root, bytes, modification time in ns), or None without an image.
+
+        These key the feature cache, so that a changed image is embedded anew.
+        """
+
+    @abstractmethod
+    def labels(self, label: str) -> Labels | None:
+        """Return the labels of that name (``Task.label``), or None when the database has none for this track."""
+
+    def frame_names(self) -> Sequence[str]:
+        """Return the official name of every frame, as submission files spell it."""
+        return [f"{self.id}/{i + 1:05d}.jpg" for i in range(self.n_frames)]
+
+    def audio(self) -> tuple[NDArray[np.float32], int] | None:
+        """Return mono samples in [-1, 1] and their rate in Hz, or None without audio. Raises DataError if broken."""
+        return None
+
+    def text(self) -> str | None:
+        """Return the transcript, or None without one."""
+        return None
+
+    def features(self, name: str) -> NDArray[np.float32] | None:
+        """Return shipped features of that name, [T, D], or None."""
+        return None
+
+
+@dataclass
+class Problem:
+    """Something wrong in the files that did not stop the run; the record counts these."""
+
+    file: str
+    what: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.what}"
+
+
+@dataclass
+class Problems:
+    """The problems a database met, in the order met, each once."""
+
+    items: list[Problem] = field(default_factory=list)
+
+    def add(self, file: object, what: str, line: int | None = None) -> None:
+        problem = Problem(str(file), what, line)
+        if problem not in self.items:
+            self.items.append(problem)
+
+
+class Database(ABC):
+    """A database in its official layout. Opening it reads no image."""
+
+    name: str
+    synthetic: bool = False
+    problems: Problems
+
+    @abstractmethod
+    def splits(self, label: str) -> Sequence[str]:
+        """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
+
+    @abstractmethod
+    def tracks(self, label: str, split: str) -> Sequence[Track]:
+        """Return the tracks of a split, sorted by id. Raises DataError when files are missing or unreadable."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the names and sizes of the annotation files and their contents."""

@@ -1,0 +1,65 @@
+"""Declarations: what a hook returns about a plugin, so that listing it imports nothing heavy."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+CONTRACT_VERSION = 1
+"""Raised whenever a plugin that kept the old contract could break."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """One plugin: its name, one line about it, and the import path of its builder."""
+
+    kind: ClassVar[str]
+    name: str
+    summary: str
+    build: str
+    """``package.module:callable``; imported only when the plugin is used."""
+    extra: str | None = None
+    """The extra to install for it, for example ``abawbench[onnx]``."""
+    contract: int = CONTRACT_VERSION
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDeclaration(Declaration):
+    """``build() -> Task``."""
+
+    kind: ClassVar[str] = "task"
+    in_all: bool = False
+    """Whether ``--task all`` includes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricDeclaration(Declaration):
+    """``build(task) -> Metric``."""
+
+    kind: ClassVar[str] = "metric"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseDeclaration(Declaration):
+    """``build(roots: Sequence[Path]) -> Database``; a database that makes its own files also takes no roots."""
+
+    kind: ClassVar[str] = "database"
+    licence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDeclaration(Declaration):
+    """``build(settings) -> Model``, with the settings class as attribute ``Settings``."""
+
+    kind: ClassVar[str] = "model"
+    inputs: tuple[str, ...] = ("frames",)
+    licence: str = ""
+    weights: str = ""
+    """Where its weights come from, in a few words."""
+    trained_on: tuple[str, ...] = ()
+    """Databases the weights have seen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeDeclaration(Declaration):
+    """``build() -> Runtime``."""
+
+    kind: ClassVar[str] = "runtime"

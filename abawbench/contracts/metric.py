@@ -1,0 +1,39 @@
+"""A metric is a sum: additive statistics per track, and a closed-form value of their total."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Statistics = NDArray[np.float64]
+
+
+class Metric(ABC):
+    """An official metric as a function of sums.
+
+    The pooled official value is ``value(sum of statistics over tracks)``; a bootstrap replicate is
+    ``value(weights @ statistics)``. Nothing is ever averaged over batches or tracks.
+
+    A metric is built for one task (``build(task) -> Metric``), so it knows the number of outputs.
+    """
+
+    size: int
+    """S, the length of the statistics vector."""
+
+    @abstractmethod
+    def statistics(self, prediction: NDArray[Any], target: NDArray[Any], mask: NDArray[np.bool_]) -> Statistics:
+        """Return the additive statistics of one track, float64 [S].
+
+        ``prediction`` and ``target`` have the decision and label shapes of the task's kind, ``mask`` [N] is true
+        where the frame is annotated; other frames do not count. Raises ValueError on NaN under the mask.
+        """
+
+    @abstractmethod
+    def value(self, statistics: Statistics) -> Statistics:
+        """Return the official value, float64 [...], for statistics [..., S]."""
+
+    @abstractmethod
+    def parts(self, statistics: Statistics) -> Mapping[str, Statistics]:
+        """Return the named parts (per class, per dimension, companion metrics), each [...], for [..., S]."""

@@ -1,0 +1,99 @@
+"""What a model plugin gives: the inputs and clip it needs, its weights, its recipe, and its network."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from abawbench.contracts.task import Task
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """The fixed-length window of frames that a model sees at once, and how its images are prepared."""
+
+    length: int
+    """Frames in a clip."""
+    stride: int
+    """Frames between the starts of neighbouring clips."""
+    size: int
+    """Images are resized to size x size pixels."""
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Where a network's parameters come from; always named in the result."""
+
+    source: str
+    """What was asked for: ``imagenet``, ``synthetic``, ``affectnet=FILE``, ``none``."""
+    path: str | None = None
+    """The local file, where there is one."""
+    sha256: str | None = None
+    licence: str | None = None
+    trained_on: tuple[str, ...] = ()
+    """Databases and labels the weights have seen."""
+
+
+@dataclass(kw_only=True)
+class Recipe:
+    """The numbers of training. A model derives its settings from this class; ``--set name=value`` overrides each."""
+
+    epochs: int = 10
+    batch: int = 8
+    """Clips per optimiser step."""
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: str = "cosine-restarts"
+    """``cosine-restarts`` (per step), ``cosine`` (to the last step) or ``constant``."""
+    t0: int = 2000
+    """Steps of the first cosine period."""
+    eta_min: float = 1e-6
+    patience: int = 3
+    """Epochs without a better value on the held-out training tracks before training stops."""
+    clip_norm: float = 0.0
+    """Largest gradient norm; 0 leaves gradients as they are."""
+    loss: dict[str, str] = field(default_factory=dict)
+    """Task name or kind -> import path of a loss that replaces the task's own."""
+    loss_options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Task name or kind -> keyword arguments of the loss."""
+
+
+class Model(ABC):
+    """A model plugin, built once per job with its settings.
+
+    ``network(task, weights)`` returns a module with two submodules:
+
+    - ``embed``: images [U, 3, size, size], normalised -> a tensor or tuple of tensors [U, ...], frame by frame. When
+      all its parameters are frozen the harness runs it once per image, in eval mode, and caches the result.
+    - ``head``: ``head(features, index)`` with the features of U distinct images and ``index`` [B, T] saying which
+      image each frame of each clip shows -> logits [B, K] (one output per clip) or [B, T, K] (one per frame).
+
+    ``module(clips)`` with clips [B, T, 3, size, size] must give the same as embed and head together; cost is measured
+    on it. ``abawbench.nn.ClipNetwork`` implements this.
+    """
+
+    name: str
+    inputs: frozenset[str] = frozenset({"frames"})
+    """Of ``frames``, ``audio``, ``text`` and ``features:NAME``."""
+    clip: Clip
+    Settings: ClassVar[type[Recipe]] = Recipe
+    settings: Recipe
+
+    def __init__(self, settings: Recipe) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
+        """Resolve ``--weights`` to a source, reading nothing heavy.
+
+        ``spec`` None asks for the default, which may differ for a synthetic database. Raises UsageError for an
+        unknown source and for one that cannot be reached, with the alternatives.
+        """
+
+    @abstractmethod
+    def network(self, task: Task, weights: Weights) -> "nn.Module":
+        """Build the network for a task and load its weights, strictly. The caller has seeded torch."""
