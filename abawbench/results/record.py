@@ -1,0 +1,334 @@
+"""The record of a run: everything needed to believe it and to repeat it, as one JSON file.
+
+The published schema is ``abawbench/results/schema.json``. Numbers that do not exist (NaN, infinity, not measured) are
+null, never ``NaN``; units stand in the field names. No field holds a path of the machine that ran.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from operator import index
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+from abawbench.contracts.model import Weights
+from abawbench.contracts.task import Level
+
+SCHEMA_VERSION = 1
+"""Raised whenever a reader of the old schema could misunderstand a record."""
+MAX_PROBLEMS = 50
+"""Problems a record spells out; the rest are only counted."""
+
+Status = Literal["ok", "failed", "skipped", "unsupported"]
+
+
+def _finite(value: Any) -> float | None:
+    number = None if value is None else float(value)
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as JSON can hold it: tuples as lists, paths and non-finite numbers as text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
+    if isinstance(value, PurePath):
+        return value.name
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value.item() if hasattr(value, "item") else value
+
+
+Number = Annotated[float | None, BeforeValidator(_finite)]
+Count = Annotated[int, BeforeValidator(index), Field(ge=0)]
+Settings = Annotated[dict[str, JsonValue], BeforeValidator(_plain)]
+
+
+class _Part(BaseModel):
+    """The base of every piece of a record: unchangeable, and no field that the schema does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WeightsRecord(_Part):
+    """Where the network's parameters came from before training."""
+
+    source: str
+    """As asked for: ``imagenet``, ``affectnet=FILE``, ``synthetic``, ``none``."""
+    file: str | None = Field(default=None, pattern=r"^[^/\\]+$")
+    """The file's name without its folder."""
+    sha256: str | None = None
+    licence: str | None = None
+    trained_on: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, weights: Weights) -> Self:
+        """Return the record of resolved weights, without the folders of this machine."""
+        kind, equals, file = weights.source.partition("=")
+        return cls(
+            source=f"{kind}{equals}{_file_name(file)}",
+            file=_file_name(weights.path) if weights.path else None,
+            sha256=weights.sha256,
+            licence=weights.licence,
+            trained_on=weights.trained_on,
+        )
+
+
+def _file_name(path: str) -> str:
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+class PluginRecord(_Part):
+    """One plugin that took part."""
+
+    kind: str
+    """``model``, ``task``, ``metric``, ``database`` or ``runtime``."""
+    name: str
+    distribution: str
+    version: str
+    digest: str
+    """SHA-256 over the plugin's source."""
+
+
+class DatabaseRecord(_Part):
+    """The data of the run."""
+
+    name: str
+    layout: str | None = None
+    """The official layout the files had, for example ``aff-wild2``."""
+    synthetic: bool
+    fingerprint: str
+    """SHA-256 over the annotation files."""
+    split: str
+    """The split that was scored."""
+
+
+class Interval(_Part):
+    """A confidence interval, and how it was made."""
+
+    low: Number
+    high: Number
+    level: float = Field(default=0.95, gt=0, lt=1)
+    method: str
+    """For example ``track bootstrap, percentile``."""
+    replicates: Count
+    units: str
+    """What was resampled, for example ``tracks``."""
+
+
+class PartScore(_Part):
+    """A named part of the metric: a class, a dimension, a companion metric."""
+
+    value: Number
+    interval: Interval | None = None
+
+
+class Score(_Part):
+    """The official value on the scored split."""
+
+    metric: str
+    value: Number
+    reason: str | None = None
+    """Why there is no value, where there is none."""
+    interval: Interval | None = None
+    parts: dict[str, PartScore] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _explain_a_missing_value(cls, data: Any) -> Any:
+        if isinstance(data, dict) and _finite(data.get("value")) is None and not data.get("reason"):
+            return {**data, "reason": "the metric is not defined on these labels and predictions"}
+        return data
+
+
+class Floor(_Part):
+    """What the best predictor that looks at no input scores: the value to beat."""
+
+    value: Number
+    interval: Interval | None = None
+    what: str
+    """Which constant predictor it is, for example ``the most frequent class of the training labels``."""
+
+
+class Counts(_Part):
+    """How much was scored, and what was wrong with it."""
+
+    tracks: Count
+    frames: Count
+    annotated_frames: Count
+    frames_without_image: Count = 0
+    """Frames without a usable image, predicted from the nearest image of their track."""
+    broken_images: Count = 0
+    skipped_tracks: Count = 0
+    problems: tuple[str, ...] = Field(default=(), max_length=MAX_PROBLEMS)
+    problems_total: Count = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cap_problems(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "problems" not in data:
+            return data
+        problems = [str(problem) for problem in data["problems"]]
+        return {"problems_total": len(problems), **data, "problems": problems[:MAX_PROBLEMS]}
+
+
+class Latency(_Part):
+    """Time from a batch of clips to its outputs. A percentile is null unless enough samples earn it."""
+
+    p50_ms: Number
+    p90_ms: Number = None
+    p99_ms: Number = None
+    samples: Count
+    batch: Count
+    """Clips per call."""
+    threads: Count
+    device: str
+    runtime: str
+
+
+class Throughput(_Part):
+    """Clips and frames per second at one batch size."""
+
+    clips_per_second: Number
+    frames_per_second: Number
+    batch: Count
+    threads: Count
+    device: str
+    runtime: str
+
+
+class Cost(_Part):
+    """What the network costs to run. MACs are multiply-accumulates: one MAC is two floating-point operations."""
+
+    parameters_total: Count
+    parameters_trained: Count
+    macs_per_clip: dict[str, Number] = Field(default_factory=dict)
+    """Counter (``flop_counter``, ``fvcore``) -> MACs of one clip."""
+    macs_per_frame: dict[str, Number] = Field(default_factory=dict)
+    """Counter -> MACs of one clip divided by its frames."""
+    uncounted_operators: dict[str, dict[str, Count]] = Field(default_factory=dict)
+    """Counter -> operators it saw and could not count, with their calls."""
+    macs_difference_by_operator: dict[str, Number] = Field(default_factory=dict)
+    """Operator -> MACs by fvcore minus MACs by flop_counter, per clip."""
+    latency: Latency | None = None
+    throughput: Throughput | None = None
+    peak_memory_bytes: Count | None = None
+    weights_bytes: Count | None = None
+    """Bytes of the network's parameters and buffers as saved."""
+
+
+class Seconds(_Part):
+    """Wall time by phase, in seconds."""
+
+    read: float = 0.0
+    embed: float = 0.0
+    fit: float = 0.0
+    predict: float = 0.0
+    score: float = 0.0
+    cost: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Return the sum over the phases."""
+        return self.read + self.embed + self.fit + self.predict + self.score + self.cost
+
+
+class Hardware(_Part):
+    """The machine, in words that say nothing about whose it is."""
+
+    cpu: str
+    cores: Count
+    threads: Count
+    gpu: str | None = None
+    memory_bytes: Count | None = None
+
+
+class Epoch(_Part):
+    """One epoch of training."""
+
+    epoch: Count
+    loss: Number
+    held_out: Number = None
+    """The official value on held-out training tracks."""
+
+
+class PredictionsFile(_Part):
+    """The Parquet file beside the record."""
+
+    file: str = Field(pattern=r"^[^/\\]+$")
+    sha256: str
+
+
+class Record(_Part):
+    """One run: one model on one task on one database with one seed."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    abawbench: str
+    """The version of abawbench that ran."""
+    job: str = Field(min_length=8)
+    """Digest of everything that determines the result; equal jobs give equal results."""
+    status: Status = "ok"
+    reason: str | None = None
+    """Why the run gave no result, where it gave none."""
+    started: AwareDatetime
+    finished: AwareDatetime
+
+    model: str
+    task: str
+    edition: int
+    level: Level
+    database: DatabaseRecord
+    seed: int
+    settings: Settings = Field(default_factory=dict)
+    """The recipe after overrides."""
+    weights: WeightsRecord | None = None
+    plugins: tuple[PluginRecord, ...] = ()
+
+    score: Score | None = None
+    floor: Floor | None = None
+    counts: Counts | None = None
+    cost: Cost | None = None
+    training: tuple[Epoch, ...] = ()
+    predictions: PredictionsFile | None = None
+    seconds: Seconds = Seconds()
+    hardware: Hardware | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Library -> version, ``python`` among them."""
+
+    @model_validator(mode="after")
+    def _say_what_happened(self) -> Self:
+        if self.status == "ok" and self.score is None:
+            raise ValueError("a run that is ok has a score")
+        if self.status != "ok" and not self.reason:
+            raise ValueError(f"a run that is {self.status} says why in its reason")
+        return self
+
+    @property
+    def untrained(self) -> bool:
+        """Return whether the network started from no weights at all; such results are shown and never ranked."""
+        return self.weights is not None and self.weights.source == "none"
+
+    def to_json(self) -> str:
+        """Return the record as indented JSON that holds no NaN, ending in a newline."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the record that JSON text holds. Raises pydantic's ValidationError when it does not hold one."""
+        return cls.model_validate_json(text)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of a record, as published in ``schema.json``."""
+        return cls.model_json_schema(mode="serialization")
+
+
+def all_synthetic(records: Sequence[Record]) -> bool:
+    """Return whether all records are synthetic. Raises ValueError when synthetic and real ones are mixed."""
+    kinds = {record.database.synthetic for record in records}
+    if len(kinds) > 1:
+        raise ValueError("synthetic and real results never share a table; split the records by database.synthetic")
+    return kinds == {True}

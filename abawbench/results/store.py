@@ -1,0 +1,119 @@
+"""Run folders: ``<out>/<model>/<task>/<database>-seed<seed>-<job>/`` with ``result.json`` and predictions beside it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from abawbench.contracts.errors import DataError
+from abawbench.results.files import replacing, sha256
+from abawbench.results.predictions import Predictions, read_predictions, write_predictions
+from abawbench.results.record import SCHEMA_VERSION, PredictionsFile, Record
+
+RESULT = "result.json"
+PREDICTIONS = "predictions.parquet"
+
+_log = logging.getLogger(__name__)
+
+
+def run_folder(out: Path, *, model: str, task: str, database: str, seed: int, job: str) -> Path:
+    """Return the folder of a run.
+
+    The first eight characters of the job's digest keep runs with other settings, splits or files apart. Names are
+    percent-encoded, so that one from a plugin never leaves ``out`` and two never meet.
+
+    >>> run_folder(Path("runs"), model="mnv4-tam", task="va", database="synthetic", seed=0, job="0f3a" * 16).as_posix()
+    'runs/mnv4-tam/va/synthetic-seed0-0f3a0f3a'
+    """
+    return out / _safe(model) / _safe(task) / f"{_safe(database)}-seed{seed}-{_safe(job[:8])}"
+
+
+def folder_of(out: Path, record: Record) -> Path:
+    """Return the folder of the run that a record tells of."""
+    return run_folder(
+        out,
+        model=record.model,
+        task=record.task,
+        database=record.database.name,
+        seed=record.seed,
+        job=record.job,
+    )
+
+
+def _safe(name: str) -> str:
+    encoded = quote(name, safe="")
+    return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
+
+
+def write(folder: Path, record: Record, predictions: Predictions | None = None) -> Record:
+    """Write a run and return its record, with the predictions file named in it.
+
+    Everything goes to temporary names first, and ``result.json`` comes last: a reader finds the old run, none, or the
+    new one.
+    """
+    result, table = folder / RESULT, folder / PREDICTIONS
+    if predictions is None:
+        record = record.model_copy(update={"predictions": None})
+    else:
+        fresh = folder / f".{PREDICTIONS}.new"
+        write_predictions(fresh, predictions)
+        named = PredictionsFile(file=PREDICTIONS, sha256=sha256(fresh))
+        record = record.model_copy(update={"predictions": named})
+        result.unlink(missing_ok=True)
+        fresh.replace(table)
+    with replacing(result) as temporary:
+        temporary.write_text(record.to_json(), encoding="utf-8")
+    if predictions is None:
+        table.unlink(missing_ok=True)
+    return record
+
+
+def read(folder: Path) -> Record:
+    """Return the record of a run folder, or of a record file. Raises DataError naming the file and what is wrong."""
+    path = folder / RESULT if folder.is_dir() else folder
+    try:
+        return Record.from_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no result here; the run did not finish, or this is not a run folder") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise DataError(
+            f"{path}: not a record of schema {SCHEMA_VERSION}: {where}: {first['msg']}; "
+            "run it again, or read it with the abawbench that wrote it"
+        ) from error
+
+
+def read_run_predictions(folder: Path, outputs: Sequence[str] | None = None) -> Predictions:
+    """Return the predictions of a run folder.
+
+    Raises DataError when the run has none and when the file is not the one the record names.
+    """
+    record = read(folder)
+    if record.predictions is None:
+        raise DataError(f"{folder}: the run is {record.status} and has no predictions")
+    path = folder / record.predictions.file
+    if not path.is_file():
+        raise DataError(f"{path}: named in {RESULT} but missing; run it again")
+    if sha256(path) != record.predictions.sha256:
+        raise DataError(f"{path}: changed since {RESULT} was written; run it again")
+    return read_predictions(path, outputs)
+
+
+def find(out: Path, unreadable: Callable[[DataError], None] | None = None) -> list[tuple[Path, Record]]:
+    """Return the runs below a folder, sorted by path.
+
+    A result that cannot be read is skipped and handed to ``unreadable``; without it, it is named in the log.
+    """
+    report = unreadable or (lambda error: _log.warning("skipped %s", error))
+    found = []
+    for path in sorted(out.rglob(RESULT)):
+        try:
+            found.append((path.parent, read(path.parent)))
+        except DataError as error:
+            report(error)
+    return found
