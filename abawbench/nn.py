@@ -1,0 +1,60 @@
+"""Building blocks for the networks of model plugins that see clips of frames. Needs torch; nothing else."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+Features: TypeAlias = Tensor | Sequence[Tensor]
+"""What ``embed`` gives for U images: a tensor [U, ...], or several of them."""
+
+
+class ClipNetwork(nn.Module):
+    """A network over clips, split into ``embed`` (frame by frame) and ``head`` (over the frames of a clip).
+
+    ``embed(images)`` takes [U, 3, S, S] and gives Features; ``head(features, index)`` takes the features of U distinct
+    images and ``index`` int64 [B, T], which image each frame of each clip shows, and gives logits [B, K] (one output
+    per clip) or [B, T, K] (one per frame). Where ``embed`` is frozen its result can be kept and used again: a frame
+    that several clips share, or that pads a clip, is computed once.
+    """
+
+    def __init__(self, embed: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.embed = embed
+        self.head = head
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether ``embed`` computes something and none of it trains, so that its results can be kept."""
+        return is_frozen(self.embed)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Return the logits [B, K] or [B, T, K] of clips [B, T, 3, S, S], as ``embed`` and ``head`` together."""
+        batch, length = clips.shape[:2]
+        index = torch.arange(batch * length, device=clips.device).view(batch, length)
+        logits: Tensor = self.head(self.embed(clips.flatten(0, 1)), index)
+        return logits
+
+    def train(self, mode: bool = True) -> "ClipNetwork":
+        """Return self in training or evaluation mode; a frozen ``embed`` stays in evaluation mode."""
+        super().train(mode)
+        if is_frozen(self.embed):
+            self.embed.eval()
+        return self
+
+
+def freeze(module: nn.Module) -> nn.Module:
+    """Return the module with no parameter trained and in evaluation mode, so that its statistics stay."""
+    return module.requires_grad_(False).eval()
+
+
+def is_frozen(module: nn.Module) -> bool:
+    """Return whether the module has parameters and trains none of them."""
+    flags = [parameter.requires_grad for parameter in module.parameters()]
+    return bool(flags) and not any(flags)
+
+
+def gather(features: Tensor, index: Tensor) -> Tensor:
+    """Return the features [B, T, ...] of clips, from those of U distinct images [U, ...] and ``index`` int64 [B, T]."""
+    return features.index_select(0, index.reshape(-1)).unflatten(0, index.shape)
