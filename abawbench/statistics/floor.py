@@ -1,0 +1,58 @@
+"""What a model that looks at nothing would score: the best constant prediction."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abawbench.contracts.dataset import Labels
+from abawbench.contracts.errors import DataError
+from abawbench.contracts.metric import Metric, Statistics
+from abawbench.contracts.task import Task
+
+
+def floor(metric: Metric, task: Task, labels: Sequence[Labels]) -> tuple[Statistics, str]:
+    """Return the statistics [tracks, S] of the best constant prediction, and what it predicts, in words.
+
+    Best is meant by the official value of all tracks together, with their labels in hand: an oracle, so the floor is
+    if anything too high. Regression predicts the mean label (any constant scores 0 in CCC and Pearson's r);
+    multiclass tries each class; multilabel takes the better of 0 and 1 for each output. Of equals the first wins.
+    Raises DataError when no frame is annotated.
+    """
+    if not any(track.mask.any() for track in labels):
+        raise DataError(
+            f"task '{task.name}' has no annotated frame, so no constant can be scored: check the label files"
+        )
+    best: tuple[float, Statistics, str] | None = None
+    for constant, words in _candidates(metric, task, labels):
+        statistics = _score(metric, constant, labels)
+        value = float(metric.value(statistics.sum(axis=0)))
+        if best is None or value > best[0]:
+            best = value, statistics, words
+    assert best is not None
+    return best[1], best[2]
+
+
+def _candidates(metric: Metric, task: Task, labels: Sequence[Labels]) -> Iterator[tuple[NDArray[Any], str]]:
+    width = len(task.outputs)
+    if task.kind == "regression":
+        mean = np.concatenate([track.values[track.mask] for track in labels]).mean(axis=0, dtype=np.float64)
+        yield mean, "the mean label: " + ", ".join(f"{n} {v:.3f}" for n, v in zip(task.outputs, mean, strict=True))
+    elif task.kind == "multiclass":
+        for k, name in enumerate(task.outputs):
+            yield np.asarray(k), f"always {name}"
+    else:
+        parts = []
+        for bit, words in ((1, "every output always 1"), (0, "every output always 0")):
+            constant = np.full(width, bit)
+            yield constant, words
+            parts.append(metric.parts(_score(metric, constant, labels).sum(axis=0)))
+        ones = np.array([float(parts[0][name]) >= float(parts[1][name]) for name in task.outputs], dtype=np.int64)
+        yield ones, "always 1: " + ", ".join(n for n, one in zip(task.outputs, ones, strict=True) if one)
+
+
+def _score(metric: Metric, constant: NDArray[Any], labels: Sequence[Labels]) -> Statistics:
+    return np.stack(
+        [metric.statistics(np.broadcast_to(constant, (len(t.mask), *constant.shape)), t.values, t.mask) for t in labels]
+    )

@@ -1,0 +1,102 @@
+"""F1 scores over a fixed set of classes or action units: macro and weighted by support."""
+
+from typing import Any
+
+import numpy as np
+from abawbench_plugins.metrics.checks import annotated, require_kind, sized
+from numpy.typing import NDArray
+
+from abawbench.contracts import Metric, MetricDeclaration, Task
+from abawbench.contracts.metric import Statistics
+from abawbench.hookspecs import hookimpl
+
+
+class MacroF1(Metric):
+    """Unweighted mean over the task's K outputs of F1 = 2 TP / (2 TP + FP + FN), 0 to 1.
+
+    For a multiclass task each class is one against the rest; for a multilabel task it is the F1 of the positive
+    label. K is the number of outputs of the task and never of those that happen to occur: an output that is in
+    neither prediction nor target has F1 0 and stays in the denominator. Without any annotated frame it is NaN.
+
+    Statistics are (n, TP, FP, FN), the last three for each output: S = 1 + 3 K.
+
+    Source: P_EXPR and P_AU of the ABAW editions 3 to 10, P_CE of 6 to 8.
+    """
+
+    name = "macro-f1"
+    kinds: tuple[str, ...] = ("multiclass", "multilabel")
+
+    def __init__(self, task: Task) -> None:
+        require_kind(self.name, task, *self.kinds)
+        self.task = task
+        self.size = 1 + 3 * len(task.outputs)
+
+    def statistics(self, prediction: NDArray[Any], target: NDArray[Any], mask: NDArray[np.bool_]) -> Statistics:
+        """Return the counts of one track, float64 [S]; see ``Metric.statistics``."""
+        predicted, actual = annotated(self.task, prediction, target, mask)
+        n, classes = len(actual), len(self.task.outputs)
+        if self.task.kind == "multiclass":
+            confusion = np.bincount(actual * classes + predicted, minlength=classes**2).reshape(classes, classes)
+            hits, chosen, support = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
+        else:
+            hits, chosen, support = (bits.sum(axis=0) for bits in (predicted & actual, predicted, actual))
+        return np.concatenate([[n], hits, chosen - hits, support - hits]).astype(np.float64)
+
+    def value(self, statistics: Statistics) -> Statistics:
+        """Return the mean F1, [...], for statistics [..., S]; NaN where no frame is annotated."""
+        return np.asarray(self.scores(statistics).mean(axis=-1))
+
+    def parts(self, statistics: Statistics) -> dict[str, Statistics]:
+        """Return the F1 of every output by its name, each [...]; NaN where no frame is annotated."""
+        scores = self.scores(statistics)
+        return {name: scores[..., k] for k, name in enumerate(self.task.outputs)}
+
+    def scores(self, statistics: Statistics) -> Statistics:
+        """Return the F1 of every output, [..., K], for statistics [..., S]."""
+        statistics = sized(statistics, self.size)
+        hits, false, missed = np.split(statistics[..., 1:], 3, axis=-1)
+        twice = 2 * hits + false + missed
+        scores = 2 * hits / np.where(twice == 0, 1.0, twice)
+        return np.where(statistics[..., :1] == 0, np.nan, scores)
+
+
+class WeightedF1(MacroF1):
+    """Mean of the one-against-rest F1 weighted by each class's share of the annotated frames, 0 to 1.
+
+    A class without annotated frames has weight 0. The parts hold the F1 of each class and, as ``macro``, their
+    unweighted mean, because predicting only the frequent class can look good here. NaN without annotated frames.
+
+    Source: the ABAW8 ambivalence/hesitancy challenge, over all frames pooled.
+    """
+
+    name = "weighted-f1"
+    kinds = ("multiclass",)
+
+    def value(self, statistics: Statistics) -> Statistics:
+        """Return the weighted mean F1, [...], for statistics [..., S]; NaN where no frame is annotated."""
+        statistics = sized(statistics, self.size)
+        hits, _, missed = np.split(statistics[..., 1:], 3, axis=-1)
+        support = hits + missed
+        total = support.sum(axis=-1)
+        return np.asarray((self.scores(statistics) * support).sum(axis=-1) / np.where(total == 0, 1.0, total))
+
+    def parts(self, statistics: Statistics) -> dict[str, Statistics]:
+        """Return the F1 of every class by its name and their unweighted mean as ``macro``, each [...]."""
+        return {**super().parts(statistics), "macro": super().value(statistics)}
+
+
+@hookimpl
+def abawbench_metrics() -> list[MetricDeclaration]:
+    """Return the declarations of ``macro-f1`` and ``weighted-f1``."""
+    return [
+        MetricDeclaration(
+            name="macro-f1",
+            summary="Mean F1 over all classes or action units of the task, absent ones as 0.",
+            build="abawbench_plugins.metrics.f1:MacroF1",
+        ),
+        MetricDeclaration(
+            name="weighted-f1",
+            summary="Mean F1 over the classes, weighted by their share of the frames.",
+            build="abawbench_plugins.metrics.f1:WeightedF1",
+        ),
+    ]

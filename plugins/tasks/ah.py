@@ -1,0 +1,32 @@
+"""Ambivalence/hesitancy recognition on BAH, the frame-level task of ABAW8."""
+
+from abawbench.contracts import Task, TaskDeclaration
+from abawbench.hookspecs import hookimpl
+
+SUMMARY = "Ambivalence or hesitancy in every frame, the ABAW8 task; weighted F1 (BAH)."
+
+
+def task() -> Task:
+    """Return the task under the protocol of ABAW8.
+
+    ABAW10 and 11 score whole videos by macro F1 instead: another task, not this one with another setting.
+    """
+    return Task(
+        name="ah",
+        summary=SUMMARY,
+        level="frame",
+        kind="multiclass",
+        outputs=("absent", "present"),
+        metric="weighted-f1",
+        database="bah",
+        label="ah",
+        edition=8,
+        activation="softmax",
+        loss="abawbench.losses:focal_cross_entropy",
+    )
+
+
+@hookimpl
+def abawbench_tasks() -> list[TaskDeclaration]:
+    """Return the declaration of ``ah``."""
+    return [TaskDeclaration(name="ah", summary=SUMMARY, build="abawbench_plugins.tasks.ah:task", in_all=True)]
