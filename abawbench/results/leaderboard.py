@@ -1,0 +1,185 @@
+"""The leaderboards: what others published, and what abawbench measured, in one generated Markdown page."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from abawbench.contracts.errors import DataError
+from abawbench.results.files import replacing
+from abawbench.results.record import Record
+from abawbench.results.store import read
+from abawbench.results.table import SYNTHETIC, cost_columns, system, value_text
+from abawbench.results.text import NONE, markdown
+
+PUBLISHED = "published.yaml"
+PAGE = "README.md"
+TASKS = {
+    "va": "Valence and arousal",
+    "expr": "Expressions",
+    "au": "Action units",
+    "ce": "Compound expressions",
+    "emi": "Emotional mimicry intensity",
+    "ah": "Ambivalence/hesitancy",
+    "mtl": "Multi-task learning",
+    "vd": "Violence detection",
+}
+"""Headings of the published tables, in their order; other tasks follow under their names."""
+
+_HEAD = """\
+# Leaderboards
+
+<!-- Generated from published.yaml and results/*.json. Do not edit; run: abawbench leaderboard --write -->
+
+Measured results come from `results/*.json`, the records of runs. Published ones come from `published.yaml` and were
+not measured here: `CONFIRMED` was read in the source itself or in two independent places, `SINGLE` in one place, often
+about the source, and `INFERRED` is recalled or derived and wants checking before it is quoted. Rows of different
+editions may rest on different data.
+"""
+
+_T = TypeVar("_T")
+_K = TypeVar("_K")
+
+
+class Published(BaseModel):
+    """One result that somebody else reports."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
+
+    system: str
+    task: str
+    edition: int = Field(ge=1)
+    database: str
+    split: Literal["val", "test", "public test", "private test"]
+    metric: str
+    value: float = Field(ge=-1, le=3, allow_inf_nan=False)
+    """The metric's value; the largest possible one is 3, of P_MTL."""
+    source: str
+    """The paper or repository that reports it."""
+    confidence: Literal["CONFIRMED", "SINGLE", "INFERRED"]
+    note: str | None = None
+
+
+def load(path: Path) -> list[Published]:
+    """Return the published results in a YAML file. Raises DataError naming the file and the entry that is wrong."""
+    import yaml
+
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path}: not a readable YAML file ({error})") from error
+    if not isinstance(entries, list):
+        raise DataError(f"{path}: expected a list of results")
+    rows: list[Published] = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            row = Published.model_validate(entry)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the entry"
+            raise DataError(f"{path}: entry {number}: {where}: {first['msg']}") from error
+        if any(_identity(row) == _identity(other) for other in rows):
+            raise DataError(f"{path}: entry {number} repeats {row.system} on {row.task}; keep one of them")
+        rows.append(row)
+    return rows
+
+
+def _identity(row: Published) -> tuple[object, ...]:
+    return row.system, row.task, row.edition, row.database, row.split, row.metric
+
+
+def render(published: Sequence[Published], records: Sequence[Record]) -> str:
+    """Return the page: measured results, real apart from synthetic, then published ones, the best first.
+
+    Only runs with a value stand in it. Runs that started from no weights stand below the others, without a rank.
+    """
+    scored = [record for record in records if record.status == "ok" and record.score and record.score.value is not None]
+    real = [record for record in scored if not record.database.synthetic]
+    synthetic = [record for record in scored if record.database.synthetic]
+    parts = [_HEAD, "## Measured\n", *_measured(real)]
+    if synthetic:
+        parts += [f"## Measured on synthetic data\n\n{SYNTHETIC}.\n", *_measured(synthetic)]
+    return "\n".join([*parts, "## Published\n", *_published(published)]).rstrip("\n") + "\n"
+
+
+def write(folder: Path) -> Path:
+    """Write ``README.md`` anew from ``published.yaml`` and ``results/*.json`` in a folder, and return its path."""
+    page = folder / PAGE
+    text = page_text(folder)
+    with replacing(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return page
+
+
+def page_text(folder: Path) -> str:
+    """Return what ``README.md`` in a folder should hold. Raises DataError when one of its sources is unreadable."""
+    return render(load(folder / PUBLISHED), [read(path) for path in sorted((folder / "results").glob("*.json"))])
+
+
+def _measured(records: Sequence[Record]) -> list[str]:
+    if not records:
+        return ["None yet.\n"]
+    parts = []
+    groups = _grouped(records, lambda r: (r.task, r.edition, r.database.name, r.database.split, r.database.fingerprint))
+    for (task, edition, database, split, fingerprint), group in groups.items():
+        metric = " and ".join(sorted({record.score.metric for record in group if record.score}))
+        title = markdown(f"{task}, edition {edition}: {metric} on {database} {split}")
+        parts += [f"### {title}\n", f"Annotations {markdown(str(fingerprint), 13)}\n", _measured_table(group)]
+    return parts
+
+
+def _measured_table(records: Sequence[Record]) -> str:
+    ordered = sorted(records, key=lambda r: (r.untrained, -(r.score.value or 0.0) if r.score else 0.0, r.model, r.seed))
+    floors = [record.floor.value if record.floor else None for record in ordered]
+    columns = {
+        "rank": [NONE if record.untrained else str(place) for place, record in enumerate(ordered, 1)],
+        "model": [markdown(system(record), 60) for record in ordered],
+        "seed": [str(record.seed) for record in ordered],
+        "value [interval]": [value_text(record.score) for record in ordered],
+        "floor": [NONE if floor is None else f"{floor:.3f}" for floor in floors],
+        **cost_columns(ordered),
+        "runtime": [markdown(_runtime(record), 40) for record in ordered],
+    }
+    return _table(columns)
+
+
+def _runtime(record: Record) -> str:
+    latency = record.cost.latency if record.cost else None
+    return f"{latency.runtime}, {latency.device}, {latency.threads} threads" if latency else NONE
+
+
+def _published(rows: Sequence[Published]) -> list[str]:
+    parts: list[str] = []
+    order = {task: place for place, task in enumerate(TASKS)}
+    by_task = _grouped(sorted(rows, key=lambda row: (order.get(row.task, len(order)), row.task)), lambda row: row.task)
+    for task, of_task in by_task.items():
+        parts.append(f"### {markdown(TASKS.get(task, task))}\n")
+        tables = _grouped(of_task, lambda row: (row.database, row.metric, row.split))
+        for (database, metric, split), group in sorted(tables.items()):
+            ordered = sorted(group, key=lambda row: (-row.value, row.edition, row.system))
+            columns: dict[str, list[str]] = {
+                "system": [markdown(row.system) for row in ordered],
+                "edition": [str(row.edition) for row in ordered],
+                "value": [f"{row.value:.4f}".rstrip("0") for row in ordered],
+                "confidence": [row.confidence for row in ordered],
+                "source": [markdown(row.source) for row in ordered],
+                "note": [markdown(row.note or "") for row in ordered],
+            }
+            parts += [f"#### {markdown(f'{metric} on {database}, {split}')}\n", _table(columns)]
+    return parts
+
+
+def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+    groups: dict[_K, list[_T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups
+
+
+def _table(columns: Mapping[str, Sequence[str]]) -> str:
+    from tabulate import tabulate
+
+    rows = list(zip(*columns.values(), strict=True))
+    return tabulate(rows, headers=list(columns), tablefmt="github", disable_numparse=True) + "\n"
