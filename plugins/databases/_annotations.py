@@ -1,0 +1,117 @@
+"""Annotation files with a header line and one row per frame, as Aff-Wild2 has them."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abawbench.contracts.dataset import Labels
+
+EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
+ACTION_UNITS = ("AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26")
+
+_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$", re.ASCII)
+
+
+class RowError(Exception):
+    """A row or header that cannot be used; ``line`` counts from 1 and is None when the whole file is meant."""
+
+    def __init__(self, what: str, line: int | None = None):
+        super().__init__(what)
+        self.what = what
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Format:
+    """How one task writes its rows: the header's names, values per row, and which values may stand there."""
+
+    header: tuple[str, ...]
+    columns: int
+    allowed: Callable[[NDArray[np.float64]], NDArray[np.bool_]]
+    """Elementwise: is this a label or the ignore code?"""
+    expected: str
+    """The allowed values in words, for messages."""
+    ignored: float
+    integer: bool
+
+    def labels(self, values: NDArray[np.float64]) -> Labels:
+        """Return labels of values [N, columns]; a row with the ignore code anywhere is not annotated."""
+        mask = ~(values == self.ignored).any(axis=1)
+        typed: NDArray[Any] = values.astype(np.int64) if self.integer else values
+        return Labels(typed[:, 0] if self.columns == 1 else typed, mask)
+
+
+FORMATS = {
+    "va": Format(
+        ("valence", "arousal"), 2, lambda v: (np.abs(v) <= 1) | (v == -5), "in [-1, 1], or -5 for none", -5.0, False
+    ),
+    "expr": Format(
+        EXPRESSIONS, 1, lambda v: (v == np.rint(v)) & (v >= -1) & (v <= 7), "a class 0 to 7, or -1 for none", -1.0, True
+    ),
+    "au": Format(ACTION_UNITS, 12, lambda v: (v == 0) | (v == 1) | (v == -1), "0, 1, or -1 for none", -1.0, True),
+}
+"""Row formats of the three Aff-Wild2 tasks: abaw-protocols, section 2.2."""
+
+
+def is_number(text: str) -> bool:
+    """Return whether a field is a plain finite decimal number; ``float`` alone also takes ``nan`` and ``1_0``."""
+    return _NUMBER.match(text) is not None
+
+
+def read_annotation(path: Path, form: Format) -> NDArray[np.float64]:
+    """Return the values [N, columns] of an annotation file; row i is the i-th line after the header.
+
+    Raises RowError, naming the line, for anything but a header and well-formed rows, and OSError.
+    """
+    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    header, _, body = data.partition(b"\n")
+    _check_header(header.decode("utf-8", "replace"), form)
+    body = body.rstrip()
+    if not body:
+        raise RowError("has no rows after the header")
+    values = _parse(body, form.columns)
+    wrong = np.flatnonzero(~form.allowed(values).all(axis=1))
+    if wrong.size:
+        row = int(wrong[0])
+        raise RowError(f"{_show(body.split(b'\n')[row])} is not allowed: each value is {form.expected}", row + 2)
+    return values
+
+
+def _check_header(line: str, form: Format) -> None:
+    found = [name.strip().casefold() for name in line.split(",")]
+    wanted = [name.casefold() for name in form.header]
+    if not set(found) & set(wanted):
+        raise RowError(f"expected the header {','.join(form.header)}, found {line.strip()[:60]!r}", 1)
+    if found != wanted and sorted(found) == sorted(wanted):
+        raise RowError(f"the header names its columns in another order than {','.join(form.header)}", 1)
+
+
+def _parse(body: bytes, columns: int) -> NDArray[np.float64]:
+    try:
+        values: NDArray[np.float64] = np.loadtxt(BytesIO(body), delimiter=",", comments=None, ndmin=2)
+    except ValueError as error:
+        raise _first_bad_row(body, columns, str(error)) from None
+    # loadtxt passes over blank lines, which would move every label after them by a frame.
+    if values.shape != (body.count(b"\n") + 1, columns) or not np.isfinite(values).all():
+        raise _first_bad_row(body, columns, "not one row of numbers per line")
+    return values
+
+
+def _first_bad_row(body: bytes, columns: int, otherwise: str) -> RowError:
+    for number, row in enumerate(body.split(b"\n"), start=2):
+        fields = row.decode("utf-8", "replace").split(",")
+        if len(fields) != columns:
+            return RowError(f"expected {columns} value(s), found {len(fields)} in {_show(row)}", number)
+        if not all(is_number(field) for field in fields):
+            return RowError(f"{_show(row)} is not made of numbers", number)
+    return RowError(f"cannot be parsed: {otherwise.splitlines()[0][:120]}")
+
+
+def _show(row: bytes) -> str:
+    return repr(row.decode("utf-8", "replace").strip()[:60])

@@ -1,0 +1,75 @@
+"""What the four databases share: roots, cached tracks and the fingerprint of the annotation files."""
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from abawbench_plugins.databases._folders import check_roots
+
+from abawbench.contracts.dataset import Database, Problems, Track
+from abawbench.contracts.errors import DataError
+
+SPLITS = ("train", "val", "test")
+
+
+class FolderDatabase(Database):
+    """A database in one or more folders; annotation files are parsed once per label and split."""
+
+    labels: tuple[str, ...]
+
+    def __init__(self, roots: Iterable[Path | str]):
+        self.roots = check_roots(roots, self.name)
+        self.problems = Problems()
+        self._tracks: dict[tuple[str, str], list[Track]] = {}
+
+    def tracks(self, label: str, split: str) -> Sequence[Track]:
+        """Return the tracks of a split, sorted by id. Raises DataError when files are missing or unreadable."""
+        if (label, split) not in self._tracks:
+            if label not in self.labels:
+                raise DataError(f"{self.name} has no label {label!r}; it has {', '.join(self.labels)}.")
+            if split not in self.splits(label):
+                raise DataError(self._absent(label, split))
+            tracks = sorted(self._read(label, split), key=lambda track: track.id)
+            if not tracks:
+                first = f" (first problem: {self.problems.items[0]})" if self.problems.items else ""
+                where = self._where(label, split)
+                raise DataError(f"{where} holds no usable track{first}; unpack the official files anew.")
+            self._tracks[label, split] = tracks
+        return self._tracks[label, split]
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the names, sizes and contents of the annotation files; images do not enter."""
+        digest = hashlib.sha256()
+        for name, path in sorted((self._relative(path), path) for path in self._annotation_files()):
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                self.problems.add(path, f"cannot be read: {error.strerror}")
+                continue
+            digest.update(f"{name}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
+            digest.update(content)
+        return digest.hexdigest()
+
+    def _error(self, what: str) -> DataError:
+        return DataError(f"{' and '.join(map(str, self.roots))}: {what}.")
+
+    def _relative(self, path: Path) -> str:
+        roots = [root for root in self.roots if path.is_relative_to(root)]
+        return path.relative_to(roots[0]).as_posix() if roots else path.as_posix()
+
+    @abstractmethod
+    def _read(self, label: str, split: str) -> Iterable[Track]:
+        """Return the tracks of a split that exists."""
+
+    @abstractmethod
+    def _annotation_files(self) -> Iterable[Path]:
+        """Return the files that the fingerprint covers."""
+
+    @abstractmethod
+    def _where(self, label: str, split: str) -> Path:
+        """Return the file or folder that describes a split that exists."""
+
+    @abstractmethod
+    def _absent(self, label: str, split: str) -> str:
+        """Return one sentence: what is missing for a split, where it was looked for, and what to do."""

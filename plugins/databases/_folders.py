@@ -1,0 +1,120 @@
+"""Looking at folders: what is in them, which are ours, and which files do not belong."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from abawbench.contracts.dataset import Problems
+from abawbench.contracts.errors import DataError
+
+_JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
+_VIDEO_FOLDER = re.compile(r"batch_?\d*|videos|new_?vids.*|raw.*", re.IGNORECASE)
+_LIST_FOLDER = re.compile(r"test|predict|annotation|example|sample|submission", re.IGNORECASE)
+_LIST = re.compile(r"test_set_(release|sample|example)\.txt$", re.IGNORECASE)
+_ALIGNED = re.compile(r"cropped_aligned.*", re.IGNORECASE)
+_UNALIGNED = re.compile(r"batch_?\d+|cropped(_.*)?", re.IGNORECASE)
+_MEDIA = (".mp4", ".avi")
+
+
+def entries(folder: Path, problems: Problems) -> list[os.DirEntry[str]]:
+    """Return what is in a folder by name, without what file managers leave there; a problem when it cannot be read."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted((e for e in found if not is_junk(e.name)), key=lambda e: e.name)
+    except OSError as error:
+        problems.add(folder, f"cannot be listed: {error.strerror}")
+        return []
+
+
+def is_junk(name: str) -> bool:
+    """Return whether a file is one that operating systems scatter (``Thumbs.db``, hidden files)."""
+    return name.startswith(".") or name.lower() in _JUNK
+
+
+def check_roots(roots: Iterable[Path | str], database: str) -> tuple[Path, ...]:
+    """Return the roots as paths. Raises DataError unless there is one and each is a folder."""
+    paths = tuple(dict.fromkeys(Path(root) for root in roots))
+    if not paths:
+        raise DataError(f"{database} needs at least one folder to read; give its root.")
+    for path in paths:
+        if not path.is_dir():
+            raise DataError(f"{path} is not a folder; give the folder into which {database} was unpacked.")
+    return paths
+
+
+def below(roots: Sequence[Path], problems: Problems) -> Iterator[tuple[Path, Path]]:
+    """Yield (folder, root) for every root itself and every folder directly in it."""
+    for root in roots:
+        yield root, root
+        for entry in entries(root, problems):
+            if entry.is_dir():
+                yield root / entry.name, root
+
+
+def subfolders(folder: Path, problems: Problems) -> list[str]:
+    """Return the names of the folders in a folder; any other file but a video is a problem."""
+    names = []
+    for entry in entries(folder, problems):
+        if entry.is_dir():
+            names.append(entry.name)
+        elif not entry.name.lower().endswith((*_MEDIA, ".zip", ".rar", ".tar.gz")):
+            problems.add(entry.path, "is a stray file among the track folders; ignored")
+    return names
+
+
+def find_faces(roots: Sequence[Path], problems: Problems) -> tuple[list[Path], dict[str, list[tuple[Path, Path]]]]:
+    """Return the folders of face crops, and by track the (folder, root) pairs to take images from.
+
+    ``cropped_aligned*`` comes before the unaligned ``batch1``, ``batch2`` and ``cropped*``: a track that has both gives
+    its aligned images only, because a mixture would change the framing from image to image.
+    """
+    kinds: dict[bool, list[tuple[Path, Path]]] = {True: [], False: []}
+    for folder, root in below(roots, problems):
+        if _ALIGNED.fullmatch(folder.name):
+            kinds[True].append((folder, root))
+        elif _UNALIGNED.fullmatch(folder.name):
+            kinds[False].append((folder, root))
+    tracks: dict[str, list[tuple[Path, Path]]] = {}
+    for aligned in (True, False):
+        fresh: dict[str, list[tuple[Path, Path]]] = {}
+        for folder, root in kinds[aligned]:
+            for name in subfolders(folder, problems):
+                if name not in tracks:
+                    fresh.setdefault(name, []).append((folder / name, root))
+        tracks.update(fresh)
+    return [folder for folder, _ in kinds[True] + kinds[False]], tracks
+
+
+def find_lists(roots: Sequence[Path], problems: Problems) -> list[Path]:
+    """Return the files ``*test_set_release.txt`` (track names) and ``*test_set_sample|example.txt`` (templates)."""
+    found: list[Path] = []
+    queue = list(roots)
+    while queue:
+        folder = queue.pop(0)
+        for entry in entries(folder, problems):
+            if entry.is_dir():
+                if _LIST_FOLDER.search(entry.name):
+                    queue.append(folder / entry.name)
+            elif _LIST.search(entry.name):
+                found.append(folder / entry.name)
+    return found
+
+
+def find_videos(roots: Sequence[Path], problems: Problems) -> dict[str, Path]:
+    """Return the raw videos by stem, ``.mp4`` before ``.avi``, from the roots and their video folders.
+
+    Video folders are ``batch1``, ``batch2``, ``new_vids``, ``videos`` and ``raw*``, also one inside another.
+    """
+    found: dict[tuple[str, str], Path] = {}
+    queue = list(roots)
+    while queue:
+        folder = queue.pop(0)
+        for entry in entries(folder, problems):
+            stem, suffix = os.path.splitext(entry.name)
+            if entry.is_dir():
+                if _VIDEO_FOLDER.fullmatch(entry.name):
+                    queue.append(folder / entry.name)
+            elif suffix.lower() in _MEDIA:
+                found.setdefault((stem, suffix.lower()), folder / entry.name)
+    return {stem: found.get((stem, ".mp4"), path) for (stem, _), path in found.items()}

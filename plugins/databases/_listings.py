@@ -1,0 +1,79 @@
+"""Files with rows ``<track>/<frame>.jpg,<value>`` for many tracks: templates, and the labels of C-EXPR-DB."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abawbench.contracts.dataset import Problems
+
+_ROW = re.compile(r"\s*(.+)/(?:frame-)?(\d{1,9})\.jpe?g\s*(?:,(.*))?$", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass
+class Listing:
+    """The frames of one track in the order of their numbers, and the integer written beside each (if asked for)."""
+
+    numbers: NDArray[np.int64]
+    values: NDArray[np.int64]
+
+
+@dataclass
+class _Rows:
+    numbers: list[int] = field(default_factory=list)
+    values: list[int] = field(default_factory=list)
+    broken: bool = False
+
+
+def read_listing(path: Path, problems: Problems, values: bool = False) -> dict[str, Listing]:
+    """Return the rows of a file by track, in the file's order of tracks.
+
+    A track with a malformed row is left out as a whole and the problem names the line. A first line that is no row
+    is the header. Raises OSError.
+    """
+    tracks: dict[str, _Rows] = {}
+    last: str | None = None
+    lines = path.read_bytes().decode("utf-8-sig", "replace").rstrip().split("\n")
+    for number, line in enumerate(lines, start=1):
+        match = _ROW.match(line)
+        if match is None:
+            if number > 1 or not line.lower().startswith("image"):
+                problems.add(path, f"expected <track>/<frame>.jpg,<value>, found {line.strip()[:60]!r}", number)
+                last = _blame(line, last, tracks)
+            continue
+        last = match[1]
+        rows = tracks.setdefault(last, _Rows())
+        rows.numbers.append(int(match[2]))
+        if values and not rows.broken:
+            try:
+                rows.values.append(int(match[3] or ""))
+            except ValueError:
+                rows.broken = True
+                problems.add(path, f"expected one class after the comma, found {line.strip()[:60]!r}", number)
+    return _finish(path, tracks, problems, values)
+
+
+def _blame(line: str, last: str | None, tracks: dict[str, _Rows]) -> str | None:
+    # A line without a frame name still belongs to some track, which must not lose one frame unnoticed.
+    name = line.rpartition("/")[0].strip() if "/" in line else last
+    if name:
+        tracks.setdefault(name, _Rows()).broken = True
+    return name or last
+
+
+def _finish(path: Path, tracks: dict[str, _Rows], problems: Problems, values: bool) -> dict[str, Listing]:
+    found = {}
+    for name, rows in tracks.items():
+        if rows.broken:
+            problems.add(path, f"track {name} is skipped because of a malformed row")
+            continue
+        numbers = np.asarray(rows.numbers, dtype=np.int64)
+        order = np.argsort(numbers, kind="stable")
+        if (np.diff(numbers[order]) == 0).any():
+            problems.add(path, f"track {name} is skipped because it lists a frame twice")
+            continue
+        written = np.asarray(rows.values if values else np.zeros_like(numbers), dtype=np.int64)
+        found[name] = Listing(numbers[order], written[order])
+    return found

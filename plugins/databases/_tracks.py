@@ -1,0 +1,75 @@
+"""The track that all four official layouts share: numbered images, labels in memory, media beside them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from abawbench_plugins.databases._images import Images
+from numpy.typing import NDArray
+
+from abawbench.contracts.dataset import Labels, Track
+
+RATE = 30.0
+"""Frames per second where the name does not tell: most videos of Aff-Wild2 and C-EXPR-DB are near it."""
+
+_RATE = re.compile(r"\d+-(\d{1,3})-\d+x\d+")
+_PERSON = re.compile(r"_(left|right)$")
+
+
+def without_person(name: str) -> str:
+    """Return the name of the video: the track's without ``_left`` or ``_right``; other endings belong to the id."""
+    return _PERSON.sub("", name)
+
+
+def rate_of(name: str) -> float:
+    """Return the frames per second that a name ``<id>-<fps>-<W>x<H>`` tells, or 30."""
+    match = _RATE.match(name)
+    return float(match[1]) if match and int(match[1]) else RATE
+
+
+@dataclass(eq=False)
+class FileTrack(Track):
+    """A track whose frame i is the image with number ``numbers[i]``; labels are in memory, everything else on disk."""
+
+    id: str
+    subject: str
+    rate: float
+    numbers: NDArray[np.int64]
+    images: Images
+    parsed: Mapping[str, Labels] = field(default_factory=dict)
+    frame_name: str = "{:05d}.jpg"
+    media: Path | None = None
+    """The file that holds the sound."""
+
+    def __post_init__(self) -> None:
+        self.n_frames = len(self.numbers)
+
+    def frame_mask(self) -> NDArray[np.bool_]:
+        """Return [n_frames], true where an image file exists; one that turns out broken is masked by ``frames``."""
+        return np.isin(self.numbers, self.images.numbers)
+
+    def frames(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return RGB images [T, H, W, 3] and a mask [T], false (and black) where an image is missing or broken."""
+        return self.images.read(self.numbers[np.asarray(indices, dtype=np.intp)])
+
+    def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
+        """Return per frame (path relative to its root, bytes, modification time in ns), or None without an image."""
+        return self.images.files(self.numbers)
+
+    def labels(self, label: str) -> Labels | None:
+        """Return the labels this track was listed for; labels of other tasks stand in other files and splits."""
+        return self.parsed.get(label)
+
+    def frame_names(self) -> Sequence[str]:
+        """Return the official name of every frame, as submission files spell it."""
+        return [f"{self.id}/{self.frame_name.format(number)}" for number in self.numbers.tolist()]
+
+    def audio(self) -> tuple[NDArray[np.float32], int] | None:
+        """Return mono samples in [-1, 1] and their rate in Hz, or None without sound. Raises DataError if broken."""
+        if self.media is None:
+            return None
+        from abawbench_plugins.databases._audio import read_audio
+
+        return read_audio(self.media)

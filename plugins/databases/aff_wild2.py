@@ -1,0 +1,192 @@
+"""Aff-Wild2 in its official layout: the VA, EXPR and AU challenges of editions 3 to 10."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from abawbench_plugins.databases._annotations import FORMATS, RowError, read_annotation
+from abawbench_plugins.databases._database import SPLITS, FolderDatabase
+from abawbench_plugins.databases._folders import below, entries, find_faces, find_lists, find_videos
+from abawbench_plugins.databases._images import Images
+from abawbench_plugins.databases._listings import read_listing
+from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
+
+from abawbench.contracts.dataset import Track
+from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.hookspecs import hookimpl
+
+_CHALLENGES = {
+    "va": ("VA_Estimation_Challenge",),
+    "expr": ("EXPR_Recognition_Challenge", "EXPR_Classification_Challenge"),
+    "au": ("AU_Detection_Challenge",),
+}
+_SETS = {"train": "Train_Set", "val": "Validation_Set"}
+_ANNOTATIONS = re.compile(r"(\d*).*ABAW.*Annotations.*", re.IGNORECASE)
+_LISTS = {
+    "va": re.compile(r"(^|_)va_|valence", re.IGNORECASE),
+    "expr": re.compile(r"(^|_)expr", re.IGNORECASE),
+    "au": re.compile(r"(^|_)au_|action_unit", re.IGNORECASE),
+}
+
+
+@hookimpl
+def abawbench_databases() -> list[DatabaseDeclaration]:
+    """Return the declaration of Aff-Wild2."""
+    return [
+        DatabaseDeclaration(
+            name="aff-wild2",
+            summary="Aff-Wild2: in-the-wild videos with valence-arousal, 8 expressions and 12 action units per frame",
+            build="abawbench_plugins.databases.aff_wild2:open_database",
+            licence="non-commercial research, on request from the authors",
+        )
+    ]
+
+
+def open_database(roots: Sequence[Path], edition: int | None = None) -> "AffWild2":
+    """Return Aff-Wild2 as found in the roots together. Raises DataError when they hold nothing of it.
+
+    The highest ABAW edition that annotates a task is read, unless ``edition`` names one.
+    """
+    return AffWild2(roots, edition)
+
+
+class AffWild2(FolderDatabase):
+    """Aff-Wild2; a root may hold any of the annotations, the face crops, the raw videos and the test lists.
+
+    - Annotations: ``<N>th_ABAW_Annotations`` (or with spaces), one text file per track; row i after the header labels
+      frame i, image ``%05d.jpg``. Rows decide the number of frames. A file with a malformed row is skipped whole.
+    - Faces: ``cropped_aligned*`` before the unaligned ``batch1``, ``batch2``, ``cropped*``, per track.
+    - Test split: a template ``*test_set_sample.txt`` or ``*test_set_example.txt`` lists the frames to predict.
+    - A track gives the labels it was asked for only, because each task has its own files and splits.
+
+    Layout and quirks: abaw-protocols, sections 2.2, 2.3 and 2.6.
+    """
+
+    name = "aff-wild2"
+    labels = ("va", "expr", "au")
+
+    def __init__(self, roots: Iterable[Path | str], edition: int | None = None):
+        super().__init__(roots)
+        self._editions: dict[int, list[Path]] = {}
+        for folder, _ in below(self.roots, self.problems):
+            match = _ANNOTATIONS.fullmatch(folder.name)
+            if match and (edition is None or int(match[1] or 0) == edition):
+                self._editions.setdefault(int(match[1] or 0), []).append(folder)
+        self._lists = find_lists(self.roots, self.problems)
+        if not self._editions and not self._lists:
+            wanted = "*_ABAW_Annotations" if edition is None else f"{edition}th_ABAW_Annotations"
+            raise self._error(f"no folder {wanted} and no *test_set_sample.txt; unpack the annotations there")
+
+    @cached_property
+    def _faces(self) -> tuple[list[Path], dict[str, list[tuple[Path, Path]]]]:
+        return find_faces(self.roots, self.problems)
+
+    @cached_property
+    def _videos(self) -> dict[str, Path]:
+        return find_videos(self.roots, self.problems)
+
+    def splits(self, label: str) -> Sequence[str]:
+        """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
+        if label not in self.labels:
+            return ()
+        found = {split for split in _SETS if self._folders(label, split)}
+        if self._template(label):
+            found.add("test")
+        return [split for split in SPLITS if split in found]
+
+    def _folders(self, label: str, split: str) -> list[Path]:
+        for _, folders in sorted(self._editions.items(), reverse=True):
+            challenges = [folder / name for folder in folders for name in _CHALLENGES[label]]
+            present = [challenge for challenge in challenges if challenge.is_dir()]
+            if present:
+                return [path for path in (challenge / _SETS[split] for challenge in present) if path.is_dir()]
+        return []
+
+    def _template(self, label: str) -> Path | None:
+        found = [path for path in self._lists if _LISTS[label].search(path.name) and "release" not in path.name.lower()]
+        return max(found, key=lambda path: ([int(n) for n in re.findall(r"\d+", path.name)], path.name), default=None)
+
+    def _read(self, label: str, split: str) -> Iterator[Track]:
+        self._note_unannotated()
+        if split == "test":
+            template = self._template(label)
+            assert template is not None
+            for name, listing in read_listing(template, self.problems).items():
+                yield self._track(name, template, listing.numbers)
+            return
+        seen: set[str] = set()
+        for folder in self._folders(label, split):
+            for entry in entries(folder, self.problems):
+                path = folder / entry.name
+                if path.suffix.lower() != ".txt" or entry.is_dir():
+                    self.problems.add(path, "is not an annotation file; ignored")
+                elif path.stem in seen:
+                    self.problems.add(path, "is a second annotation of a track that was read already; ignored")
+                elif (track := self._annotated(path, label)) is not None:
+                    seen.add(path.stem)
+                    yield track
+
+    def _annotated(self, path: Path, label: str) -> Track | None:
+        form = FORMATS[label]
+        try:
+            values = read_annotation(path, form)
+        except RowError as error:
+            self.problems.add(path, f"{error.what}; the track is skipped", error.line)
+            return None
+        except OSError as error:
+            self.problems.add(path, f"cannot be read ({error.strerror}); the track is skipped")
+            return None
+        codes = values == form.ignored
+        some = np.flatnonzero(codes.any(axis=1) & ~codes.all(axis=1))
+        if form.columns > 2 and some.size:
+            what = f"{some.size} row(s) have {form.ignored:g} in some columns only; treated as not annotated"
+            self.problems.add(path, what, int(some[0]) + 2)
+        track = self._track(path.stem, path, np.arange(1, len(values) + 1))
+        track.parsed = {label: form.labels(values)}
+        return track
+
+    def _track(self, name: str, source: Path, numbers: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> FileTrack:
+        image_roots, faces = self._faces
+        if image_roots and name not in faces:
+            self.problems.add(source, f"no image folder for track {name}; its frames are all without image")
+        absent = "" if image_roots else str(self._error("no folder cropped_aligned; unpack the face crops there"))
+        video = without_person(name)
+        return FileTrack(
+            id=name,
+            subject=video,
+            rate=rate_of(name),
+            numbers=numbers,
+            images=Images(faces.get(name, ()), self.problems, absent),
+            media=self._videos.get(video) or self._videos.get(name),
+        )
+
+    def _note_unannotated(self) -> None:
+        known = {path.stem for path in self._annotation_files()}
+        for path in self._lists:
+            known |= {line.partition("/")[0].strip() for line in path.read_text("utf-8", "replace").splitlines()}
+        unknown = sorted(set(self._faces[1]) - known)
+        if unknown:
+            shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+            where = self._faces[1][unknown[0]][0][0].parent
+            self.problems.add(
+                where, f"{len(unknown)} image folder(s) without annotation or test list ({shown}); ignored"
+            )
+
+    def _annotation_files(self) -> Iterator[Path]:
+        yield from self._lists
+        for label in self.labels:
+            for split in _SETS:
+                for folder in self._folders(label, split):
+                    yield from (folder / e.name for e in entries(folder, self.problems) if e.is_file())
+
+    def _where(self, label: str, split: str) -> Path:
+        template = self._template(label)
+        return template if split == "test" and template else self._folders(label, split)[0]
+
+    def _absent(self, label: str, split: str) -> str:
+        if split not in _SETS:
+            return str(self._error(f"no *test_set_sample.txt for {label}; put the template of the test set there"))
+        wanted = f"*_ABAW_Annotations/{_CHALLENGES[label][0]}/{_SETS[split]}"
+        return str(self._error(f"no folder {wanted}; unpack the {label} annotations there"))

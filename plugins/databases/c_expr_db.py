@@ -1,0 +1,118 @@
+"""C-EXPR-DB: the compound expression challenge of editions 6 to 8."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from abawbench_plugins.databases._database import SPLITS, FolderDatabase
+from abawbench_plugins.databases._folders import below, find_faces, find_lists, find_videos
+from abawbench_plugins.databases._images import Images
+from abawbench_plugins.databases._listings import read_listing
+from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
+
+from abawbench.contracts.dataset import Labels, Track
+from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.hookspecs import hookimpl
+
+CLASSES = 7
+
+
+@hookimpl
+def abawbench_databases() -> list[DatabaseDeclaration]:
+    """Return the declaration of C-EXPR-DB."""
+    return [
+        DatabaseDeclaration(
+            name="c-expr-db",
+            summary="C-EXPR-DB: in-the-wild videos with 7 compound expressions per frame",
+            build="abawbench_plugins.databases.c_expr_db:open_database",
+            licence="non-commercial research, on request from the authors",
+        )
+    ]
+
+
+def open_database(roots: Sequence[Path]) -> "CExprDB":
+    """Return C-EXPR-DB as found in the roots together. Raises DataError when they hold nothing of it."""
+    return CExprDB(roots)
+
+
+class CExprDB(FolderDatabase):
+    """C-EXPR-DB; the challenge released 56 videos without labels, so most copies have a test split only.
+
+    - Test split: the template ``*CE*test_set_sample.txt`` or ``*test_set_example.txt``, rows ``01/00001.jpg,<class>``
+      whose classes are placeholders.
+    - Labels, for those who have them: ``labels/train.txt``, ``labels/val.txt`` and ``labels/test.txt`` in a root, in
+      the form of the template; a class outside 0 to 6 means not annotated. ``labels/test.txt`` replaces the template.
+    - Faces: ``cropped_aligned/<video>/%05d.jpg``, or ``<video>/%05d.jpg`` directly in a root. The template and the
+      decoded video may differ by a frame; the rows decide.
+
+    Layout: abaw-protocols, section 3.
+    """
+
+    name = "c-expr-db"
+    labels = ("ce",)
+
+    def __init__(self, roots: Iterable[Path | str]):
+        super().__init__(roots)
+        self._files: dict[str, Path] = {}
+        lists = find_lists(self.roots, self.problems)
+        templates = [
+            path for path in lists if "ce" in path.name.lower().split("_") and "release" not in path.name.lower()
+        ]
+        if templates:
+            self._files["test"] = max(templates, key=lambda path: path.name)
+        for root in self.roots:
+            for split in SPLITS:
+                path = root / "labels" / f"{split}.txt"
+                if path.is_file():
+                    self._files[split] = path
+        if not self._files:
+            raise self._error("no labels/train.txt and no *CE_test_set_sample.txt; put one of them there")
+
+    @cached_property
+    def _faces(self) -> dict[str, list[tuple[Path, Path]]]:
+        _, tracks = find_faces(self.roots, self.problems)
+        for folder, root in below(self.roots, self.problems):
+            if folder != root:
+                tracks.setdefault(folder.name, [(folder, root)])
+        return tracks
+
+    @cached_property
+    def _videos(self) -> dict[str, Path]:
+        return find_videos(self.roots, self.problems)
+
+    def splits(self, label: str) -> Sequence[str]:
+        """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
+        return [split for split in SPLITS if split in self._files] if label in self.labels else ()
+
+    def _read(self, label: str, split: str) -> Iterator[Track]:
+        path = self._files[split]
+        labelled = path.parent.name == "labels"
+        listings = read_listing(path, self.problems, values=labelled)
+        found = self._faces.keys() & listings.keys()
+        absent = "" if found else str(self._error(f"no folder cropped_aligned with the videos of {path.name}"))
+        for name, listing in listings.items():
+            if found and name not in found:
+                self.problems.add(path, f"no image folder for track {name}; its frames are all without image")
+            video = without_person(name)
+            track = FileTrack(
+                id=name,
+                subject=video,
+                rate=rate_of(name),
+                numbers=listing.numbers,
+                images=Images(self._faces.get(name, ()), self.problems, absent),
+                media=self._videos.get(video) or self._videos.get(name),
+            )
+            if labelled:
+                mask = (listing.values >= 0) & (listing.values < CLASSES)
+                track.parsed = {label: Labels(np.where(mask, listing.values, -1), mask)}
+            yield track
+
+    def _annotation_files(self) -> Iterable[Path]:
+        return self._files.values()
+
+    def _where(self, label: str, split: str) -> Path:
+        return self._files[split]
+
+    def _absent(self, label: str, split: str) -> str:
+        return str(self._error(f"no labels/{split}.txt; the official release has no {split} labels, provide your own"))

@@ -1,0 +1,210 @@
+"""Hume-Vidmimic2: the emotional mimicry intensity challenge of editions 6, 8 and 10."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from abawbench_plugins.databases._annotations import is_number
+from abawbench_plugins.databases._database import SPLITS, FolderDatabase
+from abawbench_plugins.databases._folders import below, entries
+from abawbench_plugins.databases._images import Images
+from abawbench_plugins.databases._tracks import FileTrack
+from numpy.typing import NDArray
+
+from abawbench.contracts.dataset import Labels, Problems, Track
+from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.contracts.errors import DataError
+from abawbench.hookspecs import hookimpl
+
+EMOTIONS = ("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy")
+FIRST_TEST = 12660
+"""The first id of the test split: abaw-protocols, section 4.1."""
+RATE = 30.0
+"""Frames per second of the face images. The real spacing is not published; 30 makes clips take every image."""
+
+_TABLES = {"train": "train_split.csv", "val": "valid_split.csv", "test": "test_split.csv"}
+_MEDIA = {"face_images": "", "audio": ".mp3", "raw": ".mp4"}
+
+
+@hookimpl
+def abawbench_databases() -> list[DatabaseDeclaration]:
+    """Return the declaration of Hume-Vidmimic2."""
+    return [
+        DatabaseDeclaration(
+            name="hume-vidmimic2",
+            summary="Hume-Vidmimic2: clips of people who mimic a video, with 6 emotion intensities per clip",
+            build="abawbench_plugins.databases.hume_vidmimic2:open_database",
+            licence="research only, on request from Hume AI",
+        )
+    ]
+
+
+def open_database(roots: Sequence[Path]) -> "HumeVidmimic2":
+    """Return Hume-Vidmimic2 as found in the roots together. Raises DataError when they hold nothing of it."""
+    return HumeVidmimic2(roots)
+
+
+class MimicTrack(FileTrack):
+    """A clip: all its face images in the order of their numbers, or one missing frame when it has none.
+
+    There are no rows per frame here, so the images give the number of frames; a clip without a face must still be
+    predicted and therefore has one frame whose mask is false. ``features`` is None: the shipped ViT and Wav2Vec2
+    arrays are pickles, which may run code when they are loaded.
+    """
+
+    def __init__(self, id: str, images: Images, media: Path | None, parsed: Mapping[str, Labels]):
+        self.id = self.subject = id
+        self.rate = RATE
+        self.images = images
+        self.media = media
+        self.parsed = parsed
+        self.frame_name = "{}.jpg"
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:  # type: ignore[override]
+        """Return the image numbers; listing the folder waits until they are asked for."""
+        found = self.images.numbers
+        return found if len(found) else np.full(1, -1, dtype=np.int64)
+
+    @property
+    def n_frames(self) -> int:  # type: ignore[override]
+        """Return the number of face images, at least 1."""
+        return len(self.numbers)
+
+
+class HumeVidmimic2(FolderDatabase):
+    """Hume-Vidmimic2; a root, or a folder in it, holds the training package, another the test package, or one both.
+
+    - ``train_split.csv`` and ``valid_split.csv``: ``Filename`` and six intensities in [0, 1]; ids are text of 5 digits.
+    - ``face_images/<id>/<n>.jpg`` (not zero-padded), ``audio/<id>.mp3``, ``raw/<id>.mp4`` (its sound where the mp3 is
+      missing). ``vit`` and ``wav2vec2`` are not read.
+    - Test split: the ids of ``test_split.csv``; without one, the clips of folders that hold no csv, and elsewhere those
+      from id 12660 on.
+
+    Layout: abaw-protocols, section 4.1.
+    """
+
+    name = "hume-vidmimic2"
+    labels = ("emi",)
+
+    def __init__(self, roots: Iterable[Path | str]):
+        super().__init__(roots)
+        self._tables: dict[str, Path] = {}
+        self._packages: list[tuple[Path, Path, bool]] = []
+        for folder, root in below(self.roots, self.problems):
+            tables = {split: folder / name for split, name in _TABLES.items() if (folder / name).is_file()}
+            self._tables = {**tables, **self._tables}
+            if any((folder / name).is_dir() for name in _MEDIA):
+                self._packages.append((folder, root, bool(tables)))
+        if not self._tables and not self._packages:
+            raise self._error("no train_split.csv and no face_images or audio folder; unpack the database there")
+
+    @cached_property
+    def _clips(self) -> dict[str, dict[str, list[tuple[Path, Path]]]]:
+        """Per kind of media and id: the (path, root) pairs on disk."""
+        found: dict[str, dict[str, list[tuple[Path, Path]]]] = {kind: {} for kind in _MEDIA}
+        for package, root, _ in self._packages:
+            for kind, suffix in _MEDIA.items():
+                for path in self._files(package, kind, suffix):
+                    found[kind].setdefault(path.stem, []).append((path, root))
+        return found
+
+    def _files(self, package: Path, kind: str, suffix: str) -> Iterator[Path]:
+        folder = package / kind
+        for entry in entries(folder, self.problems) if folder.is_dir() else ():
+            path = folder / entry.name
+            if path.suffix.lower() == suffix and path.stem.isdecimal() and entry.is_dir() == (not suffix):
+                yield path
+            else:
+                self.problems.add(path, f"is not a clip of {kind}; ignored")
+
+    @cached_property
+    def _unlisted(self) -> list[str]:
+        found = {
+            path.stem
+            for package, _, listed in self._packages
+            for kind, suffix in _MEDIA.items()
+            for path in self._files(package, kind, suffix)
+            if not listed or int(path.stem) >= FIRST_TEST
+        }
+        for split in ("train", "val"):
+            if split in self._tables:
+                found -= set(read_table(self._tables[split], Problems()))
+        return sorted(found)
+
+    def splits(self, label: str) -> Sequence[str]:
+        """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
+        if label not in self.labels:
+            return ()
+        found = set(self._tables) | ({"test"} if "test" not in self._tables and self._unlisted else set())
+        return [split for split in SPLITS if split in found]
+
+    def _read(self, label: str, split: str) -> Iterator[Track]:
+        if split in self._tables:
+            rows = read_table(self._tables[split], self.problems, labelled=split != "test")
+        else:
+            rows = dict.fromkeys(self._unlisted)
+        for clip, values in rows.items():
+            faces = self._clips["face_images"].get(clip, ())
+            if not faces:
+                self.problems.add(self._where(label, split), f"no face_images folder for clip {clip}")
+            media = self._clips["audio"].get(clip) or self._clips["raw"].get(clip)
+            parsed = {} if values is None else {label: Labels(values[None, :], np.ones(1, dtype=np.bool_))}
+            absent = "" if self._packages else str(self._error("no face_images folder; unpack the face images there"))
+            yield MimicTrack(clip, Images(faces, self.problems, absent), media[0][0] if media else None, parsed)
+
+    def _annotation_files(self) -> Iterable[Path]:
+        return self._tables.values()
+
+    def _where(self, label: str, split: str) -> Path:
+        return self._tables.get(split) or next(p for p, _, listed in self._packages if p)
+
+    def _absent(self, label: str, split: str) -> str:
+        wanted = _TABLES.get(split, split)
+        return str(self._error(f"no {wanted}; unpack the {split} package there"))
+
+
+def read_table(path: Path, problems: Problems, labelled: bool = True) -> dict[str, NDArray[np.float64] | None]:
+    """Return the six intensities by id, zero-filled to 5 digits, in the file's order; None when not labelled.
+
+    A malformed row is skipped with a problem. Raises DataError when the header lacks a column or nothing can be read.
+    """
+    try:
+        lines = path.read_bytes().decode("utf-8-sig", "replace").rstrip().split("\n")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); unpack it anew.") from error
+    header = [_field(name) for name in lines[0].split(",")]
+    wanted = ("Filename", *EMOTIONS) if labelled else ("Filename",)
+    if missing := [name for name in wanted if name not in header]:
+        raise DataError(f"{path}:1 lacks the column(s) {', '.join(missing)} in its header; unpack the official file.")
+    columns = [header.index(name) for name in wanted]
+    rows: dict[str, NDArray[np.float64] | None] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            clip, values = _row(line, len(header), columns)
+            if clip in rows:
+                raise ValueError(f"clip {clip} is listed a second time")
+        except ValueError as error:
+            problems.add(path, f"{error}; the row is skipped", number)
+        else:
+            rows[clip] = values if labelled else None
+    return rows
+
+
+def _field(text: str) -> str:
+    return text.strip().strip('"')
+
+
+def _row(line: str, width: int, columns: Sequence[int]) -> tuple[str, NDArray[Any]]:
+    fields = [_field(text) for text in line.split(",")]
+    if len(fields) != width:
+        raise ValueError(f"expected {width} values, found {len(fields)}")
+    clip, *texts = (fields[column] for column in columns)
+    clip = clip.removesuffix(".mp4").zfill(5)
+    if not clip.isdecimal():
+        raise ValueError(f"{clip[:40]!r} is not an id of digits")
+    if not all(is_number(text) and 0 <= float(text) <= 1 for text in texts):
+        raise ValueError(f"clip {clip} has an intensity that is not a number in [0, 1]")
+    return clip, np.asarray([float(text) for text in texts], dtype=np.float64)
