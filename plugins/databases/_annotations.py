@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ FORMATS = {
 
 def is_number(text: str) -> bool:
     """Return whether a field is a plain finite decimal number; ``float`` alone also takes ``nan`` and ``1_0``."""
-    return _NUMBER.match(text) is not None
+    return _NUMBER.match(text) is not None and isfinite(float(text))
 
 
 def read_annotation(path: Path, form: Format) -> NDArray[np.float64]:
@@ -79,7 +80,8 @@ def read_annotation(path: Path, form: Format) -> NDArray[np.float64]:
     wrong = np.flatnonzero(~form.allowed(values).all(axis=1))
     if wrong.size:
         row = int(wrong[0])
-        raise RowError(f"{_show(body.split(b'\n')[row])} is not allowed: each value is {form.expected}", row + 2)
+        shown = _show(body.split(b"\n")[row])
+        raise RowError(f"{shown} is not allowed: each value is {form.expected}", row + 2)
     return values
 
 
