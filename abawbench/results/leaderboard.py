@@ -162,7 +162,7 @@ def _published(rows: Sequence[Published]) -> list[str]:
             columns: dict[str, list[str]] = {
                 "system": [markdown(row.system) for row in ordered],
                 "edition": [str(row.edition) for row in ordered],
-                "value": [f"{row.value:.4f}".rstrip("0") for row in ordered],
+                "value": [f"{row.value:.4g}" for row in ordered],
                 "confidence": [row.confidence for row in ordered],
                 "source": [markdown(row.source) for row in ordered],
                 "note": [markdown(row.note or "") for row in ordered],

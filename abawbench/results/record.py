@@ -50,7 +50,7 @@ Settings = Annotated[dict[str, JsonValue], BeforeValidator(_plain)]
 class _Part(BaseModel):
     """The base of every piece of a record: unchangeable, and no field that the schema does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
 
 class WeightsRecord(_Part):

@@ -1,0 +1,138 @@
+"""The leaderboards are generated, sourced, and never mix what must stay apart."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from abawbench.contracts.errors import DataError
+from abawbench.results import leaderboard
+from abawbench.results.leaderboard import Published, load, page_text, render, write
+from abawbench.results.record import DatabaseRecord, Record
+
+Make = Callable[..., Record]
+FOLDER = Path(__file__).resolve().parents[3] / "leaderboards"
+ENTRY = """\
+- system: "a system"
+  task: va
+  edition: 8
+  database: aff-wild2
+  split: val
+  metric: mean CCC
+  value: 0.5
+  source: "arXiv 2503.10530"
+  confidence: SINGLE
+"""
+
+
+def published(**fields: object) -> Published:
+    given = {"system": "s", "task": "va", "edition": 8, "database": "d", "split": "val", "metric": "m", "value": 0.5}
+    return Published.model_validate(given | {"source": "arXiv", "confidence": "SINGLE"} | fields)
+
+
+def section(page: str, heading: str) -> str:
+    """What stands under a heading of the second level."""
+    return page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def test_the_page_is_what_its_sources_make_of_it() -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert page == page_text(FOLDER), "stale; run: abawbench leaderboard --write"
+
+
+def test_the_published_results_hold_the_paper_and_the_baselines() -> None:
+    rows = {
+        (row.system, row.task, row.edition, row.split, row.metric): row.value for row in load(FOLDER / "published.yaml")
+    }
+    assert rows["MNv4 + TAM, 1 level", "au", 8, "val", "macro F1"] == 0.5441
+    assert rows["MNv4 + TAM, 1 level", "au", 8, "test", "macro F1"] == 0.484
+    assert rows["official baseline, ResNet-50", "va", 8, "val", "mean CCC"] == 0.22
+    assert {row.task for row in load(FOLDER / "published.yaml")} >= {"va", "expr", "au", "ce", "emi", "ah"}
+
+
+def test_writing_the_page_takes_records_from_the_folder(tmp_path: Path, make_record: Make) -> None:
+    (tmp_path / "published.yaml").write_text(ENTRY, encoding="utf-8")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "one.json").write_text(make_record().to_json(), encoding="utf-8")
+    page = write(tmp_path).read_text(encoding="utf-8")
+    assert "0.412 [0.380, 0.441]" in section(page, "Measured")
+    assert "a system" in section(page, "Published")
+    assert page == page_text(tmp_path)
+
+
+def test_synthetic_results_stand_apart(make_record: Make) -> None:
+    page = render([], [make_record(model="on-faces"), make_record(model="on-drawings", synthetic=True)])
+    assert "on-drawings" not in section(page, "Measured")
+    assert "on-drawings" in section(page, "Measured on synthetic data")
+    assert "on-faces" not in section(page, "Measured on synthetic data")
+    assert "synthetic data" not in render([], [make_record()])
+
+
+def test_a_network_without_weights_is_shown_and_never_ranked(make_record: Make) -> None:
+    page = render([], [make_record(model="chance", source="none", value=0.9), make_record(model="real", value=0.1)])
+    ranked = [line for line in page.splitlines() if "real" in line and line.startswith("|")]
+    unranked = [line for line in page.splitlines() if "chance" in line]
+    assert ranked[0].startswith("| 1 ")
+    assert unranked[0].startswith("| – ")
+    assert page.index("chance") > page.index("| real")
+
+
+def test_the_best_stands_first_and_other_files_stand_elsewhere(make_record: Make) -> None:
+    other = DatabaseRecord(name="aff-wild2", synthetic=False, fingerprint="cd" * 32, split="val")
+    page = render(
+        [], [make_record(model="b", value=0.2), make_record(model="a", value=0.3), make_record(database=other)]
+    )
+    assert page.index("| a ") < page.index("| b ")
+    assert page.count("### va, edition 8") == 2
+
+
+def test_runs_without_a_value_are_left_out(make_record: Make) -> None:
+    failed = make_record(status="failed", reason="x", score=None)
+    assert "None yet" in render([], [failed, make_record(value=None)])
+
+
+def test_published_results_are_sorted_and_splits_kept_apart() -> None:
+    page = render(
+        [published(system="low", value=0.1), published(system="high", value=0.3), published(system="t", split="test")],
+        [],
+    )
+    assert page.index("#### m on d, test") < page.index("#### m on d, val")
+    assert page.index("| high") < page.index("| low")
+
+
+def test_tasks_that_no_heading_is_known_for_follow_under_their_names() -> None:
+    page = render([published(task="new-task"), published(task="vd")], [])
+    assert page.index("### Violence detection") < page.index("### new-task")
+
+
+def test_text_cannot_break_the_page(make_record: Make) -> None:
+    unsafe = "a|b\n## <script>"
+    page = render([published(system=unsafe, note=unsafe)], [make_record(model=unsafe)])
+    assert "<script>" not in page
+    assert "\n## \\<" not in page
+    rows = [line for line in page.splitlines() if "script" in line]
+    assert len(rows) == 2
+    assert all(row.startswith("|") and r"a\|b \#\# \<script\>" in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (ENTRY + ENTRY, "entry 2 repeats a system on va"),
+        (ENTRY.replace("SINGLE", "SURE"), "entry 1: confidence"),
+        (ENTRY.replace("value: 0.5", "value: .nan"), "entry 1: value"),
+        (ENTRY.replace("value: 0.5", "value: 50"), "entry 1: value"),
+        (ENTRY.replace('"arXiv 2503.10530"', '""'), "entry 1: source"),
+        (ENTRY + "  rank: 1\n", "entry 1: rank"),
+        ("{}", "expected a list"),
+        ("- [", "not a readable YAML file"),
+    ],
+)
+def test_a_wrong_entry_is_named(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "published.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=complaint):
+        load(tmp_path / "published.yaml")
+
+
+def test_headings_cover_the_tasks_of_the_literature() -> None:
+    assert {row.task for row in load(FOLDER / "published.yaml")} <= set(leaderboard.TASKS)

@@ -1,0 +1,112 @@
+"""The table shows accuracy beside cost and hides nothing."""
+
+from collections.abc import Callable
+
+import pytest
+
+from abawbench.results.record import Cost, DatabaseRecord, Record
+from abawbench.results.table import table
+
+Make = Callable[..., Record]
+UNSAFE = "evil|name\n\x1b[31m`<b>`\u202e"
+
+
+def cells(text: str, first: str) -> list[str]:
+    """The cells of the GitHub row whose first cell is given."""
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line[:1] == "|"]
+    (row,) = [row for row in rows if row[0] == first]
+    return row
+
+
+def test_one_row_shows_accuracy_and_cost(make_record: Make) -> None:
+    assert cells(table([make_record()], "github"), "va") == [
+        "va",
+        "concordance",
+        "0.412 [0.380, 0.441]",
+        "0.000",
+        "4.33M",
+        "223M",
+        "123/130/–",
+        "80",
+        "512",
+        "6.5",
+    ]
+
+
+def test_the_title_says_what_all_rows_share(make_record: Make) -> None:
+    title = table([make_record(), make_record(task="au")]).splitlines()[0]
+    assert title == "mnv4-tam · aff-wild2 val"
+
+
+def test_synthetic_results_say_so_first(make_record: Make) -> None:
+    assert table([make_record(synthetic=True)]).startswith("SYNTHETIC DATA")
+    assert "SYNTHETIC" not in table([make_record()])
+
+
+def test_synthetic_and_real_results_share_no_table(make_record: Make) -> None:
+    with pytest.raises(ValueError, match="never share a table"):
+        table([make_record(), make_record(synthetic=True)])
+
+
+def test_a_run_without_a_result_keeps_its_row_and_gives_its_reason(make_record: Make) -> None:
+    failed = make_record(task="ce", status="failed", reason="no labels in val", score=None, floor=None, cost=None)
+    text = table([make_record(), failed], "github")
+    assert cells(text, "ce") == ["ce", "–", "failed", "–", "–", "–", "–", "–", "–", "6.5"]
+    assert "ce (mnv4-tam): failed: no labels in val" in text
+
+
+def test_an_undefined_value_is_a_dash_with_its_reason(make_record: Make) -> None:
+    text = table([make_record(value=float("nan"))], "github")
+    assert cells(text, "va")[2] == "–"
+    assert "not defined" in text
+
+
+def test_models_seeds_and_missing_weights_are_told_apart(make_record: Make) -> None:
+    text = table([make_record(), make_record(seed=1), make_record(model="x" * 90, source="none")])
+    assert "mnv4-tam seed 0" in text
+    assert "mnv4-tam seed 1" in text
+    assert "weights=none" in text
+
+
+def test_missing_weights_are_marked_in_a_table_of_one_model_too(make_record: Make) -> None:
+    assert "weights=none" in table([make_record(source="none")]).splitlines()[0]
+
+
+def test_databases_are_named_where_they_differ(make_record: Make) -> None:
+    other = DatabaseRecord(name="bah", synthetic=False, fingerprint="f", split="test")
+    assert "bah test" in table([make_record(), make_record(database=other)])
+
+
+def test_macs_fall_back_on_the_other_counter(make_record: Make) -> None:
+    cost = Cost(parameters_total=1, parameters_trained=1, macs_per_frame={"flop_counter": None, "fvcore": 2e9})
+    assert cells(table([make_record(cost=cost)], "github"), "va")[5] == "2.00G"
+
+
+@pytest.mark.parametrize("fmt", ["simple", "github", "plain"])
+def test_names_and_reasons_cannot_break_the_table(make_record: Make, fmt: str) -> None:
+    record = make_record(model=UNSAFE, task=UNSAFE, status="failed", reason=UNSAFE, score=None)
+    text = table([record, make_record()], fmt)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    if fmt == "github":
+        rows = [line for line in text.splitlines() if line.startswith("|")]
+        assert len({row.replace(r"\|", "").count("|") for row in rows}) == 1
+        assert "<b>" not in text.replace(r"\<b\>", "")
+
+
+def test_a_table_fits_a_wide_terminal(make_record: Make) -> None:
+    one_model = [make_record(task=task) for task in ("va", "expr", "au", "ce", "emi", "ah")]
+    assert max(map(len, table(one_model).splitlines())) <= 110
+    databases = [
+        DatabaseRecord(name=name, synthetic=False, fingerprint="f", split="val") for name in ("aff-wild2", "c-expr-db")
+    ]
+    reason = "word " * 100
+    wide = [
+        make_record(model=f"{'long-name' * 5}{place}", database=database, status=status, reason=reason)
+        for place, (database, status) in enumerate(zip(databases, ("ok", "failed"), strict=True))
+    ]
+    assert max(map(len, table(wide).splitlines())) <= 150
+
+
+def test_no_records_make_no_table() -> None:
+    assert table([]) == "no results"
