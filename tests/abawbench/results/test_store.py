@@ -102,7 +102,7 @@ def test_a_folder_that_does_not_exist_holds_no_runs(tmp_path: Path) -> None:
 def test_a_record_of_a_newer_schema_is_refused_with_the_remedy(tmp_path: Path, make_record: Make) -> None:
     text = make_record().to_json().replace('"schema_version": 1', '"schema_version": 99')
     (tmp_path / "result.json").write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match="schema_version.*the abawbench that wrote it"):
+    with pytest.raises(DataError, match=r"schema_version.*the abawbench that wrote it"):
         store.read(tmp_path)
 
 
