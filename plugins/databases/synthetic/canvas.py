@@ -62,7 +62,8 @@ class Canvas:
 
 def curve(start: tuple[float, float], middle: tuple[float, float], end: tuple[float, float]) -> Points:
     """Nine points of the parabola from `start` through `middle` (at its half) to `end`, float64 [9, 2]."""
-    return _basis() @ np.array((start, middle, end))
+    points: Points = _basis() @ np.array((start, middle, end))
+    return points
 
 
 def oval(x: float, y: float, width: float, height: float) -> Points:
