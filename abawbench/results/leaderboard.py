@@ -93,7 +93,7 @@ def _identity(row: Published) -> tuple[object, ...]:
 def render(published: Sequence[Published], records: Sequence[Record]) -> str:
     """Return the page: measured results, real apart from synthetic, then published ones, the best first.
 
-    Only runs with a value stand in it. Runs that started from no weights stand below the others, without a rank.
+    Only runs with a value stand in it. Marked runs (no weights, controls) stand below the others, without a rank.
     """
     scored = [record for record in records if record.status == "ok" and record.score and record.score.value is not None]
     real = [record for record in scored if not record.database.synthetic]
@@ -131,10 +131,12 @@ def _measured(records: Sequence[Record]) -> list[str]:
 
 
 def _measured_table(records: Sequence[Record]) -> str:
-    ordered = sorted(records, key=lambda r: (r.untrained, -(r.score.value or 0.0) if r.score else 0.0, r.model, r.seed))
+    ordered = sorted(
+        records, key=lambda r: (bool(r.marks), -(r.score.value or 0.0) if r.score else 0.0, r.model, r.seed)
+    )
     floors = [record.floor.value if record.floor else None for record in ordered]
     columns = {
-        "rank": [NONE if record.untrained else str(place) for place, record in enumerate(ordered, 1)],
+        "rank": [NONE if record.marks else str(place) for place, record in enumerate(ordered, 1)],
         "model": [markdown(system(record), 60) for record in ordered],
         "seed": [str(record.seed) for record in ordered],
         "value [interval]": [value_text(record.score) for record in ordered],

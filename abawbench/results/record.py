@@ -307,9 +307,14 @@ class Record(_Part):
         return self
 
     @property
-    def untrained(self) -> bool:
-        """Return whether the network started from no weights at all; such results are shown and never ranked."""
-        return self.weights is not None and self.weights.source == "none"
+    def marks(self) -> tuple[str, ...]:
+        """Return what makes the value no achievement of the model: such results are shown, marked and never ranked.
+
+        ``weights=none`` for a network that started from no weights, ``control=...`` for a run that checks the harness.
+        """
+        control = self.settings.get("control")
+        none = self.weights is not None and self.weights.source == "none"
+        return (*(["weights=none"] if none else []), *([f"control={control}"] if control else []))
 
     def to_json(self) -> str:
         """Return the record as indented JSON that holds no NaN, ending in a newline."""
@@ -327,8 +332,12 @@ class Record(_Part):
 
 
 def all_synthetic(records: Sequence[Record]) -> bool:
-    """Return whether all records are synthetic. Raises ValueError when synthetic and real ones are mixed."""
-    kinds = {record.database.synthetic for record in records}
+    """Return whether the results are synthetic. Raises ValueError when synthetic and real ones are mixed.
+
+    A run without a score mixes with either: it may have failed before its database was opened.
+    """
+    scored = [record for record in records if record.score]
+    kinds = {record.database.synthetic for record in scored or records}
     if len(kinds) > 1:
         raise ValueError("synthetic and real results never share a table; split the records by database.synthetic")
     return kinds == {True}

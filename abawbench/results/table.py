@@ -51,12 +51,12 @@ def _stacked(heading: str) -> str:
 
 
 def system(record: Record, *, seeds: bool = False, width: int | None = None) -> str:
-    """Return the words for what ran: the model, its seed where asked, and ``weights=none`` where that was so.
+    """Return the words for what ran: the model, its seed where asked, and the record's marks.
 
     ``width`` cuts the model's name and nothing else.
     """
-    seed = f" seed {record.seed}" if seeds else ""
-    return f"{plain(record.model, width)}{seed}{' weights=none' if record.untrained else ''}"
+    seed = [f"seed {record.seed}"] if seeds else []
+    return " ".join([plain(record.model, width), *seed, *record.marks])
 
 
 def value_text(score: Score | None) -> str:

@@ -68,8 +68,9 @@ def test_synthetic_results_stand_apart(make_record: Make) -> None:
     assert "synthetic data" not in render([], [make_record()])
 
 
-def test_a_network_without_weights_is_shown_and_never_ranked(make_record: Make) -> None:
-    page = render([], [make_record(model="chance", source="none", value=0.9), make_record(model="real", value=0.1)])
+@pytest.mark.parametrize("mark", [{"source": "none"}, {"settings": {"control": "shuffled-labels"}}])
+def test_a_marked_run_is_shown_and_never_ranked(make_record: Make, mark: dict[str, object]) -> None:
+    page = render([], [make_record(model="chance", value=0.9, **mark), make_record(model="real", value=0.1)])
     ranked = [line for line in page.splitlines() if "real" in line and line.startswith("|")]
     unranked = [line for line in page.splitlines() if "chance" in line]
     assert ranked[0].startswith("| 1 ")

@@ -115,9 +115,11 @@ def test_a_moment_without_a_time_zone_is_refused(make_record: Make) -> None:
         make_record(started=datetime(2026, 1, 2))
 
 
-def test_untrained_means_no_weights_at_all(make_record: Make) -> None:
-    assert make_record(source="none").untrained
-    assert not make_record(source="synthetic").untrained
+def test_a_value_that_is_no_achievement_is_marked(make_record: Make) -> None:
+    assert make_record(source="none").marks == ("weights=none",)
+    assert make_record(settings={"control": "shuffled-labels"}).marks == ("control=shuffled-labels",)
+    assert make_record(source="synthetic").marks == ()
+    assert make_record(weights=None).marks == ()
 
 
 def test_synthetic_and_real_records_are_told_apart_and_never_mixed(make_record: Make) -> None:
@@ -127,3 +129,9 @@ def test_synthetic_and_real_records_are_told_apart_and_never_mixed(make_record: 
     assert not all_synthetic([])
     with pytest.raises(ValueError, match="never share a table"):
         all_synthetic([real, synthetic])
+
+
+def test_a_run_that_failed_before_its_data_was_known_mixes_with_either(make_record: Make) -> None:
+    failed = make_record(status="failed", score=None, reason="x")
+    assert all_synthetic([failed, make_record(synthetic=True)])
+    assert not all_synthetic([failed, make_record()])
