@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from abawbench_plugins.databases._folders import check_roots
@@ -50,6 +50,14 @@ class FolderDatabase(Database):
             digest.update(f"{name}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
             digest.update(content)
         return digest.hexdigest()
+
+    def _note_unlisted(self, folders: Mapping[str, Path], known: Container[str]) -> None:
+        """Add one problem for all folders of images that no annotation or test list names."""
+        unknown = sorted(name for name in folders if name not in known)
+        if unknown:
+            shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+            what = f"{len(unknown)} image folder(s) without annotation or test list ({shown}); ignored"
+            self.problems.add(folders[unknown[0]].parent, what)
 
     def _error(self, what: str) -> DataError:
         return DataError(f"{' and '.join(map(str, self.roots))}: {what}.")

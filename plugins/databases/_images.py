@@ -32,6 +32,8 @@ class Images:
     problems: Problems = field(default_factory=Problems)
     absent: str = ""
     """Why the database has no image folder at all; asking for images then raises DataError with this sentence."""
+    frame_name: str = "{:05d}.jpg"
+    """How files are usually called; only names that differ are remembered, for there are millions."""
     _size: tuple[int, int] | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -39,32 +41,46 @@ class Images:
         return {**self.__dict__, "problems": Problems()}
 
     @cached_property
-    def _files(self) -> dict[int, tuple[Path, Path]]:
+    def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int16], dict[int, str]]:
+        """Ascending numbers, the folder of each, and the names that are not ``frame_name``."""
         if self.absent and not self.folders:
             raise DataError(self.absent)
-        found: dict[int, tuple[Path, Path]] = {}
-        for folder, root in self.folders:
+        owner: dict[int, int] = {}
+        unusual: dict[int, str] = {}
+        for place, (folder, _) in enumerate(self.folders):
             for entry in entries(folder, self.problems):
                 match = _NUMBERED.match(entry.name)
                 if match is None:
                     self.problems.add(entry.path, "is not a numbered .jpg image; ignored")
-                else:
-                    found.setdefault(int(match[1]), (folder / entry.name, root))
-        return found
+                elif (number := int(match[1])) not in owner:
+                    owner[number] = place
+                    if entry.name != self.frame_name.format(number):
+                        unusual[number] = entry.name
+        numbers = np.asarray(sorted(owner), dtype=np.int64)
+        return numbers, np.asarray([owner[n] for n in numbers.tolist()], dtype=np.int16), unusual
 
-    @cached_property
+    @property
     def numbers(self) -> NDArray[np.int64]:
         """The numbers that have an image file, ascending by value (``9`` before ``10``)."""
-        return np.asarray(sorted(self._files), dtype=np.int64)
+        return self._index[0]
+
+    def _find(self, number: int) -> tuple[Path, Path] | None:
+        numbers, owner, unusual = self._index
+        place = int(np.searchsorted(numbers, number))
+        if place == len(numbers) or numbers[place] != number:
+            return None
+        folder, root = self.folders[owner[place]]
+        return folder / unusual.get(number, self.frame_name.format(number)), root
 
     def files(self, numbers: NDArray[np.int64]) -> list[tuple[str, int, int] | None]:
         """Return (path relative to its root, bytes, modification time in ns) per number, or None without an image."""
         return [self._stat(int(number)) for number in numbers]
 
     def _stat(self, number: int) -> tuple[str, int, int] | None:
-        if number not in self._files:
+        found = self._find(number)
+        if found is None:
             return None
-        path, root = self._files[number]
+        path, root = found
         try:
             status = path.stat()
         except OSError:
@@ -109,9 +125,10 @@ class Images:
         return np.asarray(resized, dtype=np.uint8)
 
     def _decode(self, number: int) -> NDArray[np.uint8] | None:
-        if number not in self._files:
+        found = self._find(number)
+        if found is None:
             return None
-        path = self._files[number][0]
+        path = found[0]
         try:
             return decode_jpeg(path.read_bytes())
         except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.dataset import Problems
+from abawbench.contracts.errors import DataError
 
 _ROW = re.compile(r"\s*(.+)/(?:frame-)?(\d{1,9})\.jpe?g\s*(?:,(.*))?$", re.IGNORECASE | re.DOTALL)
 
@@ -27,15 +28,23 @@ class _Rows:
     broken: bool = False
 
 
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file, without blank ones at its end. Raises DataError when it cannot be read."""
+    try:
+        return path.read_bytes().decode("utf-8-sig", "replace").rstrip().split("\n")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); unpack it anew.") from error
+
+
 def read_listing(path: Path, problems: Problems, values: bool = False) -> dict[str, Listing]:
     """Return the rows of a file by track, in the file's order of tracks.
 
     A track with a malformed row is left out as a whole and the problem names the line. A first line that is no row
-    is the header. Raises OSError.
+    is the header. Raises DataError when the file cannot be read.
     """
     tracks: dict[str, _Rows] = {}
     last: str | None = None
-    lines = path.read_bytes().decode("utf-8-sig", "replace").rstrip().split("\n")
+    lines = read_lines(path)
     for number, line in enumerate(lines, start=1):
         match = _ROW.match(line)
         if match is None:

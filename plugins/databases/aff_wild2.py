@@ -1,7 +1,7 @@
 """Aff-Wild2 in its official layout: the VA, EXPR and AU challenges of editions 3 to 10."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from abawbench_plugins.databases._annotations import FORMATS, RowError, read_ann
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, entries, find_faces, find_lists, find_videos
 from abawbench_plugins.databases._images import Images
-from abawbench_plugins.databases._listings import read_listing
+from abawbench_plugins.databases._listings import Listing, read_lines, read_listing
 from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
 
 from abawbench.contracts.dataset import Track
@@ -109,11 +109,13 @@ class AffWild2(FolderDatabase):
         return max(found, key=lambda path: ([int(n) for n in re.findall(r"\d+", path.name)], path.name), default=None)
 
     def _read(self, label: str, split: str) -> Iterator[Track]:
-        self._note_unannotated()
+        self._note_unlisted({name: folders[0][0] for name, folders in self._faces[1].items()}, self._known)
         if split == "test":
             template = self._template(label)
             assert template is not None
-            for name, listing in read_listing(template, self.problems).items():
+            listings = read_listing(template, self.problems)
+            self._compare_release(label, template, listings)
+            for name, listing in listings.items():
                 yield self._track(name, template, listing.numbers)
             return
         seen: set[str] = set()
@@ -127,6 +129,13 @@ class AffWild2(FolderDatabase):
                 elif (track := self._annotated(path, label)) is not None:
                     seen.add(path.stem)
                     yield track
+
+    def _compare_release(self, label: str, template: Path, listings: Mapping[str, Listing]) -> None:
+        for path in self._lists:
+            if _LISTS[label].search(path.name) and "release" in path.name.lower():
+                for number, line in enumerate(read_lines(path), start=1):
+                    if line.strip() and line.strip() not in listings:
+                        self.problems.add(path, f"track {line.strip()[:60]} has no frames in {template.name}", number)
 
     def _annotated(self, path: Path, label: str) -> Track | None:
         form = FORMATS[label]
@@ -162,17 +171,11 @@ class AffWild2(FolderDatabase):
             media=self._videos.get(video) or self._videos.get(name),
         )
 
-    def _note_unannotated(self) -> None:
-        known = {path.stem for path in self._annotation_files()}
-        for path in self._lists:
-            known |= {line.partition("/")[0].strip() for line in path.read_text("utf-8", "replace").splitlines()}
-        unknown = sorted(set(self._faces[1]) - known)
-        if unknown:
-            shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
-            where = self._faces[1][unknown[0]][0][0].parent
-            self.problems.add(
-                where, f"{len(unknown)} image folder(s) without annotation or test list ({shown}); ignored"
-            )
+    @cached_property
+    def _known(self) -> set[str]:
+        lines = (line for path in self._lists for line in read_lines(path))
+        names = {path.stem for path in self._annotation_files() if path not in self._lists}
+        return names | {line.partition("/")[0].strip() for line in lines}
 
     def _annotation_files(self) -> Iterator[Path]:
         yield from self._lists

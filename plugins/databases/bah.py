@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
-from abawbench_plugins.databases._folders import below
+from abawbench_plugins.databases._folders import below, subfolders
 from abawbench_plugins.databases._images import Images
-from abawbench_plugins.databases._listings import Listing, read_listing
+from abawbench_plugins.databases._listings import Listing, read_lines, read_listing
 from abawbench_plugins.databases._text import compose, items, mapping, scalar
 from abawbench_plugins.databases._tracks import FileTrack
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 RATE = 24.0
 """Frames per second of all videos: abaw-protocols, section 5.2."""
+
+FRAME_NAME = "frame-{}.jpg"
 
 _SPLIT_FOLDER = "default-split"
 _TEMPLATE = Path("submissions", "trial-1.txt")
@@ -117,11 +119,28 @@ class BAH(FolderDatabase):
     def _face_folders(self) -> list[tuple[Path, Path]]:
         return [(folder / _FACES, root) for folder, root in self._packages if (folder / _FACES).is_dir()]
 
+    @cached_property
+    def _face_videos(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for faces, _ in self._face_folders:
+            for person in subfolders(faces, self.problems):
+                for visit in subfolders(faces / person, self.problems):
+                    for video in subfolders(faces / person / visit, self.problems):
+                        found[f"{person}/{visit}/{video}"] = faces / person / visit / video
+        return found
+
+    @cached_property
+    def _known(self) -> set[str]:
+        lines = (line for path in self._lists.values() for line in read_lines(path))
+        # A template names <video>/frame-<k>.jpg before the first comma, a split file the video itself.
+        return {_id(re.sub(r"/frame-[^/]*$", "", line.partition(",")[0])) for line in lines}
+
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
         return [split for split in SPLITS if split in self._lists] if label in self.labels else ()
 
     def _read(self, label: str, split: str) -> Iterator[Track]:
+        self._note_unlisted(self._face_videos, self._known)
         if split == "test":
             for name, listing in read_listing(self._lists[split], self.problems).items():
                 yield self._track(_id(name), self._lists[split], listing, None)
@@ -165,8 +184,8 @@ class BAH(FolderDatabase):
             subject=video.partition("/")[0],
             rate=RATE,
             numbers=listing.numbers,
-            images=Images(folders, self.problems, absent),
-            frame_name="frame-{}.jpg",
+            images=Images(folders, self.problems, absent, FRAME_NAME),
+            frame_name=FRAME_NAME,
             media=self._beside("videos", video),
             transcript=self._beside("transcription", f"{video}/{name}.yml"),
             spoken=spoken,
@@ -191,12 +210,8 @@ def read_split(path: Path, problems: Problems) -> dict[str, tuple[int, str]]:
 
     A malformed line is skipped with a problem. Raises DataError when the file is unreadable.
     """
-    try:
-        lines = path.read_bytes().decode("utf-8-sig", "replace").split("\n")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); unpack it anew.") from error
     found: dict[str, tuple[int, str]] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         video, *rest = line.rstrip("\r").split(",", 2)

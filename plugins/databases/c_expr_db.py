@@ -8,7 +8,7 @@ import numpy as np
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, find_faces, find_lists, find_videos
 from abawbench_plugins.databases._images import Images
-from abawbench_plugins.databases._listings import read_listing
+from abawbench_plugins.databases._listings import read_lines, read_listing
 from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
 
 from abawbench.contracts.dataset import Labels, Track
@@ -72,6 +72,8 @@ class CExprDB(FolderDatabase):
     @cached_property
     def _faces(self) -> dict[str, list[tuple[Path, Path]]]:
         _, tracks = find_faces(self.roots, self.problems)
+        known = {line.partition("/")[0].strip() for path in self._files.values() for line in read_lines(path)}
+        self._note_unlisted({name: folders[0][0] for name, folders in tracks.items()}, known)
         for folder, root in below(self.roots, self.problems):
             if folder != root:
                 tracks.setdefault(folder.name, [(folder, root)])

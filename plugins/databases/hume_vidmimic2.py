@@ -10,6 +10,7 @@ from abawbench_plugins.databases._annotations import is_number
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, entries
 from abawbench_plugins.databases._images import Images
+from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._tracks import FileTrack
 from numpy.typing import NDArray
 
@@ -23,6 +24,7 @@ FIRST_TEST = 12660
 """The first id of the test split: abaw-protocols, section 4.1."""
 RATE = 30.0
 """Frames per second of the face images. The real spacing is not published; 30 makes clips take every image."""
+FRAME_NAME = "{}.jpg"
 
 _TABLES = {"train": "train_split.csv", "val": "valid_split.csv", "test": "test_split.csv"}
 _MEDIA = {"face_images": "", "audio": ".mp3", "raw": ".mp4"}
@@ -60,13 +62,13 @@ class MimicTrack(FileTrack):
         self.images = images
         self.media = media
         self.parsed = parsed
-        self.frame_name = "{}.jpg"
+        self.frame_name = FRAME_NAME
 
     @cached_property
     def numbers(self) -> NDArray[np.int64]:  # type: ignore[override]
         """Return the image numbers; listing the folder waits until they are asked for."""
         found = self.images.numbers
-        return found if len(found) else np.full(1, -1, dtype=np.int64)
+        return found if len(found) else np.ones(1, dtype=np.int64)
 
     @property
     def n_frames(self) -> int:  # type: ignore[override]
@@ -108,7 +110,7 @@ class HumeVidmimic2(FolderDatabase):
         for package, root, _ in self._packages:
             for kind, suffix in _MEDIA.items():
                 for path in self._files(package, kind, suffix):
-                    found[kind].setdefault(path.stem, []).append((path, root))
+                    found[kind].setdefault(path.stem.zfill(5), []).append((path, root))
         return found
 
     def _files(self, package: Path, kind: str, suffix: str) -> Iterator[Path]:
@@ -121,18 +123,23 @@ class HumeVidmimic2(FolderDatabase):
                 self.problems.add(path, f"is not a clip of {kind}; ignored")
 
     @cached_property
+    def _listed(self) -> set[str]:
+        return {clip for path in self._tables.values() for clip in read_table(path, Problems(), labelled=False)}
+
+    @cached_property
     def _unlisted(self) -> list[str]:
         found = {
-            path.stem
+            path.stem.zfill(5)
             for package, _, listed in self._packages
             for kind, suffix in _MEDIA.items()
             for path in self._files(package, kind, suffix)
             if not listed or int(path.stem) >= FIRST_TEST
         }
-        for split in ("train", "val"):
-            if split in self._tables:
-                found -= set(read_table(self._tables[split], Problems()))
-        return sorted(found)
+        return sorted(found - self._listed)
+
+    @cached_property
+    def _known(self) -> set[str]:
+        return self._listed if "test" in self._tables else self._listed.union(self._unlisted)
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
@@ -146,20 +153,25 @@ class HumeVidmimic2(FolderDatabase):
             rows = read_table(self._tables[split], self.problems, labelled=split != "test")
         else:
             rows = dict.fromkeys(self._unlisted)
+        faces = self._clips["face_images"]
+        if not any(self._clips.values()):
+            raise self._error("no clips in face_images, audio or raw; unpack the media there")
+        if not faces:
+            self.problems.add(self.roots[0], "no face_images folder with clips; every clip is one missing frame")
+        self._note_unlisted({clip: pairs[0][0] for clip, pairs in faces.items()}, self._known)
         for clip, values in rows.items():
-            faces = self._clips["face_images"].get(clip, ())
-            if not faces:
+            if faces and clip not in faces:
                 self.problems.add(self._where(label, split), f"no face_images folder for clip {clip}")
             media = self._clips["audio"].get(clip) or self._clips["raw"].get(clip)
             parsed = {} if values is None else {label: Labels(values[None, :], np.ones(1, dtype=np.bool_))}
-            absent = "" if self._packages else str(self._error("no face_images folder; unpack the face images there"))
-            yield MimicTrack(clip, Images(faces, self.problems, absent), media[0][0] if media else None, parsed)
+            images = Images(faces.get(clip, ()), self.problems, frame_name=FRAME_NAME)
+            yield MimicTrack(clip, images, media[0][0] if media else None, parsed)
 
     def _annotation_files(self) -> Iterable[Path]:
         return self._tables.values()
 
     def _where(self, label: str, split: str) -> Path:
-        return self._tables.get(split) or next(p for p, _, listed in self._packages if p)
+        return self._tables.get(split) or self._packages[0][0]
 
     def _absent(self, label: str, split: str) -> str:
         wanted = _TABLES.get(split, split)
@@ -171,10 +183,7 @@ def read_table(path: Path, problems: Problems, labelled: bool = True) -> dict[st
 
     A malformed row is skipped with a problem. Raises DataError when the header lacks a column or nothing can be read.
     """
-    try:
-        lines = path.read_bytes().decode("utf-8-sig", "replace").rstrip().split("\n")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); unpack it anew.") from error
+    lines = read_lines(path)
     header = [_field(name) for name in lines[0].split(",")]
     wanted = ("Filename", *EMOTIONS) if labelled else ("Filename",)
     if missing := [name for name in wanted if name not in header]:
