@@ -1,0 +1,67 @@
+"""How much of everything a preset holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from abawbench.contracts.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Tracks of the train and val split, and the fewest and most frames of a track."""
+
+    train: int
+    val: int
+    frames: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The amounts for each of the four databases, and the processes that make them."""
+
+    name: str
+    aff_wild2: Amount
+    c_expr_db: Amount
+    hume_vidmimic2: Amount
+    bah: Amount
+    processes: int
+
+    def amounts(self) -> Mapping[str, Amount]:
+        """Return the amounts by database name."""
+        return {
+            "aff-wild2": self.aff_wild2,
+            "c-expr-db": self.c_expr_db,
+            "hume-vidmimic2": self.hume_vidmimic2,
+            "bah": self.bah,
+        }
+
+
+PRESETS: Mapping[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "tiny",
+            aff_wild2=Amount(6, 4, (22, 26)),
+            c_expr_db=Amount(4, 3, (20, 24)),
+            hume_vidmimic2=Amount(10, 8, (8, 12)),
+            bah=Amount(4, 4, (24, 24)),
+            processes=1,
+        ),
+        Preset(
+            "small",
+            aff_wild2=Amount(44, 28, (40, 72)),
+            c_expr_db=Amount(26, 22, (28, 40)),
+            hume_vidmimic2=Amount(110, 80, (11, 15)),
+            bah=Amount(28, 26, (40, 64)),
+            processes=2,
+        ),
+    )
+}
+"""The presets by name; many short tracks rather than few long ones, because intervals resample tracks."""
+
+
+def preset_named(name: str) -> Preset:
+    """Return the preset of that name. Raises UsageError for any other, with the names there are."""
+    if name not in PRESETS:
+        raise UsageError(f"There is no synthetic preset '{name}'; choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
