@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from abawbench.contracts.metric import Metric, Statistics
 
 REPLICATES = 10_000
-BLOCK = 4_000_000
-"""Weights drawn at a time: 32 MB, so that thousands of tracks (EMI has 4,588) need no gigabytes."""
+BLOCK = 250_000
+"""Weights drawn at a time: 2 MB stay in the cache, and thousands of tracks (EMI has 4,588) need no gigabytes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The concordance correlation coefficient (CCC), the official metric of valence-arousal estimation."""
 
 import numpy as np
-from abawbench_plugins.metrics.moments import ROUNDING, MomentMetric, Moments
+from abawbench_plugins.metrics.moments import MomentMetric, Moments
 
 from abawbench.contracts import MetricDeclaration
 from abawbench.contracts.metric import Statistics
@@ -23,7 +23,7 @@ class Concordance(MomentMetric):
     def agreement(self, moments: Moments) -> Statistics:
         """Return the CCC of each output, [..., K]."""
         spread = moments.prediction + moments.target + moments.gap**2
-        defined = spread > ROUNDING * moments.scale
+        defined = spread > 0
         return np.where(defined, 2 * moments.covariance / np.where(defined, spread, 1.0), 0.0)
 
 

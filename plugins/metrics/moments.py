@@ -31,8 +31,6 @@ class Moments(NamedTuple):
     """Variance of the prediction."""
     target: Statistics
     """Variance of the target."""
-    scale: Statistics
-    """Sum of both mean squares around the centre; what rounding is measured against."""
 
 
 class MomentMetric(Metric):
@@ -77,7 +75,6 @@ class MomentMetric(Metric):
             covariance=_significant(xy - x * y, np.sqrt(xx) * np.sqrt(yy)),
             prediction=np.maximum(_significant(xx - x * x, xx), 0),
             target=np.maximum(_significant(yy - y * y, yy), 0),
-            scale=xx + yy,
         )
 
     def agreement(self, moments: Moments) -> Statistics:

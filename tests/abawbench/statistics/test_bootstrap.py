@@ -60,12 +60,18 @@ def test_the_same_seed_gives_the_same_draws_and_another_seed_others() -> None:
     assert (track_weights(12, 100, 7) != track_weights(12, 100, 8)).any()
 
 
-def test_resampled_totals_are_the_weights_times_the_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
-    statistics = sample(30, 0)
-    monkeypatch.setattr("abawbench.statistics.bootstrap.BLOCK", 1000)  # several blocks
-    weights = track_weights(30, 500, 3)
-    assert len(np.unique(weights, axis=0)) == 500
-    np.testing.assert_allclose(resampled(statistics, 500, 3), weights @ statistics, rtol=1e-12)
+def test_the_draws_do_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = track_weights(30, 500, 3)
+    assert len(np.unique(whole, axis=0)) == 500
+    monkeypatch.setattr("abawbench.statistics.bootstrap.BLOCK", 1000)
+    np.testing.assert_array_equal(track_weights(30, 500, 3), whole)
+
+
+@pytest.mark.parametrize("block", [1, 1000, 250_000])
+def test_resampled_totals_are_the_weights_times_the_statistics(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    expected = track_weights(30, 500, 3) @ sample(30, 0)
+    monkeypatch.setattr("abawbench.statistics.bootstrap.BLOCK", block)
+    np.testing.assert_allclose(resampled(sample(30, 0), 500, 3), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_two_models_get_the_same_draws() -> None:

@@ -49,6 +49,21 @@ def test_a_nearly_constant_prediction_keeps_its_small_ccc(metrics: Any, tasks: A
     assert list(metric.parts(statistics).values()) == pytest.approx(list(expected), rel=0, abs=1e-12)
 
 
+def test_a_collapsed_prediction_keeps_its_correlation(metrics: Any, tasks: Any) -> None:
+    target = np.random.default_rng(0).uniform(0, 1, (4588, 6))
+    prediction = 0.1 + 3e-5 * target
+    metric = metrics["pearson"](tasks["emi"])
+    assert metric.value(metric.statistics(prediction, target, np.ones(4588, bool))) == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("label", [-1.01, 1.01])
+def test_a_label_outside_the_range_is_refused(metrics: Any, tasks: Any, label: float) -> None:
+    target = np.zeros((4, 2))
+    target[2, 0] = label
+    with pytest.raises(ValueError, match="target is outside -1 to 1 in 1 of 4 annotated frames, first at index 2"):
+        metrics["ccc"](tasks["va"]).statistics(np.zeros((4, 2)), target, np.ones(4, bool))
+
+
 def test_opposite_predictions_score_minus_1(metrics: Any, tasks: Any) -> None:
     target = np.random.default_rng(0).uniform(-0.5, 0.5, (500, 2))
     target -= target.mean(axis=0)
