@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from abawbench_plugins.databases.synthetic import manifest
-from abawbench_plugins.databases.synthetic.generate import Progress, ensure
-from abawbench_plugins.databases.synthetic.presets import preset_named
-
 from abawbench import cache
 from abawbench.contracts.dataset import Database, Problems, Track
 from abawbench.contracts.errors import DataError
+from abawbench_plugins.databases.synthetic import manifest
+from abawbench_plugins.databases.synthetic.generate import Progress, ensure
+from abawbench_plugins.databases.synthetic.presets import preset_named
 
 OWNERS: Mapping[str, str] = {
     "va": "aff-wild2",

@@ -4,9 +4,10 @@ The knobs of difficulty stand at the top; everything else about labels follows f
 """
 
 import numpy as np
+from numpy.typing import NDArray
+
 from abawbench_plugins.databases.synthetic.performance import Array, Performance, drift
 from abawbench_plugins.databases.synthetic.prototypes import COMPOUNDS, EMOTIONS, EXPRESSIONS
-from numpy.typing import NDArray
 
 AU_THRESHOLD = 0.32
 """Intensity from which an action unit is coded as present."""

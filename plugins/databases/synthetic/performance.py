@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from abawbench_plugins.databases.synthetic.prototypes import AU_NUMBERS, COLUMN, look_of
 from numpy.typing import NDArray
+
+from abawbench_plugins.databases.synthetic.prototypes import AU_NUMBERS, COLUMN, look_of
 
 Array = NDArray[np.float64]
 

@@ -3,12 +3,13 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
+
 from abawbench_plugins.databases.synthetic.face import State, draw
 from abawbench_plugins.databases.synthetic.performance import Performance
 from abawbench_plugins.databases.synthetic.person import person
 from abawbench_plugins.databases.synthetic.plan import Take
 from abawbench_plugins.databases.synthetic.take import IMAGES
-from numpy.typing import NDArray
 
 
 def pictures(take: Take, act: Performance, size: int) -> list[NDArray[np.uint8]]:

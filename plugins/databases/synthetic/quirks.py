@@ -20,9 +20,10 @@ very uneven classes and action units            the odds in ``plan`` and the loo
 """
 
 import numpy as np
+from numpy.typing import NDArray
+
 from abawbench_plugins.databases.synthetic.plan import Take
 from abawbench_plugins.databases.synthetic.take import QUIRKS
-from numpy.typing import NDArray
 
 MISSING_RATE = 0.015
 """Share of the frames without a detected face."""

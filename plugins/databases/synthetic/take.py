@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from abawbench_plugins.databases.synthetic import labels
 from abawbench_plugins.databases.synthetic.performance import Performance, perform
 from abawbench_plugins.databases.synthetic.plan import Take
-from numpy.typing import NDArray
 
 ACT, LABELS, QUIRKS, IMAGES, VOICE, WORDS = range(6)
 """Purposes of ``Take.random``: what one of them draws never shifts another."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+
 from abawbench_plugins.databases.synthetic.performance import Performance
 
 _PLAIN = (

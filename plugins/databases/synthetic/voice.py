@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from abawbench_plugins.databases.synthetic.performance import Array, Performance
 from numpy.typing import NDArray
+
+from abawbench_plugins.databases.synthetic.performance import Array, Performance
 
 RATE = 16_000
 """Samples per second."""

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from abawbench_plugins.databases.synthetic.media import jpeg, mp4
 from abawbench_plugins.databases.synthetic.performance import Performance
 from abawbench_plugins.databases.synthetic.picture import pictures
@@ -12,7 +14,6 @@ from abawbench_plugins.databases.synthetic.prototypes import AU_NUMBERS, EXPRESS
 from abawbench_plugins.databases.synthetic.quirks import has_face, ignored, label_rows
 from abawbench_plugins.databases.synthetic.take import VOICE, act_of, labels_of
 from abawbench_plugins.databases.synthetic.voice import RATE, speak, voice_of
-from numpy.typing import NDArray
 
 SHARED: dict[str, str] = {}
 """Files that all videos write to, and how they begin."""

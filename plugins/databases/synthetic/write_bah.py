@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+
 from abawbench_plugins.databases.synthetic.media import jpeg, mp4
 from abawbench_plugins.databases.synthetic.picture import pictures
 from abawbench_plugins.databases.synthetic.plan import Take
 from abawbench_plugins.databases.synthetic.take import VOICE, WORDS, act_of, labels_of
 from abawbench_plugins.databases.synthetic.transcript import say
 from abawbench_plugins.databases.synthetic.voice import RATE, speak, voice_of
-from numpy.typing import NDArray
 
 SHARED = {"annotation.yml": "", "default-split/train.txt": "", "default-split/val.txt": ""}
 """Files that all videos write to, and how they begin."""

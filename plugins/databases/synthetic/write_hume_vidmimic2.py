@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+
 from abawbench_plugins.databases.synthetic.media import jpeg, mp3, mp4
 from abawbench_plugins.databases.synthetic.picture import pictures
 from abawbench_plugins.databases.synthetic.plan import Take

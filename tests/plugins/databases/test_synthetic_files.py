@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+
+from abawbench.contracts.errors import DataError
 from abawbench_plugins.databases import synthetic
 from abawbench_plugins.databases.synthetic import generate, manifest
 from abawbench_plugins.databases.synthetic.database import OWNERS, Synthetic, open_database
 from abawbench_plugins.databases.synthetic.generate import ensure
 from abawbench_plugins.databases.synthetic.presets import PRESETS, Amount, Preset, preset_named
-
-from abawbench.contracts.errors import DataError
 
 TINY = preset_named("tiny")
 LEAST = Preset("least", Amount(2, 1, (12, 12)), Amount(1, 1, (12, 12)), Amount(1, 1, (6, 6)), Amount(1, 1, (12, 12)), 1)

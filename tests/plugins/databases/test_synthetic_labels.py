@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from abawbench_plugins.databases.synthetic import labels
 from abawbench_plugins.databases.synthetic.performance import Performance, drift, perform
 from abawbench_plugins.databases.synthetic.prototypes import COLUMN, COMPOUNDS, EMOTIONS, EXPRESSIONS, MIMICKED, look_of
 from abawbench_plugins.databases.synthetic.transcript import say
 from abawbench_plugins.databases.synthetic.voice import RATE, Voice, speak, voice_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def acts(kinds: list[str], n: int = 40, times: int = 12) -> list[Performance]:

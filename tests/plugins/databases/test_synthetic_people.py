@@ -4,12 +4,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
+
+from abawbench.contracts.errors import UsageError
 from abawbench_plugins.databases.synthetic.plan import DATABASES, EXPRESSION_ODDS, Take, deal, plan, videos
 from abawbench_plugins.databases.synthetic.presets import PRESETS, preset_named
 from abawbench_plugins.databases.synthetic.prototypes import COMPOUNDS, EMOTIONS, EXPRESSIONS
 from abawbench_plugins.databases.synthetic.take import act_of, labels_of
-
-from abawbench.contracts.errors import UsageError
 
 
 @pytest.fixture(scope="module")
