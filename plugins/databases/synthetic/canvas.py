@@ -5,8 +5,9 @@ from functools import cache
 
 import cv2
 import numpy as np
-from abawbench_plugins.databases.synthetic.person import Colour
 from numpy.typing import NDArray
+
+from abawbench_plugins.databases.synthetic.person import Colour
 
 Points = NDArray[np.float64]
 

@@ -12,11 +12,12 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
 from abawbench_plugins.databases.synthetic.canvas import Canvas, curve, darker, mix, oval
 from abawbench_plugins.databases.synthetic.head import draw_background, draw_hair, draw_skull
 from abawbench_plugins.databases.synthetic.mouth import draw_mouth
 from abawbench_plugins.databases.synthetic.person import Person
-from numpy.typing import NDArray
 
 AU_NAMES = ("AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26")
 """The action units of the ABAW AU detection task, in the order of its annotation files."""

@@ -1,9 +1,10 @@
 """Everything around the features of a drawn face: background, shoulders, skull, beard and hair."""
 
 import numpy as np
+from numpy.typing import NDArray
+
 from abawbench_plugins.databases.synthetic.canvas import Canvas, Points, curve, darker, mix, oval
 from abawbench_plugins.databases.synthetic.person import Person
-from numpy.typing import NDArray
 
 
 def draw_background(image: NDArray[np.uint8], person: Person) -> None:

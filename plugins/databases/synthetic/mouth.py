@@ -3,6 +3,7 @@
 from typing import Protocol
 
 import numpy as np
+
 from abawbench_plugins.databases.synthetic.canvas import Canvas, Points, curve, darker, mix
 from abawbench_plugins.databases.synthetic.person import Person
 

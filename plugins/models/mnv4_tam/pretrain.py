@@ -27,6 +27,9 @@ import timm
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
 from abawbench_plugins.databases.synthetic.face import AU_NAMES, RENDERING_VERSION
 from abawbench_plugins.models.mnv4_tam.pretrain_data import (
     EXPRESSIONS,
@@ -36,8 +39,6 @@ from abawbench_plugins.models.mnv4_tam.pretrain_data import (
     Batch,
     batch,
 )
-from safetensors.torch import save_file
-from torch import Tensor, nn
 
 STAGES = ((0.45, 112), (0.66, 160), (1.0, 224))
 """Up to which fraction of the training the pictures have which size."""

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
 from abawbench_plugins.databases.synthetic.face import AU_NAMES, State, draw
 from abawbench_plugins.databases.synthetic.person import PRETRAINING_PEOPLE, person
-from numpy.typing import NDArray
 
 TRAINING_PEOPLE = PRETRAINING_PEOPLE[:-10_000]
 VALIDATION_PEOPLE = PRETRAINING_PEOPLE[-10_000:]

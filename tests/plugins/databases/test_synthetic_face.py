@@ -7,10 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-from abawbench_plugins.databases.synthetic.face import AU_NAMES, State, draw
-from abawbench_plugins.databases.synthetic.person import PRETRAINING_PEOPLE, person
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from abawbench_plugins.databases.synthetic.face import AU_NAMES, State, draw
+from abawbench_plugins.databases.synthetic.person import PRETRAINING_PEOPLE, person
 
 PEOPLE = (3, 5, 12, 27, 41)
 
