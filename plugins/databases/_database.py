@@ -5,10 +5,10 @@ from abc import abstractmethod
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from abawbench_plugins.databases._folders import check_roots
-
 from abawbench.contracts.dataset import Database, Problems, Track
 from abawbench.contracts.errors import DataError
+from abawbench_plugins.databases._folders import check_roots
+from abawbench_plugins.databases._tracks import FileTrack
 
 SPLITS = ("train", "val", "test")
 
@@ -17,6 +17,8 @@ class FolderDatabase(Database):
     """A database in one or more folders; annotation files are parsed once per label and split."""
 
     labels: tuple[str, ...]
+    faces: str = ""
+    """The folder of face images to name when a split has none at all; empty where a missing one is no error."""
 
     def __init__(self, roots: Iterable[Path | str]):
         self.roots = check_roots(roots, self.name)
@@ -31,11 +33,12 @@ class FolderDatabase(Database):
             if split not in self.splits(label):
                 raise DataError(self._absent(label, split))
             tracks = sorted(self._read(label, split), key=lambda track: track.id)
+            self._check_faces(tracks, self._where(label, split))
             if not tracks:
                 first = f" (first problem: {self.problems.items[0]})" if self.problems.items else ""
                 where = self._where(label, split)
                 raise DataError(f"{where} holds no usable track{first}; unpack the official files anew.")
-            self._tracks[label, split] = tracks
+            self._tracks[label, split] = list(tracks)
         return self._tracks[label, split]
 
     def fingerprint(self) -> str:
@@ -50,6 +53,17 @@ class FolderDatabase(Database):
             digest.update(f"{name}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
             digest.update(content)
         return digest.hexdigest()
+
+    def _check_faces(self, tracks: Sequence[FileTrack], where: Path) -> None:
+        """Count tracks without an image folder; when no track has one, asking for an image becomes an error."""
+        missing = [track for track in tracks if self.faces and not track.images.folders]
+        if len(missing) == len(tracks):
+            what = f"no folder {self.faces} with images for the tracks of {where.name}; unpack the face images there"
+            for track in missing:
+                track.images.absent = str(self._error(what))
+            return
+        for track in missing:
+            self.problems.add(where, f"no image folder for track {track.id}; its frames are all without image")
 
     def _note_unlisted(self, folders: Mapping[str, Path], known: Container[str]) -> None:
         """Add one problem for all folders of images that no annotation or test list names."""
@@ -67,7 +81,7 @@ class FolderDatabase(Database):
         return path.relative_to(roots[0]).as_posix() if roots else path.as_posix()
 
     @abstractmethod
-    def _read(self, label: str, split: str) -> Iterable[Track]:
+    def _read(self, label: str, split: str) -> Iterable[FileTrack]:
         """Return the tracks of a split that exists."""
 
     @abstractmethod

@@ -13,7 +13,8 @@ _VIDEO_FOLDER = re.compile(r"batch_?\d*|videos|new_?vids.*|raw.*", re.IGNORECASE
 _LIST_FOLDER = re.compile(r"test|predict|annotation|example|sample|submission", re.IGNORECASE)
 _LIST = re.compile(r"test_set_(release|sample|example)\.txt$", re.IGNORECASE)
 _ALIGNED = re.compile(r"cropped_aligned.*", re.IGNORECASE)
-_UNALIGNED = re.compile(r"batch_?\d+|cropped(_.*)?", re.IGNORECASE)
+_UNALIGNED = re.compile(r"batch_?\d+|cropped(_(?!aligned).*)?", re.IGNORECASE)
+_CROPS = re.compile(f"{_ALIGNED.pattern}|{_UNALIGNED.pattern}", re.IGNORECASE)
 _MEDIA = (".mp4", ".avi")
 
 
@@ -63,27 +64,30 @@ def subfolders(folder: Path, problems: Problems) -> list[str]:
     return names
 
 
-def find_faces(roots: Sequence[Path], problems: Problems) -> tuple[list[Path], dict[str, list[tuple[Path, Path]]]]:
-    """Return the folders of face crops, and by track the (folder, root) pairs to take images from.
+def matching(name: re.Pattern[str], roots: Sequence[Path], problems: Problems) -> list[tuple[Path, Path]]:
+    """Return (folder, root) for every root and folder in it of that name, and for one unpacked into another of them."""
+    found = [(folder, root) for folder, root in below(roots, problems) if name.fullmatch(folder.name)]
+    for folder, root in found:
+        inner = (folder / entry.name for entry in entries(folder, problems) if entry.is_dir())
+        found += [(path, root) for path in inner if name.fullmatch(path.name) and (path, root) not in found]
+    return found
+
+
+def find_faces(roots: Sequence[Path], problems: Problems) -> dict[str, list[tuple[Path, Path]]]:
+    """Return by track the (folder, root) pairs to take images from.
 
     ``cropped_aligned*`` comes before the unaligned ``batch1``, ``batch2`` and ``cropped*``: a track that has both gives
     its aligned images only, because a mixture would change the framing from image to image.
     """
-    kinds: dict[bool, list[tuple[Path, Path]]] = {True: [], False: []}
-    for folder, root in below(roots, problems):
-        if _ALIGNED.fullmatch(folder.name):
-            kinds[True].append((folder, root))
-        elif _UNALIGNED.fullmatch(folder.name):
-            kinds[False].append((folder, root))
     tracks: dict[str, list[tuple[Path, Path]]] = {}
-    for aligned in (True, False):
+    for kind in (_ALIGNED, _UNALIGNED):
         fresh: dict[str, list[tuple[Path, Path]]] = {}
-        for folder, root in kinds[aligned]:
+        for folder, root in matching(kind, roots, problems):
             for name in subfolders(folder, problems):
-                if name not in tracks:
+                if name not in tracks and not _CROPS.fullmatch(name):
                     fresh.setdefault(name, []).append((folder / name, root))
         tracks.update(fresh)
-    return [folder for folder, _ in kinds[True] + kinds[False]], tracks
+    return tracks
 
 
 def find_lists(roots: Sequence[Path], problems: Problems) -> list[Path]:

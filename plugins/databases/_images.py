@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from abawbench_plugins.databases._folders import entries
 from numpy.typing import NDArray
 
 from abawbench.contracts.dataset import Problems
 from abawbench.contracts.errors import DataError
+from abawbench_plugins.databases._folders import entries
 
 EMPTY_SIZE = (112, 112)
 """Height and width of the black frames of a track that has no readable image: the size of the aligned faces."""

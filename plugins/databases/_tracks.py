@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from abawbench_plugins.databases._images import Images
 from numpy.typing import NDArray
 
 from abawbench.contracts.dataset import Labels, Track
+from abawbench_plugins.databases._images import Images
 
 RATE = 30.0
 """Frames per second where the name does not tell: most videos of Aff-Wild2 and C-EXPR-DB are near it."""

@@ -6,16 +6,16 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
+from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import FORMATS, RowError, read_annotation
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
-from abawbench_plugins.databases._folders import below, entries, find_faces, find_lists, find_videos
+from abawbench_plugins.databases._folders import entries, find_faces, find_lists, find_videos, matching
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import Listing, read_lines, read_listing
 from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
-
-from abawbench.contracts.dataset import Track
-from abawbench.contracts.declarations import DatabaseDeclaration
-from abawbench.hookspecs import hookimpl
 
 _CHALLENGES = {
     "va": ("VA_Estimation_Challenge",),
@@ -23,7 +23,7 @@ _CHALLENGES = {
     "au": ("AU_Detection_Challenge",),
 }
 _SETS = {"train": "Train_Set", "val": "Validation_Set"}
-_ANNOTATIONS = re.compile(r"(\d*).*ABAW.*Annotations.*", re.IGNORECASE)
+_ANNOTATIONS = re.compile(r"\d*.*ABAW.*Annotations.*", re.IGNORECASE)
 _LISTS = {
     "va": re.compile(r"(^|_)va_|valence", re.IGNORECASE),
     "expr": re.compile(r"(^|_)expr", re.IGNORECASE),
@@ -66,21 +66,22 @@ class AffWild2(FolderDatabase):
 
     name = "aff-wild2"
     labels = ("va", "expr", "au")
+    faces = "cropped_aligned"
 
     def __init__(self, roots: Iterable[Path | str], edition: int | None = None):
         super().__init__(roots)
         self._editions: dict[int, list[Path]] = {}
-        for folder, _ in below(self.roots, self.problems):
-            match = _ANNOTATIONS.fullmatch(folder.name)
-            if match and (edition is None or int(match[1] or 0) == edition):
-                self._editions.setdefault(int(match[1] or 0), []).append(folder)
+        for folder, _ in matching(_ANNOTATIONS, self.roots, self.problems):
+            number = int("0" + re.split(r"\D", folder.name)[0])
+            if edition in (None, number):
+                self._editions.setdefault(number, []).append(folder)
         self._lists = find_lists(self.roots, self.problems)
         if not self._editions and not self._lists:
             wanted = "*_ABAW_Annotations" if edition is None else f"{edition}th_ABAW_Annotations"
             raise self._error(f"no folder {wanted} and no *test_set_sample.txt; unpack the annotations there")
 
     @cached_property
-    def _faces(self) -> tuple[list[Path], dict[str, list[tuple[Path, Path]]]]:
+    def _faces(self) -> dict[str, list[tuple[Path, Path]]]:
         return find_faces(self.roots, self.problems)
 
     @cached_property
@@ -108,15 +109,15 @@ class AffWild2(FolderDatabase):
         found = [path for path in self._lists if _LISTS[label].search(path.name) and "release" not in path.name.lower()]
         return max(found, key=lambda path: ([int(n) for n in re.findall(r"\d+", path.name)], path.name), default=None)
 
-    def _read(self, label: str, split: str) -> Iterator[Track]:
-        self._note_unlisted({name: folders[0][0] for name, folders in self._faces[1].items()}, self._known)
+    def _read(self, label: str, split: str) -> Iterator[FileTrack]:
+        self._note_unlisted({name: folders[0][0] for name, folders in self._faces.items()}, self._known)
         if split == "test":
             template = self._template(label)
             assert template is not None
             listings = read_listing(template, self.problems)
             self._compare_release(label, template, listings)
             for name, listing in listings.items():
-                yield self._track(name, template, listing.numbers)
+                yield self._track(name, listing.numbers)
             return
         seen: set[str] = set()
         for folder in self._folders(label, split):
@@ -137,7 +138,7 @@ class AffWild2(FolderDatabase):
                     if line.strip() and line.strip() not in listings:
                         self.problems.add(path, f"track {line.strip()[:60]} has no frames in {template.name}", number)
 
-    def _annotated(self, path: Path, label: str) -> Track | None:
+    def _annotated(self, path: Path, label: str) -> FileTrack | None:
         form = FORMATS[label]
         try:
             values = read_annotation(path, form)
@@ -152,22 +153,18 @@ class AffWild2(FolderDatabase):
         if form.columns > 2 and some.size:
             what = f"{some.size} row(s) have {form.ignored:g} in some columns only; treated as not annotated"
             self.problems.add(path, what, int(some[0]) + 2)
-        track = self._track(path.stem, path, np.arange(1, len(values) + 1))
+        track = self._track(path.stem, np.arange(1, len(values) + 1))
         track.parsed = {label: form.labels(values)}
         return track
 
-    def _track(self, name: str, source: Path, numbers: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> FileTrack:
-        image_roots, faces = self._faces
-        if image_roots and name not in faces:
-            self.problems.add(source, f"no image folder for track {name}; its frames are all without image")
-        absent = "" if image_roots else str(self._error("no folder cropped_aligned; unpack the face crops there"))
+    def _track(self, name: str, numbers: NDArray[np.int64]) -> FileTrack:
         video = without_person(name)
         return FileTrack(
             id=name,
             subject=video,
             rate=rate_of(name),
             numbers=numbers,
-            images=Images(faces.get(name, ()), self.problems, absent),
+            images=Images(self._faces.get(name, ()), self.problems),
             media=self._videos.get(video) or self._videos.get(name),
         )
 

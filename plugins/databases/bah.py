@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from abawbench.contracts.dataset import Labels, Problems
+from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.contracts.errors import DataError
+from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import Listing, read_lines, read_listing
 from abawbench_plugins.databases._text import compose, items, mapping, scalar
 from abawbench_plugins.databases._tracks import FileTrack
-
-from abawbench.contracts.dataset import Labels, Problems, Track
-from abawbench.contracts.declarations import DatabaseDeclaration
-from abawbench.contracts.errors import DataError
-from abawbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     import yaml
@@ -88,6 +88,7 @@ class BAH(FolderDatabase):
 
     name = "bah"
     labels = ("ah",)
+    faces = _FACES
 
     def __init__(self, roots: Iterable[Path | str]):
         super().__init__(roots)
@@ -139,11 +140,11 @@ class BAH(FolderDatabase):
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
         return [split for split in SPLITS if split in self._lists] if label in self.labels else ()
 
-    def _read(self, label: str, split: str) -> Iterator[Track]:
+    def _read(self, label: str, split: str) -> Iterator[AnswerTrack]:
         self._note_unlisted(self._face_videos, self._known)
         if split == "test":
             for name, listing in read_listing(self._lists[split], self.problems).items():
-                yield self._track(_id(name), self._lists[split], listing, None)
+                yield self._track(_id(name), listing, None)
             return
         if not self._annotations:
             raise self._error(f"no annotation.yml, which holds the labels of {split}; unpack it beside default-split")
@@ -151,7 +152,7 @@ class BAH(FolderDatabase):
             if video not in self._entries:
                 self.problems.add(self._lists[split], f"video {video} has no entry in annotation.yml; skipped", line)
             elif (rows := self._listing(video)) is not None:
-                track = self._track(video, self._lists[split], rows, spoken)
+                track = self._track(video, rows, spoken)
                 track.parsed = {label: Labels(rows.values, np.ones(len(rows.values), dtype=np.bool_))}
                 yield track
 
@@ -173,18 +174,15 @@ class BAH(FolderDatabase):
         numbers = np.asarray(sorted(rows), dtype=np.int64)
         return Listing(numbers, np.asarray([rows[number] for number in numbers.tolist()], dtype=np.int64))
 
-    def _track(self, video: str, source: Path, listing: Listing, spoken: str | None) -> AnswerTrack:
+    def _track(self, video: str, listing: Listing, spoken: str | None) -> AnswerTrack:
         folders = [(folder / video, root) for folder, root in self._face_folders if (folder / video).is_dir()]
-        if self._face_folders and not folders:
-            self.problems.add(source, f"no image folder for video {video}; its frames are all without image")
-        absent = "" if self._face_folders else str(self._error(f"no folder {_FACES}; unpack the face crops there"))
         name = Path(video).name.removesuffix(".mp4")
         return AnswerTrack(
             id=video,
             subject=video.partition("/")[0],
             rate=RATE,
             numbers=listing.numbers,
-            images=Images(folders, self.problems, absent, FRAME_NAME),
+            images=Images(folders, self.problems, frame_name=FRAME_NAME),
             frame_name=FRAME_NAME,
             media=self._beside("videos", video),
             transcript=self._beside("transcription", f"{video}/{name}.yml"),

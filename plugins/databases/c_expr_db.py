@@ -5,15 +5,15 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+
+from abawbench.contracts.dataset import Labels
+from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, find_faces, find_lists, find_videos
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines, read_listing
 from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
-
-from abawbench.contracts.dataset import Labels, Track
-from abawbench.contracts.declarations import DatabaseDeclaration
-from abawbench.hookspecs import hookimpl
 
 CLASSES = 7
 
@@ -51,6 +51,7 @@ class CExprDB(FolderDatabase):
 
     name = "c-expr-db"
     labels = ("ce",)
+    faces = "cropped_aligned"
 
     def __init__(self, roots: Iterable[Path | str]):
         super().__init__(roots)
@@ -71,7 +72,7 @@ class CExprDB(FolderDatabase):
 
     @cached_property
     def _faces(self) -> dict[str, list[tuple[Path, Path]]]:
-        _, tracks = find_faces(self.roots, self.problems)
+        tracks = find_faces(self.roots, self.problems)
         known = {line.partition("/")[0].strip() for path in self._files.values() for line in read_lines(path)}
         self._note_unlisted({name: folders[0][0] for name, folders in tracks.items()}, known)
         for folder, root in below(self.roots, self.problems):
@@ -87,22 +88,18 @@ class CExprDB(FolderDatabase):
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
         return [split for split in SPLITS if split in self._files] if label in self.labels else ()
 
-    def _read(self, label: str, split: str) -> Iterator[Track]:
+    def _read(self, label: str, split: str) -> Iterator[FileTrack]:
         path = self._files[split]
         labelled = path.parent.name == "labels"
         listings = read_listing(path, self.problems, values=labelled)
-        found = self._faces.keys() & listings.keys()
-        absent = "" if found else str(self._error(f"no folder cropped_aligned with the videos of {path.name}"))
         for name, listing in listings.items():
-            if found and name not in found:
-                self.problems.add(path, f"no image folder for track {name}; its frames are all without image")
             video = without_person(name)
             track = FileTrack(
                 id=name,
                 subject=video,
                 rate=rate_of(name),
                 numbers=listing.numbers,
-                images=Images(self._faces.get(name, ()), self.problems, absent),
+                images=Images(self._faces.get(name, ()), self.problems),
                 media=self._videos.get(video) or self._videos.get(name),
             )
             if labelled:

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from abawbench.contracts.dataset import Labels, Problems
+from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.contracts.errors import DataError
+from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import is_number
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, entries
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._tracks import FileTrack
-from numpy.typing import NDArray
-
-from abawbench.contracts.dataset import Labels, Problems, Track
-from abawbench.contracts.declarations import DatabaseDeclaration
-from abawbench.contracts.errors import DataError
-from abawbench.hookspecs import hookimpl
 
 EMOTIONS = ("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy")
 FIRST_TEST = 12660
@@ -148,7 +148,7 @@ class HumeVidmimic2(FolderDatabase):
         found = set(self._tables) | ({"test"} if "test" not in self._tables and self._unlisted else set())
         return [split for split in SPLITS if split in found]
 
-    def _read(self, label: str, split: str) -> Iterator[Track]:
+    def _read(self, label: str, split: str) -> Iterator[MimicTrack]:
         if split in self._tables:
             rows = read_table(self._tables[split], self.problems, labelled=split != "test")
         else:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from abawbench_plugins.databases.aff_wild2 import open_database
 
 from abawbench.contracts.dataset import Track
 from abawbench.contracts.errors import DataError
+from abawbench_plugins.databases.aff_wild2 import open_database
 
 VA = "8th_ABAW_Annotations/VA_Estimation_Challenge"
 EXPR = "8th_ABAW_Annotations/EXPR_Recognition_Challenge"
@@ -150,6 +150,14 @@ def test_several_image_roots_are_merged_and_aligned_faces_win(disk: Any) -> None
     }
 
 
+def test_archives_unpacked_into_a_folder_of_their_own_name_are_found(disk: Any) -> None:
+    disk.put(f"8th_ABAW_Annotations/{VA}/Train_Set/a.txt", VA_HEADER + "0,0\n")
+    disk.images("cropped_aligned/cropped_aligned/a", "00001.jpg")
+    disk.images("cropped_aligned/cropped_aligned_new_50_vids/451", "00001.jpg")
+    track = only(disk)
+    assert [entry and entry[0] for entry in track.frame_files()] == ["cropped_aligned/cropped_aligned/a/00001.jpg"]
+
+
 def test_annotations_and_faces_may_lie_under_different_roots(disk: Any, tmp_path: Path) -> None:
     disk.put(f"{VA}/Train_Set/a.txt", VA_HEADER + "0,0\n")
     disk.images("pictures/cropped_aligned/a", "00001.jpg")
@@ -208,7 +216,7 @@ def test_an_annotation_without_images_stays_and_is_counted(good: Any) -> None:
     assert not mask.any()
     assert blind.frame_files() == [None, None]
     ((name, what, _),) = the_problems(good)
-    assert name == "blind.txt"
+    assert name == "Train_Set"
     assert "no image folder" in what
 
 

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from abawbench_plugins.databases._annotations import FORMATS
-from abawbench_plugins.databases.aff_wild2 import open_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abawbench.contracts.dataset import Track
 from abawbench.contracts.errors import DataError
+from abawbench_plugins.databases._annotations import FORMATS, _parse, _parse_digits
+from abawbench_plugins.databases.aff_wild2 import open_database
 
 VA = "8th_ABAW_Annotations/VA_Estimation_Challenge"
 EXPR = "8th_ABAW_Annotations/EXPR_Recognition_Challenge"
@@ -132,3 +133,21 @@ def test_no_annotation_file_does_worse_than_a_problem(fresh: Any, label: str, he
     kept = labels.values[labels.mask]
     assert kept.min(initial=0) >= -1
     assert kept.max(initial=0) <= (7 if label == "expr" else 1)
+
+
+@given(
+    rows=st.lists(
+        st.lists(st.sampled_from([*"0123459", "-1", "-15", "1-1", "12", "-", ""]), min_size=1, max_size=3), min_size=1
+    ),
+    columns=st.integers(1, 3),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_the_fast_way_to_read_digits_agrees_with_the_slow_one_or_abstains(
+    rows: list[list[str]], columns: int, end: str
+) -> None:
+    body = end.join(map(",".join, rows)).encode()
+    fast = _parse_digits(body, columns)
+    if fast is not None:
+        np.testing.assert_array_equal(fast, _parse(body, columns))
+    elif all(len(row) == columns and all(len(cell) == 1 and cell.isdigit() for cell in row) for row in rows):
+        pytest.fail("abstained from plain digits")

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from abawbench_plugins.databases.bah import open_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abawbench.contracts.errors import DataError
+from abawbench_plugins.databases.bah import open_database
 
 TRAIN = "ABAW-8th-BAH-train-data"
 TEST = "ABAW-8th-BAH-test-data"
@@ -140,13 +140,13 @@ def test_a_malformed_split_line_is_skipped(train: Any, line: str) -> None:
 def test_videos_and_faces_that_do_not_meet_are_counted(train: Any) -> None:
     train.images(f"{TRAIN}/cropped-aligned-faces/1/Visite_1/new.mp4", "frame-0.jpg")
     train.put(f"{TRAIN}/cropped-aligned-faces/1/notes.txt", "stray")
-    train.put(f"{TRAIN}/default-split/val.txt", "3/Visite_1/gone.mp4,0,nothing\n")
-    train.put(f"{TRAIN}/annotation.yml", annotation({"videos/3/Visite_1/gone.mp4": [(0, 0)]}))
+    train.put(f"{TRAIN}/default-split/val.txt", f"3/Visite_1/gone.mp4,0,nothing\n{OTHER},1,text\n")
+    train.put(f"{TRAIN}/annotation.yml", annotation({"videos/3/Visite_1/gone.mp4": [(0, 0)], OTHER: [(0, 1)]}))
     database = open_database([train.root])
-    (track,) = database.tracks("ah", "val")
+    track, _ = database.tracks("ah", "val")
     assert (track.id, track.frame_mask().tolist()) == ("3/Visite_1/gone.mp4", [False])
     whats = [problem.what for problem in database.problems.items]
-    assert any("no image folder for video 3/Visite_1/gone.mp4" in what for what in whats)
+    assert any("no image folder for track 3/Visite_1/gone.mp4" in what for what in whats)
     assert any("(1/Visite_1/new.mp4)" in what for what in whats)
     assert any("stray file" in what for what in whats)
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from abawbench_plugins.databases.c_expr_db import open_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abawbench.contracts.errors import DataError
+from abawbench_plugins.databases.c_expr_db import open_database
 
 HEADER = (
     "image_location,Fearfully_Surprised,Happily_Surprised,Sadly_Surprised,Disgustedly_Surprised,Angrily_Surprised,"
@@ -103,7 +103,7 @@ def test_missing_folders_are_explained(disk: Any) -> None:
         open_database([disk.root])
     disk.put("labels/val.txt", HEADER + "01/00001.jpg,4\n")
     (track,) = open_database([disk.root]).tracks("ce", "val")
-    with pytest.raises(DataError, match=r"no folder cropped_aligned with the videos of val\.txt"):
+    with pytest.raises(DataError, match=r"no folder cropped_aligned with images for the tracks of val\.txt"):
         track.frames(np.array([0]))
 
 

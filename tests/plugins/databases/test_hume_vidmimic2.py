@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from abawbench_plugins.databases.hume_vidmimic2 import open_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abawbench.contracts.errors import DataError
+from abawbench_plugins.databases.hume_vidmimic2 import open_database
 
 HEADER = "Filename,Admiration,Amusement,Determination,Empathic Pain,Excitement,Joy\n"
 VALUES = "0,0.25,0.5,0.75,1,0.125"

@@ -6,12 +6,12 @@ import av
 import cv2
 import numpy as np
 import pytest
-from abawbench_plugins.databases._audio import read_audio
-from abawbench_plugins.databases._images import Images, decode_jpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abawbench.contracts.errors import DataError
+from abawbench_plugins.databases._audio import read_audio
+from abawbench_plugins.databases._images import Images, decode_jpeg
 
 PATTERN = (np.indices((16, 16)).sum(axis=0) * 8).astype(np.uint8)
 
