@@ -57,4 +57,4 @@ def is_frozen(module: nn.Module) -> bool:
 
 def gather(features: Tensor, index: Tensor) -> Tensor:
     """Return the features [B, T, ...] of clips, from those of U distinct images [U, ...] and ``index`` int64 [B, T]."""
-    return features.index_select(0, index.reshape(-1)).unflatten(0, index.shape)
+    return features.index_select(0, index.reshape(-1)).view(*index.shape, *features.shape[1:])

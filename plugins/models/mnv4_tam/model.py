@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from abawbench_plugins.models.mnv4_tam.network import CUTS, TIME_PATCH, build_network
-from abawbench_plugins.models.mnv4_tam.sources import find_weights, read_backbone
 from torch import nn
 
 from abawbench.contracts import Clip, Model, Recipe, Task, UsageError, Weights
+from abawbench_plugins.models.mnv4_tam.network import CUTS, TIME_PATCH, build_network
+from abawbench_plugins.models.mnv4_tam.sources import find_weights, read_backbone
 
 
 def _losses() -> dict[str, str]:
@@ -27,7 +27,7 @@ def _loss_options() -> dict[str, dict[str, Any]]:
 
 
 @dataclass(kw_only=True)
-class Settings(Recipe):
+class TAMSettings(Recipe):
     """The published recipe. It differs in one number: 16 clips per step where the authors' GPU took 128."""
 
     epochs: int = 10
@@ -65,14 +65,14 @@ def _require(valid: bool, name: str, value: object, choices: str) -> None:
 
 
 @dataclass(kw_only=True)
-class Settings2(Settings):
+class TAM2Settings(TAMSettings):
     """The published recipe with mixers on the last two maps."""
 
     levels: int = 2
 
 
 @dataclass(kw_only=True)
-class Settings1(Settings):
+class TAM1Settings(TAMSettings):
     """The published recipe with one mixer, on the last map."""
 
     levels: int = 1
@@ -82,10 +82,10 @@ class MobileNetV4TAM(Model):
     """The published network; see ``network.py``. Gives one output per clip."""
 
     name = "mnv4-tam"
-    Settings: ClassVar[type[Recipe]] = Settings
-    settings: Settings
+    Settings: ClassVar[type[Recipe]] = TAMSettings
+    settings: TAMSettings
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: TAMSettings) -> None:
         super().__init__(settings)
         self.clip = Clip(length=settings.length, stride=settings.stride, size=settings.size)
 
@@ -117,11 +117,11 @@ class MobileNetV4TAM2(MobileNetV4TAM):
     """The published network with mixers on the last two maps."""
 
     name = "mnv4-tam-2"
-    Settings: ClassVar[type[Recipe]] = Settings2
+    Settings: ClassVar[type[Recipe]] = TAM2Settings
 
 
 class MobileNetV4TAM1(MobileNetV4TAM):
     """The published network with one mixer, on the last map."""
 
     name = "mnv4-tam-1"
-    Settings: ClassVar[type[Recipe]] = Settings1
+    Settings: ClassVar[type[Recipe]] = TAM1Settings

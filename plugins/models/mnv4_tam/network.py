@@ -59,6 +59,7 @@ def build_network(
     backbone = timm.create_model(BACKBONE, features_only=True, pretrained=False)
     if state is not None:
         backbone.load_state_dict(state, strict=True)
+    backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     used = LEVELS[-levels:]
     taps = [level.step for level in used[:-1]]
     cut = CUTS[frozen]
@@ -120,7 +121,9 @@ class Head(nn.Module):
     def forward(self, features: Features, index: Tensor) -> Tensor:
         """Return logits [B, K] from the frozen maps of U images and ``index`` [B, T]."""
         maps = self.trunk(features)
-        pooled = [mixer(gather(x, index)) for mixer, x in zip(self.mixers.values(), maps, strict=True)]
+        # channels last: a patch is then copied in runs of whole channels, and so is its gradient
+        clips = [gather(x.permute(0, 2, 3, 1), index) for x in maps]
+        pooled = [mixer(x) for mixer, x in zip(self.mixers.values(), clips, strict=True)]
         logits: Tensor = self.classifier(self.dropout(torch.cat(pooled, dim=-1)))
         return logits
 
@@ -140,7 +143,7 @@ class Mixer(nn.Module):
         self.output = nn.Linear(hidden, hidden)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return one vector [B, hidden] per clip from maps [B, T, C, H, W]."""
+        """Return one vector [B, hidden] per clip from maps [B, T, H, W, C]."""
         x = self.project(patches(x, self.patch))
         x = x + self.token_mlp(self.token_norm(x))
         x = x + self.channel_mlp(self.channel_norm(x))
@@ -149,10 +152,10 @@ class Mixer(nn.Module):
 
 
 def patches(x: Tensor, patch: int) -> Tensor:
-    """Return the patches [B, tokens, features] of maps [B, T, C, H, W].
+    """Return the patches [B, tokens, features] of maps [B, T, H, W, C].
 
     Tokens run over (row, column, time); a token's features over (patch row, patch column, frame, channel).
     """
-    b, t, c, h, w = x.shape
-    x = x.view(b, t // TIME_PATCH, TIME_PATCH, c, h // patch, patch, w // patch, patch)
-    return x.permute(0, 4, 6, 1, 5, 7, 2, 3).flatten(4).flatten(1, 3)
+    b, t, h, w, c = x.shape
+    x = x.view(b, t // TIME_PATCH, TIME_PATCH, h // patch, patch, w // patch, patch, c)
+    return x.permute(0, 3, 5, 1, 4, 6, 2, 7).flatten(4).flatten(1, 3)

@@ -1,0 +1,206 @@
+"""Costs: counts against hand counts, two counters explaining each other, percentiles only when earned."""
+
+from itertools import count
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from abawbench.contracts import Clip
+from abawbench.harness import latency as timing
+from abawbench.harness.cost import cost_of
+from abawbench.harness.counting import count_bytes, count_macs, count_parameters
+from abawbench.harness.latency import measure_latency, measure_throughput, percentile
+from abawbench.harness.memory import peak_memory
+
+
+class Attention(nn.Module):
+    """Self-attention over [B, L, 16] with four heads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.MultiheadAttention(16, 4, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.mix(x, x, x, need_weights=False)[0]
+        return out
+
+
+class Stubborn(nn.Module):
+    """A network that looks at numbers, which shapes alone cannot give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) if x.sum().item() == 0 else x
+
+
+class Small(nn.Module):
+    """A network over clips [B, T, 3, S, S]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Linear(4, 2)
+        self.conv.requires_grad_(False)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        x = self.norm(self.conv(clips.flatten(0, 1))).mean((2, 3)).unflatten(0, clips.shape[:2])
+        out: Tensor = self.head(x.mean(1))
+        return out
+
+
+LSTM_MACS = 2 * 5 * 4 * 16 * (8 + 16)
+ATTENTION_MACS = 2 * (5 * 16 * 48 + 5 * 16 * 16) + 2 * 4 * (5 * 5 * 4) * 2
+HAND_COUNTED = [
+    pytest.param(nn.Linear(8, 3), (5, 8), 5 * 8 * 3, id="linear"),
+    pytest.param(nn.Conv2d(4, 6, 3, padding=1), (2, 4, 7, 7), 2 * 7 * 7 * 6 * 4 * 9, id="convolution"),
+    pytest.param(nn.Conv2d(4, 4, 3, groups=4), (1, 4, 7, 7), 5 * 5 * 4 * 9, id="depthwise"),
+    pytest.param(Attention(), (2, 5, 16), ATTENTION_MACS, id="attention"),
+    pytest.param(nn.LSTM(8, 16, batch_first=True), (2, 5, 8), LSTM_MACS, id="lstm"),
+    pytest.param(nn.GRU(8, 16, batch_first=True), (2, 5, 8), LSTM_MACS * 3 // 4, id="gru"),
+    pytest.param(nn.ReLU(), (2, 3), 0, id="nothing"),
+    pytest.param(Stubborn(), (1, 4), 16, id="by numbers"),
+]
+
+
+@pytest.mark.parametrize(("network", "shape", "expected"), HAND_COUNTED)
+def test_torchs_counter_gives_the_hand_count(network: nn.Module, shape: tuple[int, ...], expected: int) -> None:
+    macs = count_macs(network, torch.zeros(shape))
+    assert macs.total["flop_counter"] == expected
+    assert "flop_counter" not in macs.missed_products
+
+
+@pytest.mark.parametrize(("network", "shape", "expected"), HAND_COUNTED)
+def test_the_counters_differences_are_named_in_full(network: nn.Module, shape: tuple[int, ...], expected: int) -> None:
+    macs = count_macs(network, torch.zeros(shape))
+    assert sum(macs.difference.values()) == macs.total["fvcore"] - macs.total["flop_counter"]
+
+
+def test_what_fvcore_cannot_count_is_named() -> None:
+    recurrent = count_macs(nn.LSTM(8, 16, batch_first=True), torch.zeros(2, 5, 8))
+    assert recurrent.missed_products == {"fvcore": ["aten::lstm"]}
+    assert recurrent.difference == {"matmul in aten::lstm": -LSTM_MACS}
+    attention = count_macs(Attention(), torch.zeros(2, 5, 16))
+    assert attention.missed_products == {"fvcore": ["aten::scaled_dot_product_attention"]}
+    assert attention.difference == {"matmul in aten::scaled_dot_product_attention": -2 * 4 * 5 * 5 * 4 * 2}
+
+
+def test_normalisation_is_counted_by_fvcore_alone() -> None:
+    macs = count_macs(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), torch.zeros(1, 3, 2, 2))
+    assert list(macs.difference) == ["batch_norm"]
+    assert "aten::_native_batch_norm_legit_no_training" in macs.uncounted["flop_counter"]
+
+
+def test_a_network_that_cannot_run_says_so() -> None:
+    macs = count_macs(nn.Linear(3, 1), torch.zeros(1, 4))
+    assert macs.total == {}
+    assert macs.difference == {}
+    assert "shapes cannot be multiplied" in macs.failed["flop_counter"]
+
+
+def test_counting_leaves_modes_and_statistics_alone() -> None:
+    network = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3))
+    network[1].eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    fast = torch.backends.mha.get_fastpath_enabled()
+    count_macs(network, torch.ones(2, 3))
+    assert [part.training for part in network] == [True, False]
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert torch.backends.mha.get_fastpath_enabled() == fast
+    assert torch.backends.mkldnn.enabled
+
+
+def test_parameters_are_counted_in_total_trained_and_by_module() -> None:
+    found = count_parameters(Small())
+    assert (found.total, found.trained) == (112 + 8 + 10, 8 + 10)
+    assert found.by_module == {"conv": 112, "norm": 8, "head": 10}
+
+
+def test_bytes_are_those_of_the_saved_file_without_its_header() -> None:
+    network = Small().half()
+    file = save({name: t.float() if t.is_floating_point() else t for name, t in network.state_dict().items()})
+    header = int.from_bytes(file[:8], "little")
+    assert count_bytes(network) == len(file) - 8 - header
+
+
+def test_tied_weights_are_saved_once() -> None:
+    first, second = nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False)
+    second.weight = first.weight
+    assert count_bytes(nn.Sequential(first, second)) == 64
+
+
+@pytest.mark.parametrize(("samples", "earned"), [(10, []), (63, []), (64, [90]), (661, [90]), (662, [90, 99])])
+def test_percentiles_are_given_only_when_earned(
+    monkeypatch: pytest.MonkeyPatch, samples: int, earned: list[int]
+) -> None:
+    ticks = (float(n) for n in count(1))
+    monkeypatch.setattr(timing, "_wall_ms", lambda call, example: next(ticks))
+    monkeypatch.setattr(timing, "_enough", lambda taken, *_: taken >= samples)
+    found = measure_latency(lambda x: x, torch.zeros(1, 2))
+    assert found.samples == samples
+    assert [rank for rank, value in ((90, found.p90_ms), (99, found.p99_ms)) if value is not None] == earned
+
+
+@pytest.mark.parametrize(
+    ("taken", "elapsed", "enough"),
+    [(9, 100.0, False), (10, 1.9, False), (10, 2.1, False), (63, 3.9, False), (64, 2.1, True), (10, 4.1, True)],
+)
+def test_sampling_stops_by_budget_and_runs_on_to_earn_the_90th(taken: int, elapsed: float, enough: bool) -> None:
+    assert timing._enough(taken, elapsed, 2.0, 10) is enough
+
+
+def test_a_percentile_is_a_sample_that_enough_samples_do_not_exceed() -> None:
+    samples = list(np.random.default_rng(0).permutation(100) + 1.0)
+    assert [percentile(samples, rank) for rank in (50, 90, 99)] == [50, 90, 99]
+
+
+def test_latency_states_how_it_was_measured() -> None:
+    found = measure_latency(lambda x: x, torch.zeros(3, 2), runtime="test", budget_s=0)
+    assert (found.batch, found.device, found.runtime) == (3, "cpu", "test")
+    assert found.threads == torch.get_num_threads()
+    assert found.min_ms <= found.p50_ms <= found.max_ms
+
+
+def test_throughput_counts_clips_and_frames() -> None:
+    found = measure_throughput(lambda x: x, torch.zeros(3, 8, 1), budget_s=0.01)
+    assert found.frames_per_second == pytest.approx(8 * found.clips_per_second)
+    assert found.batch == 3
+
+
+def test_the_cost_of_a_network_is_complete_and_leaves_it_as_it_was() -> None:
+    network = Small().train()
+    found = cost_of(network, Clip(length=8, stride=8, size=6), budget_s=0.01)
+    assert (found.parameters_total, found.parameters_trained) == (130, 18)
+    assert found.macs_per_clip["flop_counter"] == 8 * 36 * 4 * 27 + 8
+    assert found.macs_per_frame["flop_counter"] == found.macs_per_clip["flop_counter"] / 8
+    assert set(found.macs_difference_by_operator) == {"batch_norm"}
+    assert found.latency is not None
+    assert found.throughput is not None
+    assert found.throughput.batch == 4
+    assert found.peak_memory_bytes is None
+    assert network.training
+
+
+def test_latency_can_be_left_out() -> None:
+    found = cost_of(Small(), Clip(length=8, stride=8, size=6), budget_s=0)
+    assert found.latency is None
+    assert found.throughput is None
+
+
+def test_peak_memory_holds_at_least_the_parameters() -> None:
+    network = nn.Linear(2000, 2000)
+    found = peak_memory(network, torch.zeros(1, 2000))
+    assert found is not None
+    assert 16e6 < found < 200e6
+
+
+def test_a_network_that_cannot_be_pickled_has_no_peak_memory() -> None:
+    network = nn.Linear(1, 1)
+    network.extra = lambda: None  # type: ignore[assignment]
+    assert peak_memory(network, torch.zeros(1, 1)) is None
