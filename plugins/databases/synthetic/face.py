@@ -235,7 +235,7 @@ def _sense(image: NDArray[np.uint8], state: State, rng: np.random.Generator) -> 
     light = across * np.float32(np.cos(state.light_angle)) + down * np.float32(np.sin(state.light_angle))
     light *= np.float32(state.gain * state.light_strength)
     light += np.float32(state.gain)
-    picture: NDArray[np.float32] = image * light[:, :, None]
+    picture: NDArray[np.float32] = np.multiply(image, light[:, :, None], dtype=np.float32)
     if state.noise > 0:
         picture += rng.standard_normal(image.shape, np.float32) * np.float32(state.noise)
     np.rint(picture, out=picture)

@@ -11,7 +11,7 @@ def draw_background(image: NDArray[np.uint8], person: Person) -> None:
     """Paint a vertical gradient and one round thing; they stay where they are when the head moves."""
     size = image.shape[0]
     ramp = np.linspace(0, 1, size, dtype=np.float32)[:, None, None]
-    top, bottom = np.float32(person.background_top), np.float32(person.background_bottom)
+    top, bottom = np.array(person.background_top, np.float32), np.array(person.background_bottom, np.float32)
     image[:] = top + (bottom - top) * ramp
     x, y, radius = person.background_object
     Canvas(image).fill(oval(x, y, radius, radius), person.background_object_colour)

@@ -29,6 +29,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
 from abawbench_plugins.databases.synthetic.face import AU_NAMES, RENDERING_VERSION
 from abawbench_plugins.models.mnv4_tam.pretrain_data import (
@@ -45,7 +46,7 @@ STAGES = ((0.45, 112), (0.66, 160), (1.0, 224))
 
 LEVEL_WEIGHTS = (0.25, 0.4, 1.0)
 _UNITS = len(AU_NAMES)
-_OUTPUTS = (_UNITS, _UNITS, 9, len(EXPRESSIONS))
+_OUTPUTS = [_UNITS, _UNITS, 9, len(EXPRESSIONS)]
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -88,6 +89,9 @@ class LevelHead(nn.Module):
 class Pretraining(nn.Module):
     """The backbone with a head on each of its last three feature maps."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.backbone = timm.create_model("mobilenetv4_conv_small", features_only=True, pretrained=False)
@@ -107,7 +111,7 @@ class Pretraining(nn.Module):
 
 def level_loss(answer: Tensor, faces: Batch) -> Tensor:
     """The loss of one level's answer [B, 41]: presence, intensity, gaze and pose, expression."""
-    presence, intensity, other, expression = answer.split(_OUTPUTS, dim=1)
+    presence, intensity, other, expression = torch.split(answer, _OUTPUTS, dim=1)
     truth = torch.from_numpy(faces.intensity)
     loss = F.binary_cross_entropy_with_logits(presence, (truth > PRESENT).float())
     loss = loss + 4 * F.mse_loss(intensity, truth) + 0.5 * F.mse_loss(other, torch.from_numpy(faces.other))
@@ -153,7 +157,8 @@ def train(plan: Plan, rank: int = 0) -> None:
     torch.set_num_threads(plan.threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(plan.seed)
-    model = Pretraining().to(memory_format=torch.channels_last)
+    model = Pretraining()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(model)
     parameters = list(model.parameters())
     optimiser = torch.optim.AdamW(_decay_groups(model), lr=plan.learning_rate, fused=True)
@@ -166,7 +171,7 @@ def train(plan: Plan, rank: int = 0) -> None:
         answers = model(torch.from_numpy(faces.images), size)
         loss = sum((w * level_loss(a, faces) for w, a in zip(LEVEL_WEIGHTS, answers, strict=True)), torch.zeros(()))
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         step += 1
         minutes = (time.monotonic() - began) / 60
         done = step / plan.steps if plan.steps else minutes / (plan.minutes or 1.0)
@@ -186,8 +191,11 @@ def train(plan: Plan, rank: int = 0) -> None:
 def save(plan: Plan, average: Pretraining, row: dict[str, float]) -> None:
     """Score the averaged weights as they will be read back, then replace the file and extend the log."""
     rounded = copy.deepcopy(average).half().float()
-    scores = {f"{name}_at_{stage}": value for stage in sorted({row["pixels"], 224}) for name, value in
-              evaluate(rounded, plan.validation_images, int(stage)).items()}  # fmt: skip
+    scores = {
+        f"{name}_at_{size}": value
+        for size in sorted({int(row["pixels"]), 224})
+        for name, value in evaluate(rounded, plan.validation_images, size).items()
+    }
     floors = {name: scores[f"{name}_at_224"] for name in ("f1_all_present", "f1_shuffled")}
     shown = {name: round(value, 4) for name, value in scores.items()}
     row = {**row, "loss": round(row["loss"], 4)}
@@ -282,7 +290,7 @@ def run(plan: Plan) -> None:
         train(plan)
         return
     with tempfile.TemporaryDirectory() as folder:
-        torch.multiprocessing.spawn(_work, (plan, f"{folder}/meeting"), nprocs=plan.processes)
+        spawn(_work, (plan, f"{folder}/meeting"), nprocs=plan.processes)  # type: ignore[no-untyped-call]
 
 
 def main() -> None:
