@@ -1,0 +1,30 @@
+"""abawbench: a benchmark suite for affective behaviour analysis. Importing it is cheap.
+
+>>> import abawbench
+>>> records = abawbench.run(model="mnv4-tam", task="all")  # doctest: +SKIP
+"""
+
+from typing import TYPE_CHECKING
+
+from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
+from abawbench.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from abawbench.api import run
+    from abawbench.results.record import Record
+
+__version__ = "0.1.0"
+__all__ = ["AbawbenchError", "DataError", "PluginError", "Record", "UsageError", "__version__", "hookimpl", "run"]
+
+
+def __getattr__(name: str) -> object:
+    """Return ``run`` or ``Record``, imported when first asked for."""
+    if name == "run":
+        from abawbench.api import run
+
+        return run
+    if name == "Record":
+        from abawbench.results.record import Record
+
+        return Record
+    raise AttributeError(f"module 'abawbench' has no attribute '{name}'")

@@ -1,0 +1,49 @@
+"""The command line: one module per command, each of which parses, calls and prints."""
+
+import sys
+
+import click
+
+from abawbench import __version__
+from abawbench.cli.leaderboard import leaderboard
+from abawbench.cli.list import list_plugins
+from abawbench.cli.run import run
+from abawbench.contracts.errors import AbawbenchError
+
+EPILOG = """\b
+Examples:
+  abawbench run --model mnv4-tam --task all
+  abawbench run --model mnv4-tam --task expr --data aff-wild2=/data/Aff-Wild2 --set freeze=none
+  abawbench list models
+  abawbench leaderboard
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EPILOG)
+@click.version_option(__version__, prog_name="abawbench")
+def group() -> None:
+    """Benchmark models for affective behaviour analysis on the ABAW tasks: accuracy beside cost."""
+
+
+group.add_command(run)
+group.add_command(list_plugins)
+group.add_command(leaderboard)
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 done, 1 a job failed, 2 wrong usage or data, 130 interrupted."""
+    try:
+        status = group.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except AbawbenchError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)

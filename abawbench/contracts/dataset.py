@@ -79,6 +79,8 @@ class Problem:
     file: str
     what: str
     line: int | None = None
+    track: str | None = None
+    """The track that was left out because of it."""
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
@@ -91,8 +93,9 @@ class Problems:
 
     items: list[Problem] = field(default_factory=list)
 
-    def add(self, file: object, what: str, line: int | None = None) -> None:
-        problem = Problem(str(file), what, line)
+    def add(self, file: object, what: str, line: int | None = None, track: str | None = None) -> None:
+        """Note a problem, and the track it cost; the same one twice counts once."""
+        problem = Problem(str(file), what, line, track)
         if problem not in self.items:
             self.items.append(problem)
 

@@ -39,10 +39,12 @@ class MetricDeclaration(Declaration):
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseDeclaration(Declaration):
-    """``build(roots: Sequence[Path]) -> Database``; a database that makes its own files also takes no roots."""
+    """``build(roots: Sequence[Path]) -> Database``; a generated one is ``build(preset=..., seed=..., progress=...)``."""
 
     kind: ClassVar[str] = "database"
     licence: str = ""
+    generated: bool = False
+    """Whether the database makes its own files, so that it needs no root."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,8 +52,10 @@ class Recipe:
     t0: int = 2000
     """Steps of the first cosine period."""
     eta_min: float = 1e-6
+    holdout: float = 0.0
+    """Share of the training subjects kept out of fitting to choose the epoch; the scored split is never used so."""
     patience: int = 3
-    """Epochs without a better value on the held-out training tracks before training stops."""
+    """Epochs without a better value on the held-out subjects before training stops; unused without a holdout."""
     clip_norm: float = 0.0
     """Largest gradient norm; 0 leaves gradients as they are."""
     loss: dict[str, str] = field(default_factory=dict)

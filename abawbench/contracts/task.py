@@ -53,7 +53,7 @@ class Task:
     def decide(self, scores: NDArray[np.floating[Any]]) -> NDArray[Any]:
         """Return the decisions that scores [N, K] stand for; the official metrics see only these."""
         if self.kind == "multiclass":
-            return np.argmax(scores, axis=-1)
+            return np.asarray(np.argmax(scores, axis=-1))
         if self.kind == "multilabel":
             return (np.asarray(scores) >= self.threshold).astype(np.int64)
         return np.asarray(scores, dtype=np.float64)

@@ -31,7 +31,7 @@ TASKS = {
 _HEAD = """\
 # Leaderboards
 
-<!-- Generated from published.yaml and results/*.json. Do not edit; run: abawbench leaderboard --write -->
+<!-- Generated from published.yaml and results/*.json. Do not edit; run: abawbench leaderboard --folder leaderboards --write -->
 
 Measured results come from `results/*.json`, the records of runs. Published ones come from `published.yaml` and were
 not measured here: `CONFIRMED` was read in the source itself or in two independent places, `SINGLE` in one place, often
@@ -113,9 +113,13 @@ def write(folder: Path) -> Path:
     return page
 
 
-def page_text(folder: Path) -> str:
-    """Return what ``README.md`` in a folder should hold. Raises DataError when one of its sources is unreadable."""
-    return render(load(folder / PUBLISHED), [read(path) for path in sorted((folder / "results").glob("*.json"))])
+def page_text(folder: Path, more: Sequence[Record] = ()) -> str:
+    """Return what ``README.md`` in a folder should hold, with ``more`` records among the measured ones.
+
+    Raises DataError when one of its sources is unreadable.
+    """
+    stored = [read(path) for path in sorted((folder / "results").glob("*.json"))]
+    return render(load(folder / PUBLISHED), [*stored, *more])
 
 
 def _measured(records: Sequence[Record]) -> list[str]:

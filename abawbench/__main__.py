@@ -1,0 +1,5 @@
+"""``python -m abawbench``."""
+
+from abawbench.cli import main
+
+main()

@@ -1,0 +1,76 @@
+"""The Python API: what the command line calls."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from abawbench.config import read_config
+from abawbench.harness.progress import Progress
+from abawbench.plugins import Plugins, default_plugins
+
+if TYPE_CHECKING:
+    from abawbench.results.record import Record
+
+
+def run(
+    model: str | Sequence[str],
+    task: str | Sequence[str] = "all",
+    data: Mapping[str, str | Path | Sequence[str | Path]] | None = None,
+    *,
+    preset: str = "small",
+    data_seed: int = 0,
+    seed: int | Sequence[int] = 0,
+    weights: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    precision: str = "no",
+    control: str | None = None,
+    out: str | Path = "runs",
+    force: bool = False,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+    finished: "Callable[[Record], None] | None" = None,
+) -> "list[Record]":
+    """Train, predict, score and measure each model on each task; return one record per job, in order.
+
+    ``data`` maps a database to its root or roots; without it ``abawbench.toml`` of the working folder is read, and
+    without that the synthetic database is made (``preset`` ``tiny`` or ``small``, seed ``data_seed``). ``settings``
+    overrides the model's recipe, ``weights`` names where its parameters come from. Results lie under ``out``; a job
+    that is there already is read back unless ``force``. ``finished`` is called with each record as it is ready.
+
+    Raises UsageError for what cannot be done at all; a job that fails is a record that says so.
+    """
+    from abawbench.harness.plan import Generated
+    from abawbench.harness.run import plan, run_jobs
+
+    plugins = plugins or default_plugins()
+    jobs = plan(
+        plugins,
+        _several(model),
+        _several(task),
+        [seed] if isinstance(seed, int) else list(seed),
+        overrides=settings or {},
+        weights=weights,
+        device=device,
+        precision=precision,
+        control=control,
+    )
+    roots = {name: _paths(value) for name, value in data.items()} if data else read_config(Path.cwd())
+    return run_jobs(
+        jobs,
+        plugins,
+        roots,
+        Generated(preset, data_seed),
+        Path(out),
+        force=force,
+        progress=progress or Progress(),
+        finished=finished or (lambda record: None),
+    )
+
+
+def _several(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _paths(value: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+    return (Path(value),) if isinstance(value, str | Path) else tuple(Path(path) for path in value)

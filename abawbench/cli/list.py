@@ -1,0 +1,53 @@
+"""``abawbench list``: which plugins there are, and which failed to load."""
+
+import json
+
+import click
+
+from abawbench.contracts.declarations import Declaration
+from abawbench.plugins import KINDS, Plugin, default_plugins
+
+PLURALS = {"tasks": "task", "databases": "database", "models": "model", "metrics": "metric", "runtimes": "runtime"}
+SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "extra")
+EPILOG = """\b
+Examples:
+  abawbench list
+  abawbench list models
+  abawbench list tasks --json
+"""
+
+
+@click.command("list", epilog=EPILOG)
+@click.argument("what", type=click.Choice([*PLURALS, "all"]), default="all")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+def list_plugins(what: str, as_json: bool) -> int:
+    """Show every plugin's kind, name, one line, distribution and version, and those that failed to load."""
+    plugins = default_plugins()
+    kinds = list(KINDS) if what == "all" else [PLURALS[what]]
+    found = [plugin for kind in kinds for plugin in plugins.all(kind)]
+    if as_json:
+        failures = [vars(failure) for failure in plugins.failures]
+        click.echo(json.dumps({"plugins": [_fields(p) for p in found], "failures": failures}, indent=2))
+        return 0
+    from tabulate import tabulate
+
+    from abawbench.results.text import plain
+
+    rows = [[p.kind, plain(p.name), plain(p.declaration.summary), p.distribution, p.version] for p in found]
+    click.echo(tabulate(rows, headers=["kind", "name", "what it is", "distribution", "version"]))
+    for failure in plugins.failures:
+        click.echo(f"warning: {failure}", err=True)
+    return 0
+
+
+def _fields(plugin: Plugin) -> dict[str, object]:
+    declaration: Declaration = plugin.declaration
+    more = {name: getattr(declaration, name) for name in SHOWN if hasattr(declaration, name)}
+    return {
+        "kind": plugin.kind,
+        "name": plugin.name,
+        "summary": declaration.summary,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        **more,
+    }

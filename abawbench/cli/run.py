@@ -1,0 +1,97 @@
+"""``abawbench run``: train, predict, score and measure."""
+
+import json
+from pathlib import Path
+
+import click
+
+EPILOG = """\b
+Examples:
+  abawbench run --model mnv4-tam --task all
+      six tasks on the synthetic database, nothing else needed
+  abawbench run --model mnv4-tam --task expr --data aff-wild2=/data/Aff-Wild2 --weights imagenet
+  abawbench run --model mnv4-tam --model mnv4-tam-1 --task au --seed 0 --seed 1 --set epochs=5
+  abawbench run --model mnv4-tam --task all --control shuffled-labels
+      what is left when there is nothing to learn
+
+Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 interrupted.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option("--model", "-m", "models", multiple=True, required=True, help="Model name, or all. Repeatable.")
+@click.option("--task", "-t", "tasks", multiple=True, default=["all"], show_default=True, help="Task name. Repeatable.")
+@click.option("--data", multiple=True, metavar="NAME=ROOT", help="Where a database lies. Repeatable; default: "
+              "abawbench.toml, else the synthetic database.")  # fmt: skip
+@click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small.")
+@click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database.")
+@click.option("--seed", "seeds", type=int, multiple=True, default=[0], show_default=True, help="Repeatable.")
+@click.option("--weights", help="Where the network's parameters come from; default: the model's own choice.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override a number of the recipe.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--precision", default="no", show_default=True, help="Mixed precision: no, fp16 or bf16.")
+@click.option("--control", help="shuffled-labels: train on labels shuffled across tracks.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
+@click.option("--force", is_flag=True, help="Run again what was already run with the same inputs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON instead of the table.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+def run(
+    models: tuple[str, ...],
+    tasks: tuple[str, ...],
+    data: tuple[str, ...],
+    preset: str,
+    data_seed: int,
+    seeds: tuple[int, ...],
+    weights: str | None,
+    settings: tuple[str, ...],
+    device: str,
+    precision: str,
+    control: str | None,
+    out: Path,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Train, predict every frame, score by the official metric and measure what it costs."""
+    from abawbench import api
+    from abawbench.cli.progress import TerminalProgress
+    from abawbench.config import parse_data
+    from abawbench.harness.settings import parse_assignments
+    from abawbench.results.record import Record
+    from abawbench.results.table import table
+
+    done: list[Record] = []
+
+    def show() -> None:
+        if as_json:
+            click.echo(json.dumps([record.model_dump(mode="json") for record in done], indent=2))
+            return
+        for synthetic in (False, True):
+            chosen = [record for record in done if record.database.synthetic == synthetic]
+            if chosen:
+                click.echo(table(chosen))
+
+    try:
+        api.run(
+            models,
+            tasks,
+            parse_data(data),
+            preset=preset,
+            data_seed=data_seed,
+            seed=seeds,
+            weights=weights,
+            settings=parse_assignments(settings),
+            device=device,
+            precision=precision,
+            control=control,
+            out=out,
+            force=force,
+            progress=TerminalProgress(quiet),
+            finished=done.append,
+        )
+    except KeyboardInterrupt:
+        click.echo(f"\ninterrupted: {len(done)} whole results kept under {out}; run again to finish the rest", err=True)
+        show()
+        return 130
+    show()
+    return 0 if all(record.status == "ok" for record in done) else 1

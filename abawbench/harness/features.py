@@ -1,0 +1,296 @@
+"""Features of images: computed once by a frozen network and cached, or made anew for every batch."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from abawbench import cache
+from abawbench.contracts import Clip, Track
+from abawbench.harness.data import TrackImages, read_images, track_images
+from abawbench.harness.progress import Progress
+from abawbench.nn import is_frozen
+
+BATCH = 32
+"""Images embedded together. Always exactly so many, so that no image's features depend on what else was missing."""
+DEFAULT_LIMIT = 20 * 2**30
+"""Bytes the feature cache may hold; ``$ABAWBENCH_CACHE_LIMIT`` replaces it."""
+
+
+@dataclass
+class Reading:
+    """What was met on the way to the features."""
+
+    images: int = 0
+    cached: int = 0
+    """Images whose features were read back from the cache."""
+    broken: list[str] = field(default_factory=list)
+    """Files of images that could not be decoded."""
+
+
+class Features:
+    """Where clips get the features of their images from.
+
+    ``images[n]`` says what track n shows. ``gather`` takes pairs (track number, index into its rows) [U, 2] and
+    returns what the head is given, tensors [U, ...] on the device.
+    """
+
+    def __init__(self, images: list[TrackImages], reading: Reading) -> None:
+        self.images = images
+        self.reading = reading
+
+    def gather(self, pairs: NDArray[np.intp]) -> tuple[Tensor, ...]:
+        """Return the inputs of the trained part for the images of ``pairs``."""
+        raise NotImplementedError
+
+
+class CachedFeatures(Features):
+    """Outputs of a frozen network, float16 on disk and memory-mapped."""
+
+    def __init__(self, images: list[TrackImages], reading: Reading, stored: list[tuple[Tensor, ...]]) -> None:
+        super().__init__(images, reading)
+        self._stored = stored
+
+    def gather(self, pairs: NDArray[np.intp]) -> tuple[Tensor, ...]:
+        """Return the stored features, [U, ...] float16 on the CPU."""
+        per_image = [[level[row] for level in self._stored[number]] for number, row in pairs.tolist()]
+        return tuple(torch.stack(level) for level in zip(*per_image, strict=True))
+
+
+class LiveImages(Features):
+    """Images themselves, uint8 [U, 3, size, size]; the network embeds them in every batch."""
+
+    def __init__(self, images: list[TrackImages], reading: Reading, tracks: Sequence[Track], clip: Clip) -> None:
+        super().__init__(images, reading)
+        self._tracks = tracks
+        self._clip = clip
+
+    def gather(self, pairs: NDArray[np.intp]) -> tuple[Tensor, ...]:
+        """Return the images, read now; a broken one is black and counted."""
+        from abawbench.harness.data import resize
+
+        size = self._clip.size
+        out = np.zeros((len(pairs), size, size, 3), dtype=np.uint8)
+        for number in np.unique(pairs[:, 0]):
+            mine = np.flatnonzero(pairs[:, 0] == number)
+            rows = self.images[number].rows
+            if rows.size:
+                frames, readable = self._tracks[number].frames(rows[pairs[mine, 1]])
+                out[mine] = resize(frames, size)
+                for at in np.flatnonzero(~readable):
+                    note_broken(self.reading, self._tracks[number], int(rows[pairs[mine[at], 1]]))
+        return (torch.from_numpy(out).permute(0, 3, 1, 2),)
+
+
+def note_broken(reading: Reading, track: Track, frame: int) -> None:
+    """Count an image that could not be decoded, once."""
+    entry = track.frame_files()[frame]
+    name = entry[0] if entry else f"{track.id}, frame {frame + 1}"
+    if name not in reading.broken:
+        reading.broken.append(name)
+
+
+def normalise(images: Tensor, clip: Clip) -> Tensor:
+    """Return uint8 images [U, 3, H, W] as float32, scaled to [0, 1] and standardised by the clip's mean and std."""
+    mean = torch.tensor(clip.mean, device=images.device).view(1, 3, 1, 1)
+    std = torch.tensor(clip.std, device=images.device).view(1, 3, 1, 1)
+    scaled = (images.to(torch.float32) / 255 - mean) / std
+    return scaled.contiguous(memory_format=torch.channels_last)
+
+
+def as_tuple(output: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return what an ``embed`` gave as a tuple of tensors."""
+    return (output,) if isinstance(output, Tensor) else tuple(output)
+
+
+def digest_of(embed: nn.Module, clip: Clip) -> str:
+    """Return the SHA-256 of a frozen network: its structure, its parameters and how its images are prepared."""
+    sha = hashlib.sha256(json.dumps([torch.__version__, repr(embed), clip.size, clip.mean, clip.std]).encode())
+    for name, tensor in embed.state_dict().items():
+        sha.update(name.encode())
+        sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return sha.hexdigest()
+
+
+def worth_caching(embed: nn.Module, clip: Clip, device: torch.device) -> bool:
+    """Return whether the frozen part does work and gives no more numbers than the image has."""
+    return is_frozen(embed) and _numbers(embed, clip, device) <= 3 * clip.size**2
+
+
+def features(
+    embed: nn.Module, clip: Clip, tracks: Sequence[Track], device: torch.device, progress: Progress
+) -> Features:
+    """Return the features of all images of the tracks, from the cache where it has them.
+
+    Without a frozen part, or when the features outgrow the cache, images are given instead.
+    """
+    embed.eval()
+    reading = Reading()
+    masks = [track.frame_mask() for track in tracks]
+    reading.images = int(sum(mask.sum() for mask in masks))
+    if not worth_caching(embed, clip, device) or 2 * _numbers(embed, clip, device) * reading.images > limit():
+        return LiveImages([track_images(mask) for mask in masks], reading, tracks, clip)
+    key = digest_of(embed, clip)
+    files = [_file(key, track) for track in tracks]
+    stored: list[_Entry | None] = [_load(file) for file in files]
+    missing = [number for number, entry in enumerate(stored) if entry is None]
+    reading.cached = reading.images - int(sum(masks[number].sum() for number in missing))
+    if missing:
+        total = reading.images - reading.cached
+        for number, entry in _embed(embed, clip, tracks, missing, device, progress, total):
+            _store(files[number], entry)
+            stored[number] = _load(files[number])
+        trim(cache.root() / "features", keep=set(files))
+    return _collect(stored, tracks, masks, reading)
+
+
+@dataclass
+class _Entry:
+    """One track's features: levels [U, ...] and which of its U images were readable."""
+
+    levels: tuple[Tensor, ...]
+    readable: NDArray[np.bool_]
+
+
+def _collect(
+    stored: Sequence[_Entry | None], tracks: Sequence[Track], masks: Sequence[NDArray[np.bool_]], reading: Reading
+) -> CachedFeatures:
+    images, levels = [], []
+    for entry, track, mask in zip(stored, tracks, masks, strict=True):
+        assert entry is not None
+        exists = mask.copy()
+        rows = np.flatnonzero(mask)
+        if rows.size:
+            exists[rows[~entry.readable]] = False
+            for row in rows[~entry.readable]:
+                note_broken(reading, track, int(row))
+        images.append(track_images(exists))
+        kept = np.flatnonzero(entry.readable) if exists.any() else np.zeros(1, dtype=np.intp)
+        levels.append(entry.levels if len(kept) == len(entry.readable) else tuple(x[kept] for x in entry.levels))
+    return CachedFeatures(images, reading, levels)
+
+
+def _embed(
+    embed: nn.Module,
+    clip: Clip,
+    tracks: Sequence[Track],
+    numbers: Sequence[int],
+    device: torch.device,
+    progress: Progress,
+    total: int,
+) -> Iterator[tuple[int, _Entry]]:
+    """Yield the entry of each track as soon as its last image went through the network."""
+    owners: list[int] = []
+    parts: dict[int, list[tuple[Tensor, ...]]] = {number: [] for number in numbers}
+    readable: dict[int, list[NDArray[np.bool_]]] = {number: [] for number in numbers}
+    waiting = {number: max(int(tracks[number].frame_mask().sum()), 1) for number in numbers}
+    queue: list[NDArray[np.uint8]] = []
+
+    def flush() -> Iterator[tuple[int, _Entry]]:
+        batch = np.zeros((BATCH, clip.size, clip.size, 3), dtype=np.uint8)
+        count = min(BATCH, len(queue))
+        batch[:count] = queue[:count]
+        mine = owners[:count]
+        del queue[:count], owners[:count]
+        with torch.inference_mode():
+            images = torch.from_numpy(batch).permute(0, 3, 1, 2).to(device)
+            levels = [x.to(torch.float16).cpu().contiguous() for x in as_tuple(embed(normalise(images, clip)))]
+        for at, number in enumerate(mine):
+            parts[number].append(tuple(level[at] for level in levels))
+            waiting[number] -= 1
+            if waiting[number] == 0:
+                stacked = tuple(torch.stack(level) for level in zip(*parts.pop(number), strict=True))
+                yield number, _Entry(stacked, np.concatenate(readable.pop(number)))
+
+    for number in numbers:
+        if not tracks[number].frame_mask().any():
+            queue.append(np.zeros((clip.size, clip.size, 3), dtype=np.uint8))
+            owners.append(number)
+            readable[number].append(np.zeros(1, dtype=bool))
+    chunks = read_images(tracks, clip, numbers)
+    for image in progress.track(_each(chunks, readable), "embed", total, "frame"):
+        number, pixels = image
+        queue.append(pixels)
+        owners.append(number)
+        if len(queue) >= BATCH:
+            yield from flush()
+    while queue:
+        yield from flush()
+
+
+def _each(
+    chunks: Iterator[tuple[int, NDArray[np.intp], NDArray[np.uint8], NDArray[np.bool_]]],
+    readable: dict[int, list[NDArray[np.bool_]]],
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    for number, _, images, good in chunks:
+        readable[number].append(good)
+        for image in images:
+            yield number, image
+
+
+def _numbers(embed: nn.Module, clip: Clip, device: torch.device) -> int:
+    """Return how many numbers the frozen part gives for one image."""
+    with torch.inference_mode():
+        out = as_tuple(embed(torch.zeros(1, 3, clip.size, clip.size, device=device)))
+    return sum(level.numel() for level in out)
+
+
+def limit() -> int:
+    """Return the bytes the feature cache may hold."""
+    return int(float(os.environ.get("ABAWBENCH_CACHE_LIMIT", DEFAULT_LIMIT)))
+
+
+def _file(key: str, track: Track) -> Path:
+    sha = hashlib.sha256(json.dumps([key, track.id, list(track.frame_files())]).encode()).hexdigest()
+    return cache.root() / "features" / sha[:2] / f"{sha}.safetensors"
+
+
+def _load(file: Path) -> _Entry | None:
+    """Return a cache entry, or None when it is absent, truncated or another's; the last use is noted for ``trim``."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt") as opened:
+            if (opened.metadata() or {}).get("key") != file.stem:
+                return None
+            readable = opened.get_tensor("readable").numpy().astype(bool)
+            levels = tuple(opened.get_tensor(str(i)) for i in range(len(opened.keys()) - 1))
+        os.utime(file)
+    except (OSError, SafetensorError):
+        return None
+    return _Entry(levels, readable) if all(len(level) == len(readable) for level in levels) else None
+
+
+def _store(file: Path, entry: _Entry) -> None:
+    from safetensors.torch import save_file
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {str(i): level for i, level in enumerate(entry.levels)}
+    tensors["readable"] = torch.from_numpy(entry.readable.astype(np.uint8))
+    handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata={"key": file.stem})
+        os.replace(temporary, file)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def trim(folder: Path, keep: set[Path]) -> None:
+    """Delete the entries longest unused until the cache is within its limit; ``keep`` stays."""
+    entries = sorted((f.stat().st_mtime, f.stat().st_size, f) for f in folder.glob("*/*.safetensors"))
+    excess = sum(size for _, size, _ in entries) - limit()
+    for _, size, file in entries:
+        if excess <= 0:
+            return
+        if file not in keep:
+            file.unlink(missing_ok=True)
+            excess -= size

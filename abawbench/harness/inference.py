@@ -1,0 +1,58 @@
+"""Predictions for every frame of every track, whatever the clip and stride."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from abawbench.contracts import Clip, Task
+from abawbench.harness.clips import clips_of, distinct
+from abawbench.harness.features import Features
+from abawbench.harness.progress import Progress
+from abawbench.harness.training import Trained
+from abawbench.losses import activate
+
+
+def predict(
+    network: nn.Module,
+    clip: Clip,
+    task: Task,
+    features: Features,
+    numbers: Sequence[int],
+    *,
+    batch: int,
+    device: torch.device,
+    progress: Progress | None = None,
+) -> dict[int, NDArray[np.float32]]:
+    """Return the scores of each track by number: float32 [n_frames, K], or [1, K] for a track-level task.
+
+    A frame in several clips gets the mean of their outputs, a track-level task the mean over its clips; the frames
+    that only pad a clip count in neither.
+    """
+    clips = clips_of(numbers, features, clip)
+    rows = {n: 1 if task.level == "track" else len(features.images[n].shows) for n in numbers}
+    sums = {n: np.zeros((rows[n], len(task.outputs))) for n in numbers}
+    counts = {n: np.zeros((rows[n], 1)) for n in numbers}
+    module = Trained(network, clip).eval()
+    for chosen in (progress or Progress()).track(
+        [clips[i : i + batch] for i in range(0, len(clips), batch)],
+        f"predict {task.name}",
+        -(-len(clips) // batch),
+        "batch",
+    ):
+        pairs, index = distinct(chosen, features)
+        inputs = [x.to(device) for x in features.gather(pairs)]
+        with torch.inference_mode():
+            logits = module(inputs, torch.from_numpy(index).to(device))
+            outputs = activate(logits.to(torch.float32), task.activation).cpu().numpy().astype(np.float64)
+        for one, output in zip(chosen, outputs, strict=True):
+            per_frame = np.broadcast_to(output, (len(one.frames), output.shape[-1]))[one.real]
+            if task.level == "track":
+                sums[one.track][0] += per_frame.mean(axis=0)
+                counts[one.track][0] += 1
+            else:
+                sums[one.track][one.frames[one.real]] += per_frame
+                counts[one.track][one.frames[one.real]] += 1
+    return {n: (sums[n] / counts[n]).astype(np.float32) for n in numbers}

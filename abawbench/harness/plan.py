@@ -1,0 +1,118 @@
+"""From names to jobs: which model runs on which task, on which database, or why it cannot."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from abawbench.config import Roots
+from abawbench.contracts import Database, DatabaseDeclaration, Task, TaskDeclaration, UsageError
+from abawbench.harness.progress import Progress
+from abawbench.plugins import Plugin, Plugins
+
+TRAIN, VALIDATION = "train", "val"
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a database that makes its own files is asked for."""
+
+    preset: str = "small"
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One model on one task with one seed. Everything in it can be pickled."""
+
+    model: str
+    task: str
+    seed: int = 0
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    weights: str | None = None
+    device: str = "auto"
+    precision: str = "no"
+    control: str | None = None
+    """``shuffled-labels`` trains on labels shuffled across tracks: a control that must fall to the floor."""
+
+
+class Databases:
+    """The databases of a run, each opened once, when first needed."""
+
+    def __init__(self, plugins: Plugins, roots: Roots, generated: Generated, progress: Progress) -> None:
+        self._plugins = plugins
+        self._generated = generated
+        self._progress = progress
+        self._opened: dict[str, Database] = {}
+        declared = [p for p in plugins.all("database") if _generates(p)]
+        self._roots = dict(roots) or {p.name: () for p in declared if p.distribution == "abawbench"}
+        for name in self._roots:
+            plugin = plugins.get("database", name)
+            if not self._roots[name] and not _generates(plugin):
+                raise UsageError(f"database '{name}' needs a folder: --data {name}=ROOT")
+
+    def plugin(self, name: str) -> Plugin:
+        """Return the plugin that reads the database."""
+        return self._plugins.get("database", name)
+
+    def open(self, name: str) -> Database:
+        """Return the opened database; one that makes its own files makes them now if they are not there."""
+        if name not in self._opened:
+            plugin = self.plugin(name)
+            if _generates(plugin):
+                wanted = self._generated
+                made = plugin.build(preset=wanted.preset, seed=wanted.seed, progress=self._progress.report)
+            else:
+                made = plugin.build(self._roots[name])
+            self._opened[name] = made
+        return self._opened[name]
+
+    def for_task(self, task: Task) -> tuple[str, Database]:
+        """Return the database a task is run on: its own if given, else the first that has its labels.
+
+        Raises UsageError, with what would help, when no database given can serve the task.
+        """
+        order = sorted(self._roots, key=lambda name: name != task.database)
+        for name in order:
+            database = self.open(name)
+            splits = database.splits(task.label)
+            if {TRAIN, VALIDATION} <= set(splits):
+                return name, database
+            if name == task.database and splits:
+                raise UsageError(
+                    f"database '{name}' has no labels of task '{task.name}' for {TRAIN} and {VALIDATION} (it has "
+                    f"{', '.join(splits)}): such a copy can only be predicted by a model trained elsewhere, not "
+                    "trained on or scored; add label files, see the database's documentation"
+                )
+        raise UsageError(
+            f"no labels of task '{task.name}' in {', '.join(self._roots)}; add --data {task.database}=ROOT"
+        )
+
+
+def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
+    """Return the task names asked for, ``all`` standing for the six of the competition; unknown ones raise."""
+    names: list[str] = []
+    for name in wanted:
+        if name == "all":
+            names += [p.name for p in plugins.all("task") if _in_all(p)]
+        else:
+            plugins.get("task", name)
+            names.append(name)
+    return list(dict.fromkeys(names))
+
+
+def model_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
+    """Return the model names asked for, ``all`` standing for every one; unknown ones raise."""
+    names: list[str] = []
+    for name in wanted:
+        names += [p.name for p in plugins.all("model")] if name == "all" else [name]
+    for name in names:
+        plugins.get("model", name)
+    return list(dict.fromkeys(names))
+
+
+def _generates(plugin: Plugin) -> bool:
+    return isinstance(plugin.declaration, DatabaseDeclaration) and plugin.declaration.generated
+
+
+def _in_all(plugin: Plugin) -> bool:
+    return isinstance(plugin.declaration, TaskDeclaration) and plugin.declaration.in_all

@@ -1,0 +1,137 @@
+"""A run: a list of independent jobs, each ending in a record; one that fails does not touch the others."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from abawbench.config import Roots
+from abawbench.contracts import AbawbenchError, DataError, UsageError
+from abawbench.harness.job import CONTROLS, Prepared, execute, explain, failed, prepare
+from abawbench.harness.plan import Databases, Generated, Job, model_names, task_names
+from abawbench.harness.progress import Progress
+from abawbench.plugins import Plugins, one_line
+from abawbench.results import store
+from abawbench.results.record import Record
+
+_log = logging.getLogger(__name__)
+PRECISIONS = ("no", "fp16", "bf16")
+
+
+def plan(
+    plugins: Plugins,
+    models: Sequence[str],
+    tasks: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    overrides: Mapping[str, Any],
+    weights: str | None,
+    device: str,
+    precision: str,
+    control: str | None,
+) -> list[Job]:
+    """Return the jobs: every model on every task with every seed. Raises UsageError for an unknown name."""
+    if precision not in PRECISIONS:
+        raise UsageError(f"unknown precision '{precision}'; use {', '.join(PRECISIONS)}")
+    if control is not None and control not in CONTROLS:
+        raise UsageError(f"unknown control '{control}'; use {', '.join(CONTROLS)}")
+    return [
+        Job(
+            model=model,
+            task=task,
+            seed=seed,
+            overrides=overrides,
+            weights=weights,
+            device=device,
+            precision=precision,
+            control=control,
+        )
+        for model in model_names(plugins, models)
+        for task in task_names(plugins, tasks)
+        for seed in seeds
+    ]
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    plugins: Plugins,
+    roots: Roots,
+    generated: Generated,
+    out: Path,
+    *,
+    force: bool,
+    progress: Progress,
+    finished: Callable[[Record], None],
+) -> list[Record]:
+    """Run the jobs one after the other and return their records, in order; each is handed to ``finished`` at once.
+
+    A job that was run before with the very same inputs is read back instead, unless ``force``.
+    """
+    databases = Databases(plugins, roots, generated, progress)
+    accelerator = _accelerator(jobs[0].device, jobs[0].precision)
+    records = []
+    for number, job in enumerate(jobs, 1):
+        progress.note(f"[{number}/{len(jobs)}] {job.model} on {job.task}, seed {job.seed}")
+        record = _run(job, plugins, databases, out, force, accelerator, progress)
+        records.append(record)
+        finished(record)
+    return records
+
+
+def _run(
+    job: Job,
+    plugins: Plugins,
+    databases: Databases,
+    out: Path,
+    force: bool,
+    accelerator: Accelerator,
+    progress: Progress,
+) -> Record:
+    ready: Prepared | None = None
+    try:
+        ready = prepare(job, plugins, databases)
+        if not force and (known := _known(ready, out)) is not None:
+            progress.note(f"already done, read back from {store.folder_of(out, known)} (--force runs it again)")
+            return known
+        return execute(ready, out, accelerator, progress)
+    except Exception as error:
+        if not isinstance(error, AbawbenchError):
+            _log.exception("%s on %s", job.model, job.task)
+        status, reason = explain(error)
+        progress.note(f"{job.model} on {job.task}: {status}: {one_line(error)}")
+        if ready is None:
+            return failed(job, status, reason, None, None, "0" * 64)
+        return failed(job, status, reason, ready.task, ready.database, ready.digest)
+
+
+def _known(ready: Prepared, out: Path) -> Record | None:
+    """Return the record of the same job if it is there and its predictions are whole."""
+    folder = store.run_folder(
+        out,
+        model=ready.job.model,
+        task=ready.task.name,
+        database=ready.database_name,
+        seed=ready.job.seed,
+        job=ready.digest,
+    )
+    try:
+        record = store.read(folder)
+        store.read_run_predictions(folder)
+    except DataError:
+        return None
+    return record if record.status == "ok" and record.job == ready.digest else None
+
+
+def _accelerator(device: str, precision: str) -> Accelerator:
+    """Return accelerate's view of the devices. Raises UsageError when CUDA is asked for and absent."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device '{device}'; use auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("no CUDA device is in reach of torch; use --device cpu")
+    # accelerate keeps its state per process; a second run in one process may ask for another device
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+    return Accelerator(cpu=device == "cpu" or not torch.cuda.is_available(), mixed_precision=precision)

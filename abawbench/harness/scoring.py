@@ -1,0 +1,85 @@
+"""The official value of predictions, its interval, its parts and its floor."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abawbench.contracts import DataError, Labels, Metric, Task, Track
+from abawbench.contracts.metric import Statistics
+from abawbench.results.record import Floor, Interval, PartScore, Score
+from abawbench.statistics import bootstrap
+from abawbench.statistics.floor import floor
+
+
+def statistics_of(
+    metric: Metric, task: Task, names: Sequence[str], scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
+) -> Statistics:
+    """Return the additive statistics [tracks, S]. Raises DataError naming the track whose predictions are unusable."""
+    rows = []
+    for name, predicted, known in zip(names, scores, labels, strict=True):
+        if not np.isfinite(predicted[known.mask]).all():
+            raise DataError(f"the predictions of track '{name}' hold NaN or infinity on annotated frames")
+        try:
+            rows.append(metric.statistics(task.decide(predicted), known.values, known.mask))
+        except ValueError as error:
+            raise DataError(f"track '{name}': {error}") from error
+    return np.stack(rows)
+
+
+def score(
+    metric: Metric,
+    task: Task,
+    tracks: Sequence[Track],
+    scores: Sequence[NDArray[Any]],
+    labels: Sequence[Labels],
+) -> tuple[Score, Floor]:
+    """Return the score of predictions [N, K] per track, pooled over tracks, and the floor on the same frames.
+
+    Intervals are 95% percentile intervals of the track bootstrap, tracks of one subject drawn together; tracks
+    without an annotated frame take no part.
+    """
+    kept = [i for i, known in enumerate(labels) if known.mask.any()]
+    if not kept:
+        raise DataError(f"no frame of the scored split is annotated for task '{task.name}'")
+    known = [labels[i] for i in kept]
+    rows = statistics_of(metric, task, [tracks[i].id for i in kept], [scores[i] for i in kept], known)
+    subjects = [tracks[i].subject for i in kept]
+    total = rows.sum(axis=0)
+    value, parts = bootstrap.intervals(metric, rows, groups=subjects)
+    floor_rows, what = floor(metric, task, known)
+    return (
+        Score(
+            metric=task.metric,
+            value=float(metric.value(total)),
+            interval=_record(value),
+            parts={
+                name: PartScore(value=float(part), interval=_record(parts[name]))
+                for name, part in metric.parts(total).items()
+            },
+        ),
+        Floor(
+            value=float(metric.value(floor_rows.sum(axis=0))),
+            interval=_record(bootstrap.interval(metric.value, floor_rows, groups=subjects)),
+            what=what,
+        ),
+    )
+
+
+def official(
+    metric: Metric, task: Task, names: Sequence[str], scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
+) -> float:
+    """Return the official value alone."""
+    return float(metric.value(statistics_of(metric, task, names, scores, labels).sum(axis=0)))
+
+
+def _record(found: bootstrap.Interval) -> Interval:
+    return Interval(
+        low=found.low,
+        high=found.high,
+        level=found.level,
+        method=f"track bootstrap, {found.method}",
+        replicates=found.replicates,
+        units=f"{found.units} subjects",
+    )

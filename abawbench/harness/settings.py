@@ -1,0 +1,69 @@
+"""Settings of a model after ``--set name=value``."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from abawbench.contracts import Recipe, UsageError
+
+
+def parse_assignments(items: Iterable[str]) -> dict[str, Any]:
+    """Return name -> value from ``name=value`` items; values are read as JSON where they are JSON, else as text.
+
+    ``name.key=value`` sets one key of a mapping.
+    """
+    found: dict[str, Any] = {}
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set '{item}': write name=value, for example --set lr=1e-3")
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        target, *keys = name.split(".")
+        if not keys:
+            found[target] = value
+            continue
+        inner = found.setdefault(target, {})
+        for key in keys[:-1]:
+            inner = inner.setdefault(key, {})
+        inner[keys[-1]] = value
+    return found
+
+
+def apply(kind: type[Recipe], overrides: Mapping[str, Any], model: str) -> Recipe:
+    """Return the settings with overrides, checked against the field types.
+
+    Mappings are merged into the default ones. Raises UsageError for an unknown name, with near misses, and for a
+    value of the wrong type.
+    """
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    defaults = kind()
+    given: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if name not in fields:
+            near = get_close_matches(name, fields, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(fields)}"
+            raise UsageError(f"model '{model}' has no setting '{name}'; {hint}")
+        default = getattr(defaults, name)
+        merged = _merge(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
+        try:
+            given[name] = TypeAdapter(fields[name].type).validate_python(merged)
+        except ValidationError as error:
+            raise UsageError(
+                f"setting '{name}' of model '{model}': {error.errors()[0]['msg']}, not {value!r}"
+            ) from error
+    return dataclasses.replace(defaults, **given)
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        known = merged.get(key)
+        merged[key] = _merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged

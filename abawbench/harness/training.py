@@ -1,0 +1,205 @@
+"""Fitting the trained part of a network to the clips of the training tracks."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from abawbench.contracts import Clip, Labels, Recipe, Task, UsageError
+from abawbench.harness.clips import ClipBatches, ClipIndex, annotated, clips_of
+from abawbench.harness.features import Features, as_tuple, normalise
+from abawbench.harness.progress import Progress
+
+Loss = Callable[..., Tensor]
+
+
+class Trained(nn.Module):
+    """What a training step runs: the head on cached features, or the whole network on images."""
+
+    def __init__(self, network: nn.Module, clip: Clip) -> None:
+        super().__init__()
+        self.network = network
+        self._clip = clip
+
+    def forward(self, inputs: Sequence[Tensor], index: Tensor) -> Tensor:
+        """Return logits [B, K] or [B, T, K]; uint8 inputs are images, others features."""
+        if inputs[0].dtype == torch.uint8:
+            features = as_tuple(self.network.embed(normalise(inputs[0], self._clip)))
+        else:
+            features = tuple(x.to(torch.float32) for x in inputs)
+        given = features[0] if len(features) == 1 else features
+        logits: Tensor = self.network.head(given, index)
+        return logits
+
+
+@dataclass
+class Fitted:
+    """What training did."""
+
+    log: list[dict[str, float]] = field(default_factory=list)
+    """Per epoch: ``epoch``, ``loss``, and ``held_out`` where subjects were held out."""
+
+
+def fit(
+    network: nn.Module,
+    clip: Clip,
+    task: Task,
+    recipe: Recipe,
+    features: Features,
+    labels: Sequence[Labels | None],
+    subjects: Sequence[str],
+    numbers: Sequence[int],
+    *,
+    accelerator: Accelerator,
+    seed: int,
+    evaluate: Callable[[Sequence[int]], float],
+    progress: Progress,
+) -> Fitted:
+    """Train the network on the tracks with these numbers, in place, and return the log.
+
+    With ``recipe.holdout`` some subjects choose the epoch (``evaluate(numbers)`` gives the official value on theirs);
+    the scored split takes no part. Raises UsageError when no clip is annotated.
+    """
+    fitting, held_out = hold_out(numbers, subjects, recipe.holdout, seed)
+    clips = list(annotated(clips_of(fitting, features, clip), labels, task))
+    if not clips:
+        raise UsageError(f"no training clip of task '{task.name}' is annotated")
+    module = Trained(network, clip)
+    loader, optimiser = _loader(clips, features, labels, task, recipe, seed), _optimiser(network, recipe)
+    module, optimiser, loader = accelerator.prepare(module, optimiser, loader)
+    schedule = _schedule(optimiser, recipe, steps=recipe.epochs * len(loader))
+    criterion = loss_of(task, recipe)
+    fitted, best, waited = Fitted(), Best(), 0
+
+    def step(batch: Mapping[str, Any]) -> float:
+        loss = flat_loss(criterion, module(batch["inputs"], batch["index"]), batch["target"], batch["mask"], task)
+        optimiser.zero_grad()
+        accelerator.backward(loss)
+        if recipe.clip_norm:
+            accelerator.clip_grad_norm_(module.parameters(), recipe.clip_norm)
+        optimiser.step()
+        schedule()
+        return loss.item()
+
+    with progress.bar(f"fit {task.name}", recipe.epochs * len(loader), "step") as advance:
+        for epoch in range(1, recipe.epochs + 1):
+            network.train()
+            losses, sizes = [], []
+            for batch in loader:
+                losses.append(step(batch))
+                sizes.append(len(batch["index"]))
+                advance(1)
+            row = {"epoch": epoch, "loss": float(np.average(losses, weights=sizes))}
+            fitted.log.append(row)
+            if not math.isfinite(row["loss"]):
+                raise UsageError(f"training of task '{task.name}' diverged in epoch {epoch}; try --set lr=... lower")
+            if held_out:
+                row["held_out"] = evaluate(held_out)
+                waited = 0 if best.take(row["held_out"], network) else waited + 1
+                if waited >= recipe.patience:
+                    break
+    best.restore(network)
+    return fitted
+
+
+class Best:
+    """The parameters of the best epoch so far."""
+
+    def __init__(self) -> None:
+        self.value = -math.inf
+        self.state: dict[str, Tensor] = {}
+
+    def take(self, value: float, network: nn.Module) -> bool:
+        """Keep a copy of the parameters if the value is better; return whether it was."""
+        if not value > self.value:
+            return False
+        self.value = value
+        self.state = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+        return True
+
+    def restore(self, network: nn.Module) -> None:
+        """Put the best parameters back, if any were kept."""
+        if self.state:
+            network.load_state_dict(self.state)
+
+
+def hold_out(numbers: Sequence[int], subjects: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Return the tracks to fit and those held out; no subject is in both. A share of 0 holds out none."""
+    names = sorted({subjects[n] for n in numbers})
+    count = round(share * len(names))
+    if not 0 <= share < 1 or (count and count == len(names)):
+        raise UsageError(f"a holdout of {share} leaves nothing to fit; use a share of the training subjects below 1")
+    chosen = set(np.random.default_rng(seed).permutation(names)[:count].tolist())
+    return [n for n in numbers if subjects[n] not in chosen], [n for n in numbers if subjects[n] in chosen]
+
+
+def loss_of(task: Task, recipe: Recipe) -> Loss:
+    """Return the loss of a task under a recipe, options bound. Raises UsageError when it cannot be imported."""
+    path = _for_task(recipe.loss, task, task.loss)
+    options = _for_task(recipe.loss_options, task, {})
+    module, _, name = path.partition(":")
+    try:
+        function: Loss = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"loss '{path}' of task '{task.name}' cannot be imported: {error}") from error
+    return lambda logits, target, mask: function(logits, target, mask, task, **options)
+
+
+def flat_loss(criterion: Loss, logits: Tensor, target: Tensor, mask: Tensor, task: Task) -> Tensor:
+    """Return the loss over all annotated frames of a batch; one output per clip counts for each of its frames.
+
+    At track level each clip counts once, with the mean of its outputs.
+    """
+    if task.level == "track":
+        per_clip = logits.mean(dim=1) if logits.ndim == 3 else logits
+        return criterion(per_clip, target[:, 0], mask.any(dim=1))
+    if logits.ndim == 2:
+        logits = logits[:, None].expand(-1, mask.shape[1], -1)
+    return criterion(logits.flatten(0, 1), target.flatten(0, 1), mask.flatten())
+
+
+def _for_task(options: Mapping[str, Any], task: Task, default: Any) -> Any:
+    return options.get(task.name, options.get(task.kind, default))
+
+
+def _loader(
+    clips: Sequence[ClipIndex],
+    features: Features,
+    labels: Sequence[Labels | None],
+    task: Task,
+    recipe: Recipe,
+    seed: int,
+) -> torch.utils.data.DataLoader[ClipIndex]:
+    return torch.utils.data.DataLoader(
+        clips,  # type: ignore[arg-type]  # a list is a map-style dataset
+        batch_size=recipe.batch,
+        shuffle=True,
+        collate_fn=ClipBatches(features, labels, task),
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    trained = [p for p in network.parameters() if p.requires_grad]
+    return torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay)
+
+
+def _schedule(optimiser: Any, recipe: Recipe, steps: int) -> Callable[[], None]:
+    """Return a function to call after each step."""
+    if recipe.schedule == "constant":
+        return lambda: None
+    if recipe.schedule == "cosine":
+        decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser.optimizer, max(steps, 1), recipe.eta_min)
+        return decay.step
+    if recipe.schedule == "cosine-restarts":
+        restarts = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(
+            optimiser.optimizer, recipe.t0, eta_min=recipe.eta_min
+        )
+        return restarts.step
+    raise UsageError(f"unknown schedule '{recipe.schedule}'; use cosine-restarts, cosine or constant")

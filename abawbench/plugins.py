@@ -1,0 +1,201 @@
+"""Discovery, loading and blame: which plugin gave what, which one failed and why."""
+
+import hashlib
+import importlib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from abawbench import hookspecs
+from abawbench.contracts.declarations import CONTRACT_VERSION, Declaration
+from abawbench.contracts.errors import PluginError, UsageError
+
+GROUP = "abawbench"
+FIRST_PARTY = "abawbench"
+KINDS = {
+    "task": "abawbench_tasks",
+    "database": "abawbench_databases",
+    "model": "abawbench_models",
+    "metric": "abawbench_metrics",
+    "runtime": "abawbench_runtimes",
+}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One declared plugin and who declared it."""
+
+    declaration: Declaration
+    distribution: str
+    version: str
+    module: str
+
+    @property
+    def kind(self) -> str:
+        """``task``, ``database``, ``model``, ``metric`` or ``runtime``."""
+        return self.declaration.kind
+
+    @property
+    def name(self) -> str:
+        """The name users type."""
+        return self.declaration.name
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.name}' of {self.distribution} {self.version}"
+
+    def builder(self) -> Callable[..., Any]:
+        """Import and return the builder. Raises PluginError naming the plugin when that fails."""
+        path, _, attribute = self.declaration.build.partition(":")
+        try:
+            builder = getattr(importlib.import_module(path), attribute)
+        except Exception as error:
+            remedy = f"; install {self.declaration.extra}" if self.declaration.extra else ""
+            raise PluginError(f"{self} cannot be imported: {one_line(error)}{remedy}") from error
+        if not callable(builder):
+            raise PluginError(f"{self}: {self.declaration.build} is not callable")
+        return builder  # type: ignore[no-any-return]
+
+    def build(self, *args: Any, **kwargs: Any) -> Any:
+        """Build the plugin's object. The builder's own errors pass through if abawbench can explain them."""
+        return self.builder()(*args, **kwargs)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the source file that holds the builder, or of the declaration without one."""
+        module = importlib.import_module(self.declaration.build.partition(":")[0])
+        file = getattr(module, "__file__", None)
+        content = Path(file).read_bytes() if file else repr(self.declaration).encode()
+        return hashlib.sha256(content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A plugin that could not be loaded."""
+
+    entry_point: str
+    distribution: str
+    version: str
+    error: str
+
+    def __str__(self) -> str:
+        return f"plugin '{self.entry_point}' of {self.distribution} {self.version} was left out: {self.error}"
+
+
+class Plugins:
+    """Every plugin that loads, found through the ``abawbench`` entry-point group, ours and strangers' alike.
+
+    One broken plugin never stops the others: it is kept as a ``Failure``. With ``strict`` any failure raises
+    PluginError instead; ``third_party=False`` leaves out every distribution but abawbench itself.
+    """
+
+    def __init__(
+        self, found: Iterable[EntryPoint] | None = None, *, third_party: bool = True, strict: bool = False
+    ) -> None:
+        self._found = found
+        self._third_party = third_party
+        self._strict = strict
+
+    @cached_property
+    def _loaded(self) -> tuple[list[Plugin], list[Failure]]:
+        plugins: list[Plugin] = []
+        failures: list[Failure] = []
+        points = entry_points(group=GROUP) if self._found is None else self._found
+        for point in sorted(points, key=lambda p: (_origin(p)[0] != FIRST_PARTY, _origin(p), p.name)):
+            distribution, version = _origin(point)
+            if not self._third_party and distribution != FIRST_PARTY:
+                continue
+            try:
+                declarations = _declarations(point.load())
+            except Exception as error:
+                failures.append(Failure(point.name, distribution, version, one_line(error)))
+                continue
+            plugins += [Plugin(d, distribution, version, point.value) for d in declarations]
+        if failures and self._strict:
+            raise PluginError("; ".join(str(failure) for failure in failures))
+        return plugins, failures
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The plugins that did not load."""
+        return self._loaded[1]
+
+    def all(self, kind: str) -> list[Plugin]:
+        """Return the plugins of a kind, by name."""
+        return sorted((p for p in self._loaded[0] if p.kind == kind), key=lambda p: (p.name, p.distribution))
+
+    def get(self, kind: str, name: str) -> Plugin:
+        """Return the plugin of that kind and name, or ``distribution:name``.
+
+        Raises UsageError for an unknown name, with near misses, and for one that two distributions claim.
+        """
+        distribution, _, bare = name.rpartition(":")
+        matches = [p for p in self.all(kind) if p.name == bare and distribution in ("", p.distribution)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            claims = " or ".join(f"{p.distribution}:{p.name}" for p in matches)
+            raise UsageError(f"{kind} '{name}' is given by {len(matches)} plugins; write {claims}")
+        raise UsageError(self._unknown(kind, name))
+
+    def _unknown(self, kind: str, name: str) -> str:
+        from difflib import get_close_matches
+
+        names = [p.name for p in self.all(kind)]
+        near = get_close_matches(name, names, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
+        broken = f" ({len(self.failures)} plugins failed to load, see 'abawbench list')" if self.failures else ""
+        return f"unknown {kind} '{name}'; {hint}{broken}"
+
+
+def default_plugins() -> Plugins:
+    """Return the installed plugins under the switches of the environment.
+
+    ``ABAWBENCH_THIRD_PARTY=0`` leaves strangers' plugins out; ``ABAWBENCH_STRICT=1`` (the default where ``CI`` is
+    set) makes a plugin that does not load fatal.
+    """
+    strict = os.environ.get("ABAWBENCH_STRICT", "1" if os.environ.get("CI") else "0")
+    return Plugins(third_party=os.environ.get("ABAWBENCH_THIRD_PARTY", "1") != "0", strict=strict not in ("", "0"))
+
+
+def one_line(error: BaseException) -> str:
+    """Return the error's type and the first line of its text, with no control characters."""
+    text = str(error).strip().splitlines()
+    first = "".join(c if c.isprintable() else " " for c in text[0]) if text else ""
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _origin(point: EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist else ("unknown", "0")
+
+
+def _declarations(module: ModuleType) -> list[Declaration]:
+    """Call one plugin's hooks by itself, so that whatever it does wrong is its own."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.register(module)
+    manager.check_pending()
+    if not manager.get_hookcallers(module):
+        raise PluginError(f"{module.__name__} implements no abawbench hook; see abawbench.hookspecs")
+    found: list[Declaration] = []
+    for kind, hook in KINDS.items():
+        for declarations in getattr(manager.hook, hook)():
+            found += [_checked(declaration, kind, hook) for declaration in declarations]
+    return found
+
+
+def _checked(declaration: object, kind: str, hook: str) -> Declaration:
+    if not isinstance(declaration, Declaration) or declaration.kind != kind:
+        raise PluginError(f"{hook} must return {kind} declarations, not {type(declaration).__name__}")
+    if declaration.contract != CONTRACT_VERSION:
+        side = "newer" if declaration.contract > CONTRACT_VERSION else "older"
+        raise PluginError(
+            f"'{declaration.name}' keeps contract {declaration.contract}, {side} than this abawbench's "
+            f"{CONTRACT_VERSION}; install versions that match"
+        )
+    return declaration
