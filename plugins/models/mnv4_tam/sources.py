@@ -1,6 +1,7 @@
 """Where the backbone's parameters come from, and how each kind of file is read."""
 
 import argparse
+import functools
 import hashlib
 import pickle
 from pathlib import Path
@@ -62,6 +63,19 @@ def _weights(source: str, path: Path, licence: str | None, *trained_on: str) -> 
 
 
 def _fetch() -> Path:
+    path = _download()
+    if path is None:
+        raise UsageError(
+            f"the ImageNet weights {HUB} are not here and the Hugging Face hub cannot be reached; give --weights "
+            f"synthetic, affectnet=FILE or none, or run `hf download {HUB} model.safetensors` on a machine with a "
+            "connection and copy its ~/.cache/huggingface/hub here"
+        )
+    return path
+
+
+@functools.cache
+def _download() -> Path | None:
+    """Return the file of the ImageNet weights, None when the hub cannot be reached: asked once, it retries for long."""
     import huggingface_hub
 
     try:
@@ -70,12 +84,8 @@ def _fetch() -> Path:
         pass
     try:
         return Path(huggingface_hub.hf_hub_download(HUB, "model.safetensors"))
-    except OSError as error:
-        raise UsageError(
-            f"the ImageNet weights {HUB} are not here and the Hugging Face hub cannot be reached; give --weights "
-            f"synthetic, affectnet=FILE or none, or run `hf download {HUB} model.safetensors` on a machine with a "
-            "connection and copy its ~/.cache/huggingface/hub here"
-        ) from error
+    except OSError:
+        return None
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:

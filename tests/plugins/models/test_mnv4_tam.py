@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -208,13 +209,40 @@ def test_missing_files_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         sources.find_weights("synthetic")
 
 
-def test_an_unreachable_hub_is_explained_with_the_command_that_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Forget what an earlier question to the hub gave, before and after."""
+    sources._download.cache_clear()
+    yield monkeypatch
+    sources._download.cache_clear()
+
+
+def test_an_unreachable_hub_is_explained_and_asked_only_once(hub: pytest.MonkeyPatch) -> None:
+    asked = []
+
     def unreachable(*args: object, **kwargs: object) -> str:
+        asked.append(kwargs)
         raise OSError("no network")
 
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
-    with pytest.raises(UsageError, match=f"hf download {sources.HUB} model.safetensors"):
-        sources.find_weights("imagenet")
+    hub.setattr("huggingface_hub.hf_hub_download", unreachable)
+    for _ in range(2):
+        with pytest.raises(UsageError, match=f"hf download {sources.HUB} model.safetensors"):
+            sources.find_weights("imagenet")
+    assert asked == [{"local_files_only": True}, {}]
+
+
+def test_imagenet_weights_in_the_local_cache_need_no_hub(hub: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file(backbone(), path)
+
+    def stored(*args: object, local_files_only: bool = False) -> str:
+        assert local_files_only
+        return str(path)
+
+    hub.setattr("huggingface_hub.hf_hub_download", stored)
+    weights = sources.find_weights("imagenet")
+    assert (weights.path, weights.trained_on) == (str(path), ("ImageNet-1k",))
+    assert sources.read_backbone(weights) is not None
 
 
 @pytest.mark.parametrize("form", ["bare", "training", "averaged", "parallel"])
