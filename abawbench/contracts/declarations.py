@@ -39,7 +39,7 @@ class MetricDeclaration(Declaration):
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseDeclaration(Declaration):
-    """``build(roots: Sequence[Path]) -> Database``; a generated one is ``build(preset=..., seed=..., progress=...)``."""
+    """``build(roots: Sequence[Path]) -> Database``; a generated one is ``build(preset=, seed=, progress=)``."""
 
     kind: ClassVar[str] = "database"
     licence: str = ""

@@ -26,7 +26,7 @@ def nearest(exists: NDArray[np.bool_]) -> NDArray[np.intp]:
     after = np.searchsorted(present, frames).clip(max=present.size - 1)
     before = (after - 1).clip(min=0)
     earlier = np.abs(frames - present[before]) < np.abs(present[after] - frames)
-    return np.where(earlier, present[before], present[after])
+    return present[np.where(earlier, before, after)]
 
 
 def windows(n_frames: int, length: int, stride: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

@@ -36,12 +36,8 @@ def predict(
     sums = {n: np.zeros((rows[n], len(task.outputs))) for n in numbers}
     counts = {n: np.zeros((rows[n], 1)) for n in numbers}
     module = Trained(network, clip).eval()
-    for chosen in (progress or Progress()).track(
-        [clips[i : i + batch] for i in range(0, len(clips), batch)],
-        f"predict {task.name}",
-        -(-len(clips) // batch),
-        "batch",
-    ):
+    batches = [clips[i : i + batch] for i in range(0, len(clips), batch)]
+    for chosen in (progress or Progress()).track(batches, f"predict {task.name}", len(batches), "batch"):
         pairs, index = distinct(chosen, features)
         inputs = [x.to(device) for x in features.gather(pairs)]
         with torch.inference_mode():

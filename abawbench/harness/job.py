@@ -141,10 +141,10 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, progress: Prog
         fitted = _fit(ready, network, source, accelerator, progress)
     with phase(seconds, "predict"):
         scores = predict(network, model.clip, task, source, ready.scored, batch=batch, device=device, progress=progress)
-    names = [ready.tracks[n].id for n in ready.scored]
-    known = [labels for n in ready.scored if (labels := ready.labels[n]) is not None]
+    scored = [ready.tracks[n] for n in scores]
+    known = [labels for n in scores if (labels := ready.labels[n]) is not None]
     with phase(seconds, "score"):
-        result, floor = score(ready.metric, task, [ready.tracks[n] for n in scores], list(scores.values()), known)
+        result, floor = score(ready.metric, task, scored, list(scores.values()), known)
     with phase(seconds, "cost"):
         cost = cost_of(network, model.clip, device, budget_s=COST_SECONDS, memory=COST_SECONDS > 0)
     record = Record(
@@ -174,7 +174,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, progress: Prog
         return record
     predictions = Predictions(
         outputs=task.outputs,
-        scores=dict(zip(names, scores.values(), strict=True)),
+        scores={track.id: found for track, found in zip(scored, scores.values(), strict=True)},
         frame_names={}
         if task.level == "track"
         else {ready.tracks[n].id: ready.tracks[n].frame_names() for n in scores},
@@ -216,14 +216,12 @@ def seed_everything(seed: int) -> None:
 
 def shuffled(labels: Sequence[Labels | None], seed: int) -> list[Labels | None]:
     """Return every track with the labels of another, repeated or cut to its own length: nothing is left to learn."""
-    known = [n for n, one in enumerate(labels) if one is not None]
+    known = [(n, one) for n, one in enumerate(labels) if one is not None]
     order = np.random.default_rng(seed).permutation(len(known))
-    # one cycle through a random order: nobody keeps their own
-    donors = {known[order[i]]: known[order[i - 1]] for i in range(len(order))}
     found: list[Labels | None] = list(labels)
-    for n, donor in donors.items():
-        own, other = labels[n], labels[donor]
-        assert own is not None and other is not None
+    # one cycle through a random order: nobody keeps their own
+    for place, donor in zip(order, np.roll(order, 1), strict=True):
+        (n, own), (_, other) = known[place], known[donor]
         at = np.arange(len(own.mask)) % len(other.mask)
         found[n] = Labels(other.values[at], other.mask[at])
     return found

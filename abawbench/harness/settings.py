@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -42,7 +42,7 @@ def apply(kind: type[Recipe], overrides: Mapping[str, Any], model: str) -> Recip
     Mappings are merged into the default ones. Raises UsageError for an unknown name, with near misses, and for a
     value of the wrong type.
     """
-    fields = {f.name: f for f in dataclasses.fields(kind)}
+    fields = get_type_hints(kind)
     defaults = kind()
     given: dict[str, Any] = {}
     for name, value in overrides.items():
@@ -53,7 +53,7 @@ def apply(kind: type[Recipe], overrides: Mapping[str, Any], model: str) -> Recip
         default = getattr(defaults, name)
         merged = _merge(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
         try:
-            given[name] = TypeAdapter(fields[name].type).validate_python(merged)
+            given[name] = TypeAdapter(fields[name]).validate_python(merged)
         except ValidationError as error:
             raise UsageError(
                 f"setting '{name}' of model '{model}': {error.errors()[0]['msg']}, not {value!r}"

@@ -30,11 +30,11 @@ class Trained(nn.Module):
     def forward(self, inputs: Sequence[Tensor], index: Tensor) -> Tensor:
         """Return logits [B, K] or [B, T, K]; uint8 inputs are images, others features."""
         if inputs[0].dtype == torch.uint8:
-            features = as_tuple(self.network.embed(normalise(inputs[0], self._clip)))
+            features = as_tuple(self.network.get_submodule("embed")(normalise(inputs[0], self._clip)))
         else:
             features = tuple(x.to(torch.float32) for x in inputs)
         given = features[0] if len(features) == 1 else features
-        logits: Tensor = self.network.head(given, index)
+        logits: Tensor = self.network.get_submodule("head")(given, index)
         return logits
 
 

@@ -31,7 +31,8 @@ TASKS = {
 _HEAD = """\
 # Leaderboards
 
-<!-- Generated from published.yaml and results/*.json. Do not edit; run: abawbench leaderboard --folder leaderboards --write -->
+<!-- Generated from published.yaml and results/*.json. Do not edit, but run:
+abawbench leaderboard --folder leaderboards --write -->
 
 Measured results come from `results/*.json`, the records of runs. Published ones come from `published.yaml` and were
 not measured here: `CONFIRMED` was read in the source itself or in two independent places, `SINGLE` in one place, often

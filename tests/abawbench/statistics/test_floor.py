@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from abawbench.contracts import DataError, Labels, Metric, Task
+from abawbench.statistics.floor import floor
 from abawbench_plugins.metrics.concordance import Concordance
 from abawbench_plugins.metrics.f1 import MacroF1, WeightedF1
 from abawbench_plugins.metrics.pearson import Pearson
 from abawbench_plugins.tasks import ah, au, emi, expr, va
-
-from abawbench.contracts import DataError, Labels, Metric, Task
-from abawbench.statistics.floor import floor
 
 
 def tracks(task: Task, lengths: tuple[int, ...] = (40, 1, 0, 25), seed: int = 0) -> list[Labels]:
