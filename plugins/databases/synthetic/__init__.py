@@ -16,5 +16,6 @@ def abawbench_databases() -> list[DatabaseDeclaration]:
             summary="Drawn faces and made-up voices with labels for all six tasks, generated on first use",
             build="abawbench_plugins.databases.synthetic.database:open_database",
             licence="Apache-2.0",
+            generated=True,
         )
     ]

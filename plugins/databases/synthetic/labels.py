@@ -26,8 +26,6 @@ VA_NOISE = 0.09
 """Spread of the slow error of a valence or arousal trace."""
 VA_BIAS = 0.06
 """Spread between tracks of a trace's constant error."""
-CE_THRESHOLD = 0.25
-"""Strength below which a frame shows no compound expression and is not annotated."""
 CE_CONFUSION = 0.05
 """Share of episodes whose compound annotators get wrong."""
 EMI_ANNOTATORS = (6, 9)
@@ -84,10 +82,10 @@ def _late(felt: Array) -> Array:
 
 
 def compound(act: Performance, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the compound expression of every frame, 0 to 6 [T], and -1 where none is shown."""
+    """Return the compound expression of every frame, 0 to 6 [T]: the strongest episode."""
     kinds = [COMPOUNDS.index(episode.kind) for episode in act.episodes]
     named = np.array([rng.integers(len(COMPOUNDS)) if rng.random() < CE_CONFUSION else kind for kind in kinds])
-    return np.where(act.strength.max(axis=1) > CE_THRESHOLD, named[act.strength.argmax(axis=1)], -1)
+    return np.asarray(named[act.strength.argmax(axis=1)])
 
 
 def mimicry(act: Performance, rng: np.random.Generator) -> Array:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -292,6 +294,20 @@ def test_of_two_that_generate_at_once_both_get_a_complete_folder(tmp_path: Path)
     assert ensure(tmp_path, LEAST, 0, meanwhile) == nested[0]
     assert manifest.is_complete(nested[0])
     assert os.listdir(tmp_path) == [nested[0].name]
+
+
+def test_a_script_without_a_main_guard_gets_its_folder_too(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from abawbench_plugins.databases.synthetic.generate import ensure\n"
+        "from abawbench_plugins.databases.synthetic.presets import Amount, Preset\n"
+        "few = Amount(1, 1, (12, 12))\n"
+        f"print(ensure(Path({str(tmp_path)!r}), Preset('few', few, few, few, few, processes=2), 0).name)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert manifest.is_complete(tmp_path / done.stdout.strip())
 
 
 def test_drafts_of_killed_processes_are_swept_after_a_day(tmp_path: Path) -> None:
