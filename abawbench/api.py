@@ -27,6 +27,7 @@ def run(
     control: str | None = None,
     out: str | Path = "runs",
     force: bool = False,
+    latency_seconds: float = 30.0,
     progress: Progress | None = None,
     plugins: Plugins | None = None,
     finished: "Callable[[Record], None] | None" = None,
@@ -36,10 +37,12 @@ def run(
     ``data`` maps a database to its root or roots; without it ``abawbench.toml`` of the working folder is read, and
     without that the synthetic database is made (``preset`` ``tiny`` or ``small``, seed ``data_seed``). ``settings``
     overrides the model's recipe, ``weights`` names where its parameters come from. Results lie under ``out``; a job
-    that is there already is read back unless ``force``. ``finished`` is called with each record as it is ready.
+    that is there already is read back unless ``force``. ``latency_seconds`` bounds the time for latency, once per
+    model; 0 leaves time and memory out. ``finished`` is called with each record as it is ready.
 
     Raises UsageError for what cannot be done at all; a job that fails is a record that says so.
     """
+    from abawbench.harness.cost import CostMeter
     from abawbench.harness.plan import Generated
     from abawbench.harness.run import plan, run_jobs
 
@@ -63,6 +66,7 @@ def run(
         Generated(preset, data_seed),
         Path(out),
         force=force,
+        meter=CostMeter(latency_seconds),
         progress=progress or Progress(),
         finished=finished or (lambda record: None),
     )

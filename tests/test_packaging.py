@@ -8,16 +8,20 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import abawbench_leaderboards
-import abawbench_plugins
 import pytest
 
 import abawbench
+import abawbench_plugins
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SETUPTOOLS = PYPROJECT["tool"]["setuptools"]
 FOLDERS = {name: ROOT / folder for name, folder in SETUPTOOLS["package-dir"].items()}
-INSTALLED = {"abawbench": abawbench, "abawbench_leaderboards": abawbench_leaderboards, "abawbench_plugins": abawbench_plugins}
+INSTALLED = {
+    "abawbench": abawbench,
+    "abawbench_leaderboards": abawbench_leaderboards,
+    "abawbench_plugins": abawbench_plugins,
+}
 
 
 def files(folder: Path) -> list[Path]:

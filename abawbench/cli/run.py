@@ -33,6 +33,7 @@ Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 inter
 @click.option("--control", help="shuffled-labels: train on labels shuffled across tracks.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
 @click.option("--force", is_flag=True, help="Run again what was already run with the same inputs.")
+@click.option("--latency-seconds", default=30.0, show_default=True, help="For latency, per model; 0 leaves it out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON instead of the table.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def run(
@@ -49,6 +50,7 @@ def run(
     control: str | None,
     out: Path,
     force: bool,
+    latency_seconds: float,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -86,6 +88,7 @@ def run(
             control=control,
             out=out,
             force=force,
+            latency_seconds=latency_seconds,
             progress=TerminalProgress(quiet),
             finished=done.append,
         )

@@ -18,7 +18,7 @@ from torch import nn
 import abawbench
 from abawbench.contracts import Database, DataError, Labels, Metric, Model, Task, Track, UsageError, Weights
 from abawbench.harness import environment
-from abawbench.harness.cost import cost_of
+from abawbench.harness.cost import CostMeter
 from abawbench.harness.features import Features, features
 from abawbench.harness.inference import predict
 from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
@@ -40,8 +40,6 @@ from abawbench.results.record import (
 )
 
 CONTROLS = ("shuffled-labels",)
-COST_SECONDS = 2.0
-"""Time for the latency of a job's network; 0 leaves latency and memory out."""
 
 
 @dataclass
@@ -127,12 +125,11 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
     )
 
 
-def execute(ready: Prepared, out: Path, accelerator: Accelerator, progress: Progress) -> Record:
+def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMeter, progress: Progress) -> Record:
     """Run a prepared job and return its record, written to its folder under ``out`` with the predictions."""
     started = datetime.now(UTC)
     job, task, model, seconds = ready.job, ready.task, ready.model, ready.seconds
     device = accelerator.device
-    seed_everything(job.seed)
     network = model.network(task, ready.weights).to(device)
     with phase(seconds, "embed"):
         source = features(network.embed, model.clip, ready.tracks, device, progress)  # type: ignore[arg-type]
@@ -146,7 +143,8 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, progress: Prog
     with phase(seconds, "score"):
         result, floor = score(ready.metric, task, scored, list(scores.values()), known)
     with phase(seconds, "cost"):
-        cost = cost_of(network, model.clip, device, budget_s=COST_SECONDS, memory=COST_SECONDS > 0)
+        kind = f"{job.model} {asdict(model.settings)}"
+        cost = meter.cost_of(network, model.clip, device, kind=kind, task=task.name, progress=progress)
     record = Record(
         abawbench=abawbench.__version__,
         job=ready.digest,
@@ -206,12 +204,22 @@ def failed(job: Job, status: str, reason: str, task: Task | None, database: Data
     )
 
 
-def seed_everything(seed: int) -> None:
-    """Seed torch and numpy, and make torch choose only operators that repeat."""
+@contextmanager
+def repeatable(seed: int) -> Iterator[None]:
+    """Seed torch and numpy and let torch choose only operators that repeat; the process is left as it was found.
+
+    Denormal numbers are flushed to zero inside: they make training on a CPU crawl.
+    """
+    deterministic = torch.are_deterministic_algorithms_enabled()
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+        torch.set_flush_denormal(False)
 
 
 def shuffled(labels: Sequence[Labels | None], seed: int) -> list[Labels | None]:

@@ -50,19 +50,21 @@ def measure_latency(
     runtime: str = "eager",
     budget_s: float = 2.0,
     minimum: int = 10,
+    advance: Callable[[int], None] = lambda samples: None,
 ) -> Latency:
     """Return the latency of ``call(example)``, a batch of clips, after a warm-up.
 
-    Samples for ``budget_s`` seconds, for up to twice as long where that earns the 90th percentile, and in any case
-    ``minimum`` times. On a CUDA device each call is timed by events.
+    Samples until the 99th percentile is earned, for ``budget_s`` seconds at most, and in any case ``minimum`` times;
+    ``advance(1)`` is called after each. On a CUDA device each call is timed by events.
     """
     clock = _cuda_ms if example.device.type == "cuda" else _wall_ms
     for _ in range(WARM_UP):
         clock(call, example)
     samples: list[float] = []
     start = perf_counter()
-    while not _enough(len(samples), perf_counter() - start, budget_s, minimum):
+    while len(samples) < EARNED[99] and (len(samples) < minimum or perf_counter() - start < budget_s):
         samples.append(clock(call, example))
+        advance(1)
     low, high = np.percentile(samples, (25, 75))
     return Latency(
         p50_ms=percentile(samples, 50),
@@ -109,12 +111,6 @@ def measure_throughput(
 def percentile(samples: list[float], rank: float) -> float:
     """Return the smallest sample that at least ``rank`` percent of the samples do not exceed."""
     return float(np.percentile(samples, rank, method="inverted_cdf"))
-
-
-def _enough(count: int, elapsed: float, budget: float, minimum: int) -> bool:
-    if count < minimum:
-        return False
-    return elapsed >= budget and (count >= EARNED[90] or elapsed >= 2 * budget)
 
 
 def _wall_ms(call: Callable[[Tensor], Tensor], example: Tensor) -> float:

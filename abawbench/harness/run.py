@@ -11,7 +11,8 @@ from accelerate.state import AcceleratorState
 
 from abawbench.config import Roots
 from abawbench.contracts import AbawbenchError, DataError, UsageError
-from abawbench.harness.job import CONTROLS, Prepared, execute, explain, failed, prepare
+from abawbench.harness.cost import CostMeter
+from abawbench.harness.job import CONTROLS, Prepared, execute, explain, failed, prepare, repeatable
 from abawbench.harness.plan import Databases, Generated, Job, model_names, task_names
 from abawbench.harness.progress import Progress
 from abawbench.plugins import Plugins, one_line
@@ -64,6 +65,7 @@ def run_jobs(
     out: Path,
     *,
     force: bool,
+    meter: CostMeter,
     progress: Progress,
     finished: Callable[[Record], None],
 ) -> list[Record]:
@@ -76,7 +78,7 @@ def run_jobs(
     records = []
     for number, job in enumerate(jobs, 1):
         progress.note(f"[{number}/{len(jobs)}] {job.model} on {job.task}, seed {job.seed}")
-        record = _run(job, plugins, databases, out, force, accelerator, progress)
+        record = _run(job, plugins, databases, out, force, accelerator, meter, progress)
         records.append(record)
         finished(record)
     return records
@@ -89,6 +91,7 @@ def _run(
     out: Path,
     force: bool,
     accelerator: Accelerator,
+    meter: CostMeter,
     progress: Progress,
 ) -> Record:
     ready: Prepared | None = None
@@ -97,7 +100,8 @@ def _run(
         if not force and (known := _known(ready, out)) is not None:
             progress.note(f"already done, read back from {store.folder_of(out, known)} (--force runs it again)")
             return known
-        return execute(ready, out, accelerator, progress)
+        with repeatable(job.seed):
+            return execute(ready, out, accelerator, meter, progress)
     except Exception as error:
         if not isinstance(error, AbawbenchError):
             _log.exception("%s on %s", job.model, job.task)

@@ -181,12 +181,18 @@ class Latency(_Part):
     p50_ms: Number
     p90_ms: Number = None
     p99_ms: Number = None
+    min_ms: Number = None
+    max_ms: Number = None
+    iqr_ms: Number = None
+    """The third quartile less the first: how far the samples spread."""
     samples: Count
     batch: Count
     """Clips per call."""
     threads: Count
     device: str
     runtime: str
+    timed_on: str | None = None
+    """The task whose network was timed; a run times a model's networks once when their MACs agree to 0.1%."""
 
 
 class Throughput(_Part):

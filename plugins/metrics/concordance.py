@@ -1,11 +1,11 @@
 """The concordance correlation coefficient (CCC), the official metric of valence-arousal estimation."""
 
 import numpy as np
-from abawbench_plugins.metrics.moments import MomentMetric, Moments
 
 from abawbench.contracts import MetricDeclaration
 from abawbench.contracts.metric import Statistics
 from abawbench.hookspecs import hookimpl
+from abawbench_plugins.metrics.moments import MomentMetric, Moments
 
 
 class Concordance(MomentMetric):

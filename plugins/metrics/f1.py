@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
-from abawbench_plugins.metrics.checks import annotated, require_kind, sized
 from numpy.typing import NDArray
 
 from abawbench.contracts import Metric, MetricDeclaration, Task
 from abawbench.contracts.metric import Statistics
 from abawbench.hookspecs import hookimpl
+from abawbench_plugins.metrics.checks import annotated, require_kind, sized
 
 
 class MacroF1(Metric):

@@ -3,11 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from abawbench_plugins.metrics.checks import annotated, require_kind, sized
 from numpy.typing import NDArray
 
 from abawbench.contracts import Metric, Task
 from abawbench.contracts.metric import Statistics
+from abawbench_plugins.metrics.checks import annotated, require_kind, sized
 
 ROUNDING = 1e-13
 """A central moment below this share of its raw moment is rounding, and counts as 0.

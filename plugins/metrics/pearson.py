@@ -1,11 +1,11 @@
 """Pearson's correlation, the official metric of emotional mimicry intensity."""
 
 import numpy as np
-from abawbench_plugins.metrics.moments import MomentMetric, Moments
 
 from abawbench.contracts import MetricDeclaration
 from abawbench.contracts.metric import Statistics
 from abawbench.hookspecs import hookimpl
+from abawbench_plugins.metrics.moments import MomentMetric, Moments
 
 
 class Pearson(MomentMetric):

@@ -202,8 +202,8 @@ def save(plan: Plan, average: Pretraining, row: dict[str, float]) -> None:
     logged = {**row, "f1_960_training_size": shown[f"f1_960_at_{row['pixels']}"]}
     logged |= {f"{level}_224": shown[f"{level}_at_224"] for level in ("f1_64", "f1_96", "f1_960")}
     log = plan.out / "synthetic.csv"
-    fresh = not log.exists() or row["step"] == 1
-    with log.open("w" if fresh else "a", newline="") as file:
+    fresh = not log.exists()
+    with log.open("a", newline="") as file:
         writer = csv.DictWriter(file, list(logged))
         if fresh:
             writer.writeheader()
@@ -286,6 +286,7 @@ def _work(rank: int, plan: Plan, meeting: str) -> None:
 def run(plan: Plan) -> None:
     """Train as planned, in this process or in several."""
     plan.out.mkdir(parents=True, exist_ok=True)
+    (plan.out / "synthetic.csv").unlink(missing_ok=True)
     if plan.processes == 1:
         train(plan)
         return

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from abawbench.contracts import Clip
 from abawbench.harness import latency as timing
-from abawbench.harness.cost import cost_of
+from abawbench.harness.cost import CostMeter
 from abawbench.harness.counting import count_bytes, count_macs, count_parameters
 from abawbench.harness.latency import measure_latency, measure_throughput, percentile
 from abawbench.harness.memory import peak_memory
+from abawbench.harness.progress import Progress
+from abawbench.results.record import Cost
 
 
 class Attention(nn.Module):
@@ -141,18 +143,26 @@ def test_percentiles_are_given_only_when_earned(
 ) -> None:
     ticks = (float(n) for n in count(1))
     monkeypatch.setattr(timing, "_wall_ms", lambda call, example: next(ticks))
-    monkeypatch.setattr(timing, "_enough", lambda taken, *_: taken >= samples)
-    found = measure_latency(lambda x: x, torch.zeros(1, 2))
+    found = measure_latency(lambda x: x, torch.zeros(1, 2), minimum=samples, budget_s=0)
     assert found.samples == samples
     assert [rank for rank, value in ((90, found.p90_ms), (99, found.p99_ms)) if value is not None] == earned
 
 
-@pytest.mark.parametrize(
-    ("taken", "elapsed", "enough"),
-    [(9, 100.0, False), (10, 1.9, False), (10, 2.1, False), (63, 3.9, False), (64, 2.1, True), (10, 4.1, True)],
-)
-def test_sampling_stops_by_budget_and_runs_on_to_earn_the_90th(taken: int, elapsed: float, enough: bool) -> None:
-    assert timing._enough(taken, elapsed, 2.0, 10) is enough
+@pytest.mark.parametrize(("seconds_per_sample", "samples"), [(0.001, 662), (0.1, 20), (1.0, 10)])
+def test_sampling_stops_once_the_99th_is_earned_or_the_time_is_up_but_never_below_ten(
+    monkeypatch: pytest.MonkeyPatch, seconds_per_sample: float, samples: int
+) -> None:
+    now = [0.0]
+
+    def clock(call: object, example: object) -> float:
+        now[0] += seconds_per_sample
+        return seconds_per_sample * 1e3
+
+    monkeypatch.setattr(timing, "_wall_ms", clock)
+    monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
+    advanced: list[int] = []
+    found = measure_latency(lambda x: x, torch.zeros(1, 2), budget_s=1.95, advance=advanced.append)
+    assert found.samples == sum(advanced) == samples
 
 
 def test_a_percentile_is_a_sample_that_enough_samples_do_not_exceed() -> None:
@@ -173,9 +183,14 @@ def test_throughput_counts_clips_and_frames() -> None:
     assert found.batch == 3
 
 
+def measured(meter: CostMeter, network: nn.Module, task: str = "va") -> Cost:
+    clip, device = Clip(length=8, stride=8, size=6), torch.device("cpu")
+    return meter.cost_of(network, clip, device, kind="small", task=task, progress=Progress())
+
+
 def test_the_cost_of_a_network_is_complete_and_leaves_it_as_it_was() -> None:
     network = Small().train()
-    found = cost_of(network, Clip(length=8, stride=8, size=6), budget_s=0.01)
+    found = measured(CostMeter(seconds=0.01), network)
     assert (found.parameters_total, found.parameters_trained) == (130, 18)
     assert found.macs_per_clip["flop_counter"] == 8 * 36 * 4 * 27 + 8
     assert found.macs_per_frame["flop_counter"] == found.macs_per_clip["flop_counter"] / 8
@@ -183,14 +198,29 @@ def test_the_cost_of_a_network_is_complete_and_leaves_it_as_it_was() -> None:
     assert found.latency is not None
     assert found.throughput is not None
     assert found.throughput.batch == 4
-    assert found.peak_memory_bytes is None
     assert network.training
 
 
 def test_latency_can_be_left_out() -> None:
-    found = cost_of(Small(), Clip(length=8, stride=8, size=6), budget_s=0)
-    assert found.latency is None
-    assert found.throughput is None
+    found = measured(CostMeter(seconds=0), Small())
+    assert (found.latency, found.throughput, found.peak_memory_bytes) == (None, None, None)
+
+
+def test_networks_of_one_kind_are_timed_once_and_the_record_says_on_which_task() -> None:
+    meter = CostMeter(seconds=0.01)
+    first, second = measured(meter, Small(), "va"), measured(meter, Small(), "au")
+    assert first.latency == second.latency
+    assert second.latency is not None
+    assert second.latency.timed_on == "va"
+
+
+def test_a_network_of_other_size_is_timed_itself() -> None:
+    meter = CostMeter(seconds=0.01)
+    measured(meter, Small(), "va")
+    meter.speeds["small"].macs *= 1.01
+    latency = measured(meter, Small(), "au").latency
+    assert latency is not None
+    assert latency.timed_on == "au"
 
 
 def test_peak_memory_holds_at_least_the_parameters() -> None:

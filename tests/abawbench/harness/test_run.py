@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import abawbench
 from abawbench.contracts import Labels, UsageError
-from abawbench.harness import job, training
+from abawbench.harness import training
 from abawbench.harness.job import shuffled
 from abawbench.results import store
 from abawbench.results.record import Record
@@ -16,9 +17,7 @@ SETTINGS = {"epochs": 30, "lr": 0.05, "schedule": "constant"}
 
 
 @pytest.fixture
-def run(toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(job, "COST_SECONDS", 0.0)
-
+def run(toys, tmp_path: Path):
     def call(**given: Any) -> list[Record]:
         options = {
             "model": "toy",
@@ -27,7 +26,7 @@ def run(toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "settings": SETTINGS,
             "out": tmp_path / "runs",
         }
-        return abawbench.run(**{**options, **given}, plugins=toys, device="cpu")
+        return abawbench.run(**{**options, **given}, plugins=toys, device="cpu", latency_seconds=0)
 
     return call
 
@@ -159,6 +158,12 @@ def test_a_setting_of_the_wrong_type_is_refused(run) -> None:
 def test_nothing_in_a_record_names_a_folder_of_this_machine(run, tmp_path: Path) -> None:
     (record,) = run()
     assert str(tmp_path) not in json.dumps(record.model_dump(mode="json"))
+
+
+def test_a_run_leaves_the_process_as_it_found_it(run) -> None:
+    run()
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert np.float64(5e-324) * 1 > 0
 
 
 def test_shuffling_gives_every_track_the_labels_of_another() -> None:

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from abawbench.contracts import Metric, Task
 from abawbench_plugins.metrics.concordance import Concordance
 from abawbench_plugins.metrics.f1 import MacroF1, WeightedF1
 from abawbench_plugins.metrics.pearson import Pearson
 from abawbench_plugins.tasks import ah, au, ce, emi, expr, va
-from numpy.typing import NDArray
-
-from abawbench.contracts import Metric, Task
 
 TASKS = {module.task().name: module.task() for module in (va, expr, au, ce, emi, ah)}
 METRICS: dict[str, Callable[[Task], Metric]] = {

@@ -1,8 +1,9 @@
 """The eager runtime gives what the network gives, in evaluation mode and without gradients."""
 
 import torch
-from abawbench_plugins.runtimes import eager
 from torch import nn
+
+from abawbench_plugins.runtimes import eager
 
 
 def test_it_gives_the_output_of_the_network_in_evaluation_mode() -> None:
