@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ class Track(ABC):
         return None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Problem:
     """Something wrong in the files that did not stop the run; the record counts these."""
 
@@ -87,17 +88,28 @@ class Problem:
         return f"{where}: {self.what}"
 
 
-@dataclass
 class Problems:
-    """The problems a database met, in the order met, each once."""
+    """The problems a database met, in the order met, each once, with files named relative to the database's roots."""
 
-    items: list[Problem] = field(default_factory=list)
+    def __init__(self, roots: Sequence[Path] = ()) -> None:
+        self._roots = tuple(roots)
+        self._found: dict[Problem, None] = {}
+
+    @property
+    def items(self) -> list[Problem]:
+        """The problems so far."""
+        return list(self._found)
 
     def add(self, file: object, what: str, line: int | None = None, track: str | None = None) -> None:
         """Note a problem, and the track it cost; the same one twice counts once."""
-        problem = Problem(str(file), what, line, track)
-        if problem not in self.items:
-            self.items.append(problem)
+        path = Path(str(file))
+        root = next((root for root in self._roots if path != root and path.is_relative_to(root)), None)
+        name = path.relative_to(root).as_posix() if root else str(file)
+        self._found[Problem(name, what, line, track)] = None
+
+    def take(self, others: "Problems") -> None:
+        """Add the problems that another database met."""
+        self._found |= others._found
 
 
 class Database(ABC):

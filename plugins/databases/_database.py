@@ -22,7 +22,7 @@ class FolderDatabase(Database):
 
     def __init__(self, roots: Iterable[Path | str]):
         self.roots = check_roots(roots, self.name)
-        self.problems = Problems()
+        self.problems = Problems(self.roots)
         self._tracks: dict[tuple[str, str], list[Track]] = {}
 
     def tracks(self, label: str, split: str) -> Sequence[Track]:

@@ -143,10 +143,10 @@ class AffWild2(FolderDatabase):
         try:
             values = read_annotation(path, form)
         except RowError as error:
-            self.problems.add(path, f"{error.what}; the track is skipped", error.line)
+            self.problems.add(path, f"{error.what}; the track is skipped", error.line, track=path.stem)
             return None
         except OSError as error:
-            self.problems.add(path, f"cannot be read ({error.strerror}); the track is skipped")
+            self.problems.add(path, f"cannot be read ({error.strerror}); the track is skipped", track=path.stem)
             return None
         codes = values == form.ignored
         some = np.flatnonzero(codes.any(axis=1) & ~codes.all(axis=1))

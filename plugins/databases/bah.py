@@ -150,7 +150,9 @@ class BAH(FolderDatabase):
             raise self._error(f"no annotation.yml, which holds the labels of {split}; unpack it beside default-split")
         for video, (line, spoken) in read_split(self._lists[split], self.problems).items():
             if video not in self._entries:
-                self.problems.add(self._lists[split], f"video {video} has no entry in annotation.yml; skipped", line)
+                self.problems.add(
+                    self._lists[split], f"video {video} has no entry in annotation.yml; skipped", line, video
+                )
             elif (rows := self._listing(video)) is not None:
                 track = self._track(video, rows, spoken)
                 track.parsed = {label: Labels(rows.values, np.ones(len(rows.values), dtype=np.bool_))}
@@ -165,11 +167,11 @@ class BAH(FolderDatabase):
             match = _FRAME.search(pair[0] or "") if len(pair) == 2 else None
             if match is None or pair[1] not in ("0", "1") or int(match[1]) in rows:
                 what = f"video {video} is skipped: expected [.../frame-<k>.jpg, 0 or 1] with each k once"
-                self.problems.add(path, what, row.start_mark.line + 1)
+                self.problems.add(path, what, row.start_mark.line + 1, video)
                 return None
             rows[int(match[1])] = int(pair[1])
         if not rows:
-            self.problems.add(path, f"video {video} is skipped: no frame_annotation", node.start_mark.line + 1)
+            self.problems.add(path, f"video {video} is skipped: no frame_annotation", node.start_mark.line + 1, video)
             return None
         numbers = np.asarray(sorted(rows), dtype=np.int64)
         return Listing(numbers, np.asarray([rows[number] for number in numbers.tolist()], dtype=np.int64))

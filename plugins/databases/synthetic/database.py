@@ -54,14 +54,14 @@ class Synthetic(Database):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.problems = Problems()
+        self.problems = Problems([folder])
         self._opened: dict[str, Database] = {}
 
     def _database(self, owner: str) -> Database:
         if owner not in self._opened:
             module = import_module(f"abawbench_plugins.databases.{owner.replace('-', '_')}")
             database: Database = module.open_database([self.folder / owner])
-            self.problems.items.extend(database.problems.items)
+            self.problems.take(database.problems)
             database.problems = self.problems
             self._opened[owner] = database
         return self._opened[owner]

@@ -119,7 +119,8 @@ def test_a_broken_entry_skips_its_video_only(train: Any, entry: str, what: str) 
     assert what in problem.what
     assert problem.line is not None
     if entry:
-        assert problem.file == str(path)
+        assert train.root / problem.file == path
+        assert problem.track == OTHER
         assert OTHER in path.read_text().split("\n")[problem.line - 1] or problem.line > 6
 
 
