@@ -1,0 +1,119 @@
+"""The command line through click's runner, and through a real process where that matters."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import abawbench.plugins
+from abawbench import cli
+
+
+@pytest.fixture
+def call(toys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr("abawbench.api.default_plugins", lambda: toys)
+    monkeypatch.setattr("abawbench.config._existing", lambda path, where: path)
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*args: str) -> Result:
+        return CliRunner().invoke(cli.group, args, standalone_mode=False, catch_exceptions=False)
+
+    return invoke
+
+
+RUN = ("run", "--model", "toy", "--task", "colour", "--data", "toy", "--set", "epochs=1", "--latency-seconds", "0")
+
+
+def test_run_prints_one_table_that_says_synthetic(call) -> None:
+    result = call(*RUN)
+    assert result.return_value == 0
+    assert "SYNTHETIC" in result.stdout
+    assert "colour" in result.stdout
+    assert "macro-f1" in result.stdout
+
+
+def test_run_prints_records_as_json_for_machines(call) -> None:
+    (record,) = json.loads(call(*RUN, "--json", "--quiet").stdout)
+    assert record["status"] == "ok"
+    assert record["settings"]["epochs"] == 1
+
+
+def test_the_second_run_says_that_it_was_read_back(call) -> None:
+    call(*RUN)
+    assert "already done" in call(*RUN).stderr
+
+
+def test_a_job_that_fails_gives_status_1_and_the_others_their_rows(call) -> None:
+    result = call(*RUN, "--model", "broken")
+    assert result.return_value == 1
+    assert "this plugin is broken" in result.stdout
+
+
+def test_ctrl_c_gives_status_130_and_shows_what_is_whole(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    from abawbench.harness import run
+
+    original, calls = run.execute, []
+
+    def execute(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(run, "execute", execute)
+    result = call(*RUN, "--seed", "0", "--seed", "1")
+    assert result.return_value == 130
+    assert "1 whole results kept" in result.stderr
+    assert "colour" in result.stdout
+
+
+def test_list_shows_kind_name_line_distribution_and_version(call) -> None:
+    result = call("list", "tasks")
+    assert result.stdout.splitlines()[0].split() == ["kind", "name", "what", "it", "is", "distribution", "version"]
+    assert any(line.split()[:2] == ["task", "va"] for line in result.stdout.splitlines())
+    found = json.loads(call("list", "models", "--json").stdout)
+    assert {plugin["name"] for plugin in found["plugins"]} >= {"mnv4-tam"}
+
+
+def test_list_names_what_failed_to_load(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [abawbench.plugins.EntryPoint("gone", "no_such_module", "abawbench")]
+    monkeypatch.setattr("abawbench.cli.list.default_plugins", lambda: abawbench.plugins.Plugins(points))
+    result = call("list")
+    assert result.return_value == 0
+    assert "'gone'" in result.stderr
+
+
+def test_leaderboard_prints_published_and_measured_results(call) -> None:
+    call(*RUN)
+    text = call("leaderboard", "--runs", "runs").stdout
+    assert "Measured on synthetic data" in text
+    assert "2503.10530" in text
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["run", "--model", "nothing-like-it"], "unknown model"),
+        (["run", "--model", "mnv4-tam", "--data", "bah=/no/where"], "no folder at"),
+        (["run"], "Missing option"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_wrong_usage_gives_one_message_no_traceback_and_status_2(args: list[str], message: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "abawbench", *args], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["list"], ["leaderboard"]])
+def test_help_has_examples(command: list[str]) -> None:
+    result = CliRunner().invoke(cli.group, [*command, "--help"])
+    assert result.exit_code == 0
+    assert "Examples:" in result.output
+    assert "  abawbench " in result.output

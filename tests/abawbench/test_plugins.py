@@ -1,0 +1,139 @@
+"""The plugin manager: everyone comes in by the same door, and a broken plugin is named and left out."""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from abawbench.contracts import MetricDeclaration, ModelDeclaration, PluginError, UsageError
+from abawbench.hookspecs import hookimpl
+from abawbench.plugins import KINDS, Plugins, default_plugins, one_line
+
+Install = Callable[..., EntryPoint]
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Return a function that makes a plugin module and the entry point that names it."""
+
+    def call(name: str, distribution: str = "stranger", **hooks: Any) -> EntryPoint:
+        module = ModuleType(name)
+        vars(module).update(hooks)
+        monkeypatch.setitem(sys.modules, name, module)
+        point = EntryPoint(name, name, "abawbench")
+        vars(point)["dist"] = SimpleNamespace(name=distribution, version="1.2")
+        return point
+
+    return call
+
+
+def models(*names: str, **fields: Any) -> Any:
+    @hookimpl
+    def abawbench_models() -> list[ModelDeclaration]:
+        return [ModelDeclaration(name=name, summary="", build="os:getcwd", **fields) for name in names]
+
+    return abawbench_models
+
+
+def test_everything_first_party_comes_through_the_entry_points() -> None:
+    plugins = default_plugins()
+    assert plugins.failures == []
+    assert {p.name for p in plugins.all("task")} >= {"va", "expr", "au", "ce", "emi", "ah"}
+    assert {p.name for p in plugins.all("model")} >= {"mnv4-tam", "mnv4-tam-1", "mnv4-tam-2"}
+    assert {p.name for p in plugins.all("database")} >= {"synthetic", "aff-wild2", "c-expr-db", "hume-vidmimic2", "bah"}
+    assert {p.distribution for kind in KINDS for p in plugins.all(kind)} >= {"abawbench"}
+
+
+def test_every_first_party_builder_can_be_imported() -> None:
+    plugins = default_plugins()
+    assert all(callable(p.builder()) for kind in KINDS for p in plugins.all(kind))
+
+
+def test_a_plugin_that_fails_to_import_is_named_with_its_error_and_the_others_work(install: Install) -> None:
+    missing = EntryPoint("gone", "no_such_module_anywhere", "abawbench")
+    plugins = Plugins([missing, install("fine", abawbench_models=models("m"))])
+    assert [p.name for p in plugins.all("model")] == ["m"]
+    (failure,) = plugins.failures
+    assert "gone" in str(failure)
+    assert "ModuleNotFoundError" in failure.error
+
+
+def raises() -> None:
+    raise ValueError("out of cheese\nsecond line")
+
+
+@pytest.mark.parametrize(
+    ("hooks", "error"),
+    [
+        ({"abawbench_models": hookimpl(raises)}, "ValueError: out of cheese"),
+        ({"abawbench_modells": models("m")}, "abawbench_modells"),
+        ({"unrelated": 1}, "implements no abawbench hook"),
+        ({"abawbench_metrics": models("m")}, "must return metric declarations"),
+        ({"abawbench_models": models("m", contract=99)}, "newer than this abawbench's 1"),
+        ({"abawbench_models": models("m", contract=0)}, "older than this abawbench's 1"),
+    ],
+)
+def test_a_plugin_that_breaks_the_rules_is_blamed_alone(install: Install, hooks: dict[str, Any], error: str) -> None:
+    for name, hook in hooks.items():
+        if callable(hook):
+            hook.__name__ = name
+    plugins = Plugins([install("bad", **hooks), install("fine", abawbench_models=models("good"))])
+    assert [p.name for p in plugins.all("model")] == ["good"]
+    (failure,) = plugins.failures
+    assert error in failure.error
+    assert (failure.distribution, failure.version) == ("stranger", "1.2")
+
+
+def test_strict_makes_any_failure_fatal(install: Install) -> None:
+    plugins = Plugins([install("bad", unrelated=1)], strict=True)
+    with pytest.raises(PluginError, match=r"bad.*stranger 1\.2"):
+        plugins.all("model")
+
+
+def test_ci_is_strict_and_a_switch_turns_strangers_off(monkeypatch: pytest.MonkeyPatch, install: Install) -> None:
+    points = [install("bad", unrelated=1), install("ours", "abawbench", abawbench_models=models("m"))]
+    monkeypatch.setattr("abawbench.plugins.entry_points", lambda group: points)
+    monkeypatch.delenv("ABAWBENCH_STRICT", raising=False)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(PluginError):
+        default_plugins().all("model")
+    monkeypatch.setenv("ABAWBENCH_THIRD_PARTY", "0")
+    assert [p.name for p in default_plugins().all("model")] == ["m"]
+
+
+def test_two_plugins_of_one_name_are_told_apart_by_their_distribution(install: Install) -> None:
+    plugins = Plugins(
+        [
+            install("one", "first", abawbench_models=models("m")),
+            install("two", "second", abawbench_models=models("m")),
+        ]
+    )
+    with pytest.raises(UsageError, match="first:m or second:m"):
+        plugins.get("model", "m")
+    assert plugins.get("model", "second:m").distribution == "second"
+
+
+def test_an_unknown_name_gets_near_misses(install: Install) -> None:
+    plugins = Plugins([install("fine", abawbench_models=models("mnv4-tam", "other"))])
+    with pytest.raises(UsageError, match="did you mean mnv4-tam"):
+        plugins.get("model", "mnv4tam")
+    with pytest.raises(UsageError, match="known: mnv4-tam, other"):
+        plugins.get("model", "zzz")
+
+
+def test_a_builder_that_cannot_be_imported_names_the_plugin_and_its_extra(install: Install) -> None:
+    @hookimpl
+    def abawbench_metrics() -> list[MetricDeclaration]:
+        return [MetricDeclaration(name="x", summary="", build="no_such_module:f", extra="abawbench[x]")]
+
+    plugins = Plugins([install("heavy", abawbench_metrics=abawbench_metrics)])
+    with pytest.raises(PluginError, match=r"metric 'x' of stranger 1.2 .* install abawbench\[x\]"):
+        plugins.get("metric", "x").build()
+
+
+def test_an_error_is_told_in_one_printable_line() -> None:
+    assert one_line(ValueError("a\x1b[31mb\nc")) == "ValueError: a [31mb"
+    assert one_line(KeyError()) == "KeyError"
