@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from safetensors.torch import save
 from torch import nn
 
 import abawbench
@@ -26,6 +27,7 @@ from abawbench.harness.progress import Progress
 from abawbench.harness.scoring import official, score
 from abawbench.harness.settings import apply
 from abawbench.harness.training import Fitted, fit
+from abawbench.nn import is_frozen
 from abawbench.plugins import Plugin, Plugins
 from abawbench.results import store
 from abawbench.results.predictions import Predictions
@@ -177,7 +179,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
         if task.level == "track"
         else {ready.tracks[n].id: ready.tracks[n].frame_names() for n in scores},
     )
-    return store.write(store.folder_of(out, record), record, predictions)
+    return store.write(store.folder_of(out, record), record, predictions, trained_weights(network))
 
 
 def failed(job: Job, status: str, reason: str, task: Task | None, database: Database | None, digest: str) -> Record:
@@ -233,6 +235,18 @@ def shuffled(labels: Sequence[Labels | None], seed: int) -> list[Labels | None]:
         at = np.arange(len(own.mask)) % len(other.mask)
         found[n] = Labels(other.values[at], other.mask[at])
     return found
+
+
+def trained_weights(network: nn.Module) -> bytes:
+    """Return the network's parameters and buffers as safetensors, without those of a frozen ``embed``."""
+    skipped = "embed." if is_frozen(network.get_submodule("embed")) else None
+    return save(
+        {
+            name: tensor.detach().cpu().contiguous()
+            for name, tensor in network.state_dict().items()
+            if skipped is None or not name.startswith(skipped)
+        }
+    )
 
 
 def settings_record(ready: Prepared) -> dict[str, Any]:

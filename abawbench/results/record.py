@@ -261,8 +261,8 @@ class Epoch(_Part):
     """The official value on held-out training tracks."""
 
 
-class PredictionsFile(_Part):
-    """The Parquet file beside the record."""
+class NamedFile(_Part):
+    """A file beside the record."""
 
     file: str = Field(pattern=r"^[^/\\]+$")
     sha256: str
@@ -298,7 +298,10 @@ class Record(_Part):
     counts: Counts | None = None
     cost: Cost | None = None
     training: tuple[Epoch, ...] = ()
-    predictions: PredictionsFile | None = None
+    predictions: NamedFile | None = None
+    """Parquet: the scores of every frame."""
+    trained: NamedFile | None = None
+    """Safetensors: the parameters after training, without those of a frozen ``embed``."""
     seconds: Seconds = Seconds()
     hardware: Hardware | None = None
     versions: dict[str, str] = Field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,10 +11,11 @@ from pydantic import ValidationError
 from abawbench.contracts.errors import DataError
 from abawbench.results.files import replacing, sha256
 from abawbench.results.predictions import Predictions, read_predictions, write_predictions
-from abawbench.results.record import SCHEMA_VERSION, PredictionsFile, Record
+from abawbench.results.record import SCHEMA_VERSION, NamedFile, Record
 
 RESULT = "result.json"
 PREDICTIONS = "predictions.parquet"
+WEIGHTS = "weights.safetensors"
 
 _log = logging.getLogger(__name__)
 
@@ -47,26 +49,30 @@ def _safe(name: str) -> str:
     return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
 
 
-def write(folder: Path, record: Record, predictions: Predictions | None = None) -> Record:
-    """Write a run and return its record, with the predictions file named in it.
+def write(folder: Path, record: Record, predictions: Predictions | None = None, weights: bytes | None = None) -> Record:
+    """Write a run and return its record, with the predictions and the trained weights (safetensors) named in it.
 
     Everything goes to temporary names first, and ``result.json`` comes last: a reader finds the old run, none, or the
     new one.
     """
-    result, table = folder / RESULT, folder / PREDICTIONS
-    if predictions is None:
-        record = record.model_copy(update={"predictions": None})
-    else:
-        fresh = folder / f".{PREDICTIONS}.new"
-        write_predictions(fresh, predictions)
-        named = PredictionsFile(file=PREDICTIONS, sha256=sha256(fresh))
-        record = record.model_copy(update={"predictions": named})
+    result = folder / RESULT
+    named: dict[str, NamedFile | None] = {"predictions": None, "trained": None}
+    with ExitStack() as stack:
+        if predictions is not None:
+            fresh = stack.enter_context(replacing(folder / PREDICTIONS))
+            write_predictions(fresh, predictions)
+            named["predictions"] = NamedFile(file=PREDICTIONS, sha256=sha256(fresh))
+        if weights is not None:
+            fresh = stack.enter_context(replacing(folder / WEIGHTS))
+            fresh.write_bytes(weights)
+            named["trained"] = NamedFile(file=WEIGHTS, sha256=sha256(fresh))
         result.unlink(missing_ok=True)
-        fresh.replace(table)
+    record = record.model_copy(update=named)
     with replacing(result) as temporary:
         temporary.write_text(record.to_json(), encoding="utf-8")
-    if predictions is None:
-        table.unlink(missing_ok=True)
+    for kind, name in (("predictions", PREDICTIONS), ("trained", WEIGHTS)):
+        if named[kind] is None:
+            (folder / name).unlink(missing_ok=True)
     return record
 
 

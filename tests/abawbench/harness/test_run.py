@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import abawbench
 from abawbench.contracts import Labels, UsageError
@@ -77,6 +78,12 @@ def test_scoring_the_stored_predictions_gives_the_stored_value(run, toys, toy_da
         for t in toy_database.tracks("colour", "val")
     )
     assert metric.value(total) == record.score.value
+
+
+def test_the_trained_weights_lie_beside_the_record_without_the_frozen_ones(run, tmp_path: Path) -> None:
+    (record,) = run()
+    file = store.folder_of(tmp_path / "runs", record) / record.trained.file
+    assert set(load_file(file)) == {"head.linear.weight", "head.linear.bias"}
 
 
 def test_what_was_run_before_is_read_back_and_anything_else_runs_again(run, monkeypatch: pytest.MonkeyPatch) -> None:
