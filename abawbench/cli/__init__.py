@@ -5,6 +5,7 @@ import sys
 import click
 
 from abawbench import __version__
+from abawbench.cli.data import data
 from abawbench.cli.leaderboard import leaderboard
 from abawbench.cli.list import list_plugins
 from abawbench.cli.run import run
@@ -15,6 +16,7 @@ Examples:
   abawbench run --model mnv4-tam --task all
   abawbench run --model mnv4-tam --task expr --data aff-wild2=/data/Aff-Wild2 --set freeze=none
   abawbench list models
+  abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
 """
 
@@ -28,6 +30,7 @@ def group() -> None:
 group.add_command(run)
 group.add_command(list_plugins)
 group.add_command(leaderboard)
+group.add_command(data)
 
 
 def main() -> None:

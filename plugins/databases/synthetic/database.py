@@ -2,14 +2,17 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
 from abawbench import cache
 from abawbench.contracts.dataset import Database, Problems, Track
-from abawbench.contracts.errors import DataError
+from abawbench.contracts.errors import DataError, UsageError
+from abawbench.contracts.inspection import Count, Expected, Inspection
 from abawbench_plugins.databases.synthetic import manifest
 from abawbench_plugins.databases.synthetic.generate import Progress, ensure
+from abawbench_plugins.databases.synthetic.inspection import count_tracks, manifest_parts, strangers
 from abawbench_plugins.databases.synthetic.presets import preset_named
 
 OWNERS: Mapping[str, str] = {
@@ -30,7 +33,7 @@ def open_database(
 
     ``roots`` may name one folder that was generated before; preset and seed then mean nothing. ``progress`` is called
     with (done, total, what) while files are made. Raises UsageError for an unknown preset and DataError for a folder
-    that is not a complete synthetic database.
+    that is not a synthetic database; one that is not complete raises it when it is read.
     """
     if roots:
         return Synthetic(_given(roots))
@@ -38,11 +41,12 @@ def open_database(
 
 
 def _given(roots: Sequence[Path]) -> Path:
-    folder = Path(roots[0])
-    if len(roots) > 1 or not manifest.is_complete(folder):
-        raise DataError(
-            f"{', '.join(map(str, roots))} is not one complete synthetic database; leave the root out to generate one."
-        )
+    try:
+        (folder,) = map(Path, roots)
+        manifest.read(folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        what = f"{', '.join(map(str, roots))} is not one complete synthetic database"
+        raise DataError(f"{what}: no whole {manifest.NAME}; leave the root out to generate one.") from None
     return folder
 
 
@@ -57,7 +61,20 @@ class Synthetic(Database):
         self.problems = Problems([folder])
         self._opened: dict[str, Database] = {}
 
-    def _database(self, owner: str) -> Database:
+    @cached_property
+    def _complete(self) -> bool:
+        return manifest.is_complete(self.folder)
+
+    def _check(self) -> None:
+        if not self._complete:
+            raise DataError(
+                f"{self.folder} is not a complete synthetic database; 'abawbench data verify synthetic {self.folder}' "
+                "names what is wrong, and without a root it is generated anew."
+            )
+
+    def _database(self, owner: str, check: bool = True) -> Database:
+        if check:
+            self._check()
         if owner not in self._opened:
             module = import_module(f"abawbench_plugins.databases.{owner.replace('-', '_')}")
             database: Database = module.open_database([self.folder / owner])
@@ -68,7 +85,9 @@ class Synthetic(Database):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist for a label, in the order train, val, test; empty if there are none."""
-        return self._database(OWNERS[label]).splits(label) if label in OWNERS else ()
+        if label not in OWNERS or not (self.folder / OWNERS[label]).is_dir():
+            return ()
+        return self._database(OWNERS[label]).splits(label)
 
     def tracks(self, label: str, split: str) -> Sequence[Track]:
         """Return the tracks of a split, sorted by id. Raises DataError for a label or split that it does not have."""
@@ -78,5 +97,29 @@ class Synthetic(Database):
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the fingerprints of the four databases, each over its annotation files."""
-        parts = [self._database(owner).fingerprint() for owner in dict.fromkeys(OWNERS.values())]
+        owners = [owner for owner in dict.fromkeys(OWNERS.values()) if (self.folder / owner).is_dir()]
+        parts = [self._database(owner).fingerprint() for owner in owners]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def expected(self, edition: int | None = None) -> Sequence[Expected]:
+        """Return the numbers of tracks that the manifest tells."""
+        return count_tracks(manifest.read(self.folder))
+
+    def inspect(self, labels: Sequence[str] = (), splits: Sequence[str] = ()) -> Inspection:
+        """Return what the copy holds; its files are compared with the manifest instead of being decoded."""
+        if unknown := sorted(set(labels) - set(OWNERS)):
+            raise UsageError(f"The synthetic database has no label '{unknown[0]}'; it has {', '.join(OWNERS)}.")
+        files = manifest.read(self.folder)
+        counts: list[Count] = []
+        for owner in dict.fromkeys(OWNERS.values()):
+            wanted = [label for label, of in OWNERS.items() if of == owner and label in (labels or OWNERS)]
+            if wanted and any(path.startswith(f"{owner}/") for path in files):
+                try:
+                    found = self._database(owner, check=False).inspect(wanted, splits or ("train", "val"))
+                except DataError as error:
+                    self.problems.add(self.folder / owner, str(error))
+                else:
+                    counts += [count for count in found.counts if count.label]
+        for path in strangers(self.folder, files):
+            self.problems.add(path, "is not in the manifest; ignored", extra=True)
+        return Inspection(counts, manifest_parts(self.folder, files))

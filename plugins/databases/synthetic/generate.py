@@ -14,6 +14,7 @@ from multiprocessing import current_process, get_context
 from pathlib import Path
 
 from abawbench_plugins.databases.synthetic import (
+    labels_only,
     manifest,
     write_aff_wild2,
     write_bah,
@@ -85,6 +86,8 @@ def _put_in_place(draft: Path, folder: Path) -> None:
 
 def generate(folder: Path, preset: Preset, seed: int, progress: Progress | None = None) -> None:
     """Write a whole synthetic database into an empty folder, the manifest last."""
+    if preset.labels_only:
+        return manifest.write(folder, labels_only.write(folder, seed))
     takes = plan(preset, seed)
     groups = videos(takes)
     files: dict[str, manifest.Digest] = {}
@@ -95,7 +98,7 @@ def generate(folder: Path, preset: Preset, seed: int, progress: Progress | None 
                 progress(done, len(groups), group[0].database)
     for path, text in _shared(takes).items():
         files[path] = _write(folder / path, text.encode())
-    manifest.write(folder, files)
+    return manifest.write(folder, files)
 
 
 def _made(
