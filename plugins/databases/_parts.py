@@ -26,19 +26,14 @@ class ImageFolder(Part):
     def check(self, fast: bool) -> Sequence[Problem]:
         """Return images that cannot be read, that have the wrong size, and names that are wrong or double."""
         problems = Problems()
-        names: dict[int, str] = {}
-        misnamed, missized = [], []
+        names: dict[int, list[str]] = {}
+        missized = []
         for entry in entries(self.path, problems):
             match = NUMBERED.match(entry.name)
             if match is None:
                 problems.add(entry.path, "is not a numbered .jpg image; ignored", extra=True)
                 continue
-            number = int(match[1])
-            if number in names:
-                problems.add(entry.path, f"has the number of {names[number]} too; one of them is ignored")
-            elif entry.name != self.frame_name.format(number):
-                misnamed.append(entry.name)
-            names.setdefault(number, entry.name)
+            names.setdefault(int(match[1]), []).append(entry.name)
             try:
                 data = Path(entry.path).read_bytes()
                 found = jpeg_size(data) if fast else decode_jpeg(data).shape[:2]
@@ -47,21 +42,28 @@ class ImageFolder(Part):
             else:
                 if self.size is not None and found != self.size:
                     missized.append(f"{entry.name} is {found[1]}x{found[0]}")
-        self._sum_up(problems, names, misnamed, missized)
-        return problems.items
-
-    def _sum_up(
-        self, problems: Problems, names: dict[int, str], misnamed: Sequence[str], missized: Sequence[str]
-    ) -> None:
         if not names:
             problems.add(self.path, "holds no image")
+        self._check_names(names, problems)
+        if missized and self.size is not None:
+            height, width = self.size
+            problems.add(self.path, f"{len(missized)} image(s) are not {width}x{height} (first {missized[0]})")
+        return problems.items
+
+    def _check_names(self, names: dict[int, list[str]], problems: Problems) -> None:
+        misnamed = []
+        for number, (first, *others) in names.items():
+            official = self.frame_name.format(number)
+            if official in others:
+                first, others = official, [first, *(name for name in others if name != official)]
+            if first != official:
+                misnamed.append(first)
+            for name in others:
+                problems.add(self.path / name, f"has the number of {first} too; one of them is ignored")
         if misnamed:
             pattern = self.frame_name.format(1)
             what = f"{len(misnamed)} image(s) are not called like {pattern} (first {misnamed[0]}), so they sort wrongly"
             problems.add(self.path, what)
-        if missized and self.size is not None:
-            height, width = self.size
-            problems.add(self.path, f"{len(missized)} image(s) are not {width}x{height} (first {missized[0]})")
 
 
 @dataclass(frozen=True)
