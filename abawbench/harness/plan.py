@@ -83,9 +83,12 @@ class Databases:
                     f"{', '.join(splits)}): such a copy can only be predicted by a model trained elsewhere, not "
                     "trained on or scored; add label files, see the database's documentation"
                 )
-        raise UsageError(
-            f"no labels of task '{task.name}' in {', '.join(self._roots)}; add --data {task.database}=ROOT"
+        remedy = (
+            f"check that its annotation folder is below {', '.join(map(str, self._roots[task.database]))}"
+            if self._roots.get(task.database)
+            else f"add --data {task.database}=ROOT"
         )
+        raise UsageError(f"no labels of task '{task.name}' in {', '.join(self._roots)}; {remedy}")
 
 
 def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
