@@ -96,7 +96,7 @@ def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
     names: list[str] = []
     for name in wanted:
         if name == "all":
-            names += [p.name for p in plugins.all("task") if _in_all(p)]
+            names += [p.name for p in sorted(plugins.all("task"), key=_place) if _place(p)]
         else:
             plugins.get("task", name)
             names.append(name)
@@ -117,5 +117,5 @@ def _generates(plugin: Plugin) -> bool:
     return isinstance(plugin.declaration, DatabaseDeclaration) and plugin.declaration.generated
 
 
-def _in_all(plugin: Plugin) -> bool:
-    return isinstance(plugin.declaration, TaskDeclaration) and plugin.declaration.in_all
+def _place(plugin: Plugin) -> int:
+    return plugin.declaration.in_all if isinstance(plugin.declaration, TaskDeclaration) else 0
