@@ -208,8 +208,8 @@ class BAH(FolderDatabase):
 def read_split(path: Path, problems: Problems) -> dict[str, tuple[int, int, str]]:
     """Return (line, label, transcript) by video from ``<path>,<0|1>,<transcript>`` lines.
 
-    They are cut at the first two commas only. A malformed line is skipped with a problem. Raises DataError when the file
-    is unreadable.
+    They are cut at the first two commas only. A malformed line is skipped with a problem. Raises DataError when the
+    file is unreadable.
     """
     found: dict[str, tuple[int, int, str]] = {}
     for number, line in enumerate(read_lines(path), start=1):
