@@ -76,7 +76,7 @@ class Databases:
             database = self.open(name)
             splits = database.splits(task.label)
             if {TRAIN, VALIDATION} <= set(splits):
-                return name, database
+                return name, database.for_label(task.label)
             if name == task.database and splits:
                 raise UsageError(
                     f"database '{name}' has no labels of task '{task.name}' for {TRAIN} and {VALIDATION} (it has "

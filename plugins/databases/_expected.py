@@ -6,16 +6,15 @@ from typing import cast
 
 from abawbench.contracts.inspection import Confidence, Expected
 
-EDITION = 8
-"""Whose numbers are meant when no edition is named."""
-
 
 def expected_counts(database: str, edition: int | None) -> list[Expected]:
-    """Return the known numbers of a database under an edition, none for an edition without any.
+    """Return the known numbers of a database under an edition (None: the last with any), none for one without any.
 
     Sources are sections of abaw-protocols.
     """
     text = files(__package__).joinpath("counts.csv").read_text(encoding="utf-8")
+    rows = [row for row in csv.DictReader(text.splitlines()) if row["database"] == database]
+    last = max((int(number) for row in rows for number in row["editions"].split()), default=None)
     return [
         Expected(
             label=row["label"],
@@ -25,6 +24,6 @@ def expected_counts(database: str, edition: int | None) -> list[Expected]:
             confidence=cast(Confidence, row["confidence"]),
             source=row["source"],
         )
-        for row in csv.DictReader(text.splitlines())
-        if row["database"] == database and str(edition or EDITION) in row["editions"].split()
+        for row in rows
+        if str(edition or last) in row["editions"].split()
     ]

@@ -20,15 +20,15 @@ def count_label(
     """
     for split, tracks in found.items():
         yield from _count_split(label, split, tracks, names)
+        if participants:
+            yield Count(label, split, "participants", len({track.subject for track in tracks}))
     for joined in accumulate(found, lambda left, right: f"{left}+{right}"):
         tracks = [track for split in joined.split("+") for track in found[split]]
         if "+" in joined:
             yield Count(label, joined, "tracks", len(tracks))
             yield Count(label, joined, "rows", sum(track.n_frames for track in tracks), detail=True)
-        if participants:
-            yield Count(label, joined, "participants", len({track.subject for track in tracks}))
-    if participants and "test" in found and len(found) > 1:
-        yield Count(label, "test", "participants", len({track.subject for track in found["test"]}))
+            if participants:
+                yield Count(label, joined, "participants", len({track.subject for track in tracks}))
 
 
 def double_tracks(found: Mapping[str, Sequence[FileTrack]]) -> Iterator[tuple[str, str, str]]:
@@ -48,29 +48,33 @@ def _count_split(label: str, split: str, tracks: Sequence[FileTrack], names: Seq
     def add(what: str, number: int) -> None:
         totals[what] = totals.get(what, 0) + number
 
-    for track in tracks:
+    known = [track.labels(label) for track in tracks]
+    per_frame = all(len(labels.mask) == track.n_frames for labels, track in zip(known, tracks, strict=True) if labels)
+    for track, labels in zip(tracks, known, strict=True):
         add("rows", track.n_frames)
-        labels = track.labels(label)
         try:
             image = track.frame_mask()
         except DataError:
             image = None
-        if image is not None:
+        if image is not None and track.images.folders:
             add("images beyond the rows", len(track.images.numbers) - int(image.sum()))
         if labels is None:
             if image is not None:
                 add("rows with image", int(image.sum()))
                 add("rows without image", int((~image).sum()))
             continue
-        per_frame = len(labels.mask) == track.n_frames
-        add("annotated", int(labels.mask.sum()))
+        # A label of several tasks has a mask for each.
+        mask = labels.mask if labels.mask.ndim == 1 else labels.mask.any(axis=1)
+        add("annotated", int(mask.sum()))
         if image is not None and per_frame:
-            add("annotated with image", int((labels.mask & image).sum()))
-            add("annotated without image", int((labels.mask & ~image).sum()))
+            add("annotated with image", int((mask & image).sum()))
+            add("annotated without image", int((mask & ~image).sum()))
+            if labels.mask.ndim == 2:
+                add("fully annotated with image", int((labels.mask.all(axis=1) & image).sum()))
         for name, number in _classes(labels, names).items():
             add(name, number)
-        if image is not None and per_frame:
-            for name, number in _classes(Labels(labels.values, labels.mask & image), names).items():
+        if names and image is not None and per_frame:
+            for name, number in _classes(Labels(labels.values, mask & image), names).items():
                 add(f"{name} with image", number)
     yield Count(label, split, "tracks", len(tracks))
     details = {f"{name} with image" for name in names}

@@ -76,7 +76,24 @@ class AnswerTrack(FileTrack):
         return self.spoken
 
 
-class BAH(FolderDatabase):
+class AnswerDatabase(FolderDatabase):
+    """What both packages of BAH share: people, their videos and transcripts."""
+
+    media = "video"
+    participants = True
+
+    def _texts(self, tracks: Iterable[FileTrack]) -> Iterable[Part]:
+        paths = {track.transcript for track in tracks if isinstance(track, AnswerTrack) and track.transcript}
+        return [Transcript(path) for path in sorted(paths)]
+
+    def _note_missing(self, tracks: Sequence[FileTrack]) -> None:
+        super()._note_missing(tracks)
+        for track in tracks:
+            if isinstance(track, AnswerTrack) and track.transcript is None:
+                self.problems.add(self.roots[0], f"no transcript for {track.id}")
+
+
+class BAH(AnswerDatabase):
     """BAH, ABAW8 edition; a root, or folders in it, hold ``ABAW-8th-BAH-train-data`` and ``ABAW-8th-BAH-test-data``.
 
     - ``default-split/train.txt`` and ``val.txt`` list videos; ``annotation.yml`` gives their frames under
@@ -91,8 +108,6 @@ class BAH(FolderDatabase):
     name = "bah"
     labels = ("ah",)
     faces = _FACES
-    media = "video"
-    participants = True
     classes: ClassVar = {"ah": ("absent", "present")}
 
     def __init__(self, roots: Iterable[Path | str]):
@@ -153,7 +168,7 @@ class BAH(FolderDatabase):
             return
         if not self._annotations:
             raise self._error(f"no annotation.yml, which holds the labels of {split}; unpack it beside default-split")
-        for video, (line, spoken) in read_split(self._lists[split], self.problems).items():
+        for video, (line, _, spoken) in read_split(self._lists[split], self.problems).items():
             if video not in self._entries:
                 self.problems.add(
                     self._lists[split], f"video {video} has no entry in annotation.yml; skipped", line, video
@@ -204,16 +219,6 @@ class BAH(FolderDatabase):
         for path in self._face_videos.values():
             yield ImageFolder(path, FRAME_NAME, None, sizes.get(path) or len(entries(path, self.problems)))
 
-    def _texts(self, tracks: Iterable[FileTrack]) -> Iterable[Part]:
-        paths = {track.transcript for track in tracks if isinstance(track, AnswerTrack) and track.transcript}
-        return [Transcript(path) for path in sorted(paths)]
-
-    def _note_missing(self, tracks: Sequence[FileTrack]) -> None:
-        super()._note_missing(tracks)
-        for track in tracks:
-            if isinstance(track, AnswerTrack) and track.transcript is None:
-                self.problems.add(self.roots[0], f"no transcript for {track.id}")
-
     def _annotation_files(self) -> Iterable[Path]:
         return [*self._lists.values(), *self._annotations]
 
@@ -225,12 +230,13 @@ class BAH(FolderDatabase):
         return str(self._error(f"no {wanted}; unpack the ABAW8 package there"))
 
 
-def read_split(path: Path, problems: Problems) -> dict[str, tuple[int, str]]:
-    """Return (line, transcript) by video from ``<path>,<0|1>,<transcript>`` lines, cut at the first two commas only.
+def read_split(path: Path, problems: Problems) -> dict[str, tuple[int, int, str]]:
+    """Return (line, label, transcript) by video from ``<path>,<0|1>,<transcript>`` lines.
 
-    A malformed line is skipped with a problem. Raises DataError when the file is unreadable.
+    They are cut at the first two commas only. A malformed line is skipped with a problem. Raises DataError when the
+    file is unreadable.
     """
-    found: dict[str, tuple[int, str]] = {}
+    found: dict[str, tuple[int, int, str]] = {}
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
@@ -240,7 +246,7 @@ def read_split(path: Path, problems: Problems) -> dict[str, tuple[int, str]]:
         elif _id(video) in found:
             problems.add(path, f"video {_id(video)} is listed a second time; ignored", number)
         else:
-            found[_id(video)] = (number, rest[1] if len(rest) > 1 else "")
+            found[_id(video)] = (number, int(rest[0]), rest[1] if len(rest) > 1 else "")
     return found
 
 

@@ -1,19 +1,20 @@
 """The synthetic database behind the contract: generated on first use, read by the loaders of the real databases."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from abawbench import cache
+from abawbench import cache as folders
 from abawbench.contracts.dataset import Database, Problems, Track
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.inspection import Count, Expected, Inspection
 from abawbench_plugins.databases.synthetic import manifest
-from abawbench_plugins.databases.synthetic.generate import Progress, ensure
+from abawbench_plugins.databases.synthetic.generate import Progress, ensure, folder_beside, folder_of
 from abawbench_plugins.databases.synthetic.inspection import count_tracks, manifest_parts, strangers
+from abawbench_plugins.databases.synthetic.plan import DATABASES, FURTHER
 from abawbench_plugins.databases.synthetic.presets import preset_named
 
 OWNERS: Mapping[str, str] = {
@@ -23,57 +24,89 @@ OWNERS: Mapping[str, str] = {
     "ce": "c-expr-db",
     "emi": "hume-vidmimic2",
     "ah": "bah",
+    "mtl": "s-aff-wild2",
+    "eri": "hume-reaction",
+    "vd": "dvd",
+    "ah-video": "bah-video",
 }
-"""Which of the four databases holds a label."""
+"""Which database holds a label."""
+
+Make = Callable[[str], Path]
+"""Returns the folder that holds a database, after making its files if they are not there."""
 
 
 def open_database(
     roots: Sequence[Path] = (), preset: str = "small", seed: int = 0, progress: Progress | None = None
 ) -> "Synthetic":
-    """Return the synthetic database of a preset and seed, generated first if it is not in the cache.
+    """Return the synthetic database of a preset and seed; what is not in the cache is generated when first needed.
 
-    ``roots`` may name one folder that was generated before; preset and seed then mean nothing. ``progress`` is called
-    with (done, total, what) while files are made. Raises UsageError for an unknown preset and DataError for a folder
-    that is not a synthetic database; one that is not complete raises it when it is read.
+    The four databases of ABAW8 are generated together, each of the further ones by itself. ``roots`` may name one
+    folder that was generated before; preset and seed then mean nothing. ``progress`` is called with (done, total,
+    what) while files are made. Raises UsageError for an unknown preset and DataError for a folder that is not a
+    synthetic database; one that is not complete raises it when it is read.
     """
     if roots:
-        return Synthetic(_given(roots))
-    return Synthetic(ensure(cache.root() / "synthetic", preset_named(preset), seed, progress))
+        there = _made_before(roots)
+        return Synthetic(roots[0], cache(lambda owner: _complete(there[owner])), tuple(there))
+    parent, chosen = folders.root() / "synthetic", preset_named(preset)
+
+    def make(owner: str) -> Path:
+        return ensure(parent, chosen, seed, progress, owner if owner in FURTHER else None)
+
+    able = DATABASES[:1] if chosen.labels_only else DATABASES + FURTHER
+    return Synthetic(folder_of(parent, chosen, seed), make, able)
 
 
-def _given(roots: Sequence[Path]) -> Path:
+def _made_before(roots: Sequence[Path]) -> dict[str, Path]:
+    """The databases in a folder and in those beside it, with the folder of each."""
     try:
         (folder,) = map(Path, roots)
         manifest.read(folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         what = f"{', '.join(map(str, roots))} is not one complete synthetic database"
         raise DataError(f"{what}: no whole {manifest.NAME}; leave the root out to generate one.") from None
+    beside = {owner: folder_beside(folder, owner) for owner in FURTHER}
+    further = {owner: path for owner, path in beside.items() if manifest.is_complete(path)}
+    return {owner: folder for owner in DATABASES + FURTHER if (folder / owner).is_dir()} | further
+
+
+def _complete(folder: Path) -> Path:
+    if not manifest.is_complete(folder):
+        raise DataError(
+            f"{folder} is not a complete synthetic database; 'abawbench data verify synthetic {folder}' names what is "
+            "wrong, and without a root it is generated anew."
+        )
     return folder
 
 
 class Synthetic(Database):
-    """Four generated databases seen as one: each label comes from the one that holds it in reality."""
+    """Generated databases seen as one: each label comes from the one that holds it in reality.
+
+    ``there`` names the databases it has, or can make; ``covers`` those that its fingerprint covers, which are the four
+    of ABAW8, or the one that ``for_label`` asked for.
+    """
 
     name = "synthetic"
     synthetic = True
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.problems = Problems([folder])
+    def __init__(
+        self, folder: Path, make: Make, there: Sequence[str] = DATABASES + FURTHER, covers: Sequence[str] = DATABASES
+    ) -> None:
+        self._folder = Path(folder)
+        self._make = make
+        self._there = tuple(there)
+        self._covers = tuple(owner for owner in covers if owner in there)
+        self.problems = Problems([self._folder, *(folder_beside(self._folder, further) for further in FURTHER)])
         self._opened: dict[str, Database] = {}
 
-    @cached_property
-    def _complete(self) -> bool:
-        return manifest.is_complete(self.folder)
+    @property
+    def folder(self) -> Path:
+        """The folder of the four databases of ABAW8, generated if it is not there."""
+        return self._make(DATABASES[0])
 
     def _database(self, owner: str) -> Database:
-        if not self._complete:
-            raise DataError(
-                f"{self.folder} is not a complete synthetic database; 'abawbench data verify synthetic {self.folder}' "
-                "names what is wrong, and without a root it is generated anew."
-            )
         if owner not in self._opened:
-            database = _open(self.folder, owner)
+            database = _open(self._make(owner), owner)
             self.problems.take(database.problems)
             database.problems = self.problems
             self._opened[owner] = database
@@ -81,41 +114,63 @@ class Synthetic(Database):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist for a label, in the order train, val, test; empty if there are none."""
-        if label not in OWNERS or not (self.folder / OWNERS[label]).is_dir():
-            return ()
-        return self._database(OWNERS[label]).splits(label)
+        owner = OWNERS.get(label)
+        return self._database(owner).splits(label) if owner in self._there else ()
 
     def tracks(self, label: str, split: str) -> Sequence[Track]:
         """Return the tracks of a split, sorted by id. Raises DataError for a label or split that it does not have."""
-        if label not in OWNERS:
-            raise DataError(f"The synthetic database has no label '{label}'; it has {', '.join(OWNERS)}.")
+        if OWNERS.get(label) not in self._there:
+            labels = [name for name, owner in OWNERS.items() if owner in self._there]
+            raise DataError(f"The synthetic database has no label '{label}'; it has {', '.join(labels)}.")
         return self._database(OWNERS[label]).tracks(label, split)
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the fingerprints of the four databases, each over its annotation files."""
-        owners = [owner for owner in dict.fromkeys(OWNERS.values()) if (self.folder / owner).is_dir()]
-        parts = [self._database(owner).fingerprint() for owner in owners]
+        """Return a SHA-256 over the fingerprints of the databases it covers, each over its annotation files."""
+        parts = [self._database(owner).fingerprint() for owner in self._covers]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def for_label(self, label: str) -> Database:
+        """Return itself for a label of ABAW8, and for another one the synthetic database reduced to its owner."""
+        owner = OWNERS.get(label)
+        if owner is None or owner in self._covers:
+            return self
+        return Synthetic(self._folder, self._make, (owner,), (owner,))
 
     def expected(self, edition: int | None = None) -> Sequence[Expected]:
         """Return the numbers of tracks that the manifest tells."""
-        return count_tracks(manifest.read(self.folder))
+        return count_tracks(manifest.read(self._folder)) if (self._folder / manifest.NAME).is_file() else ()
 
     def inspect(self, labels: Sequence[str] = (), splits: Sequence[str] = ()) -> Inspection:
-        """Return what the copy holds; its files are compared with the manifest, byte by byte, and nothing else."""
-        if unknown := sorted(set(labels) - set(OWNERS)):
-            raise UsageError(f"The synthetic database has no label '{unknown[0]}'; it has {', '.join(OWNERS)}.")
-        files = manifest.read(self.folder)
+        """Return what lies there; the files are compared with their manifest, byte by byte, and nothing else.
+
+        A further database that was not generated yet is generated if one of its labels is asked for.
+        """
+        if unknown := sorted(label for label in labels if OWNERS.get(label) not in self._there):
+            raise UsageError(f"This synthetic database has no label '{unknown[0]}'.")
+        wanted: dict[str, list[str]] = {}
+        for label, owner in OWNERS.items():
+            if label in labels or (not labels and owner in self._there and self._lies_there(owner)):
+                wanted.setdefault(owner, []).append(label)
         counts: list[Count] = []
-        for owner in dict.fromkeys(OWNERS.values()):
-            wanted = [label for label, of in OWNERS.items() if of == owner and label in (labels or OWNERS)]
-            if wanted:
-                with suppress(DataError):  # the manifest names the files that are missing
-                    found = _open(self.folder, owner).inspect(wanted, splits or ("train", "val"))
-                    counts += [count for count in found.counts if count.label]
-        for path in strangers(self.folder, files):
-            self.problems.add(path, "is not in the manifest; ignored", extra=True)
-        return Inspection(counts, manifest_parts(self.folder, files))
+        for owner, names in wanted.items():
+            with suppress(DataError):  # the manifest names the files that are missing
+                found = _open(self._of(owner), owner).inspect(names, splits)
+                counts += [count for count in found.counts if count.label]
+        manifests = {folder: manifest.read(folder) for folder in map(self._of, wanted)}
+        for folder, files in manifests.items():
+            for path in strangers(folder, files):
+                self.problems.add(path, "is not in the manifest; ignored", extra=True)
+        return Inspection(counts, [part for item in manifests.items() for part in manifest_parts(*item)])
+
+    def _lies_there(self, owner: str) -> bool:
+        beside = folder_beside(self._folder, owner)
+        return owner in self._covers or any((path / owner).is_dir() for path in (self._folder, beside))
+
+    def _of(self, owner: str) -> Path:
+        """Return the folder of a database, complete or not; it is made if it is missing and can be made."""
+        with suppress(DataError):
+            return self._make(owner)
+        return self._folder
 
 
 def _open(folder: Path, owner: str) -> Database:

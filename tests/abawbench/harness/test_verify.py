@@ -94,7 +94,7 @@ def test_a_database_that_cannot_tell_says_so(toy_database: Database) -> None:
 
 
 def test_every_known_number_has_a_source_and_stands_once() -> None:
-    for database in ("aff-wild2", "c-expr-db", "hume-vidmimic2", "bah"):
+    for database in ("aff-wild2", "c-expr-db", "hume-vidmimic2", "bah", "s-aff-wild2", "hume-reaction", "bah-video"):
         rows = expected_counts(database, None)
         assert rows
         assert len({(row.label, row.split, row.what) for row in rows}) == len(rows)

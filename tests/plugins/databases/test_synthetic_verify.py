@@ -12,6 +12,7 @@ from abawbench.harness.verify import Status, Verification, verify
 from abawbench_plugins.databases.synthetic import labels_only, manifest
 from abawbench_plugins.databases.synthetic.database import open_database
 from abawbench_plugins.databases.synthetic.generate import generate
+from abawbench_plugins.databases.synthetic.plan import FURTHER
 from abawbench_plugins.databases.synthetic.presets import Amount, Preset
 
 LEAST = Preset("least", Amount(2, 1, (12, 12)), Amount(1, 1, (12, 12)), Amount(1, 1, (6, 6)), Amount(1, 1, (12, 12)), 1)
@@ -62,6 +63,14 @@ def test_a_missing_annotation_shows_in_the_number_of_tracks(folder: Path) -> Non
     assert lines["va", "train", "tracks"] == "differs"
 
 
+@pytest.mark.parametrize("further", FURTHER)
+def test_a_further_database_is_verified_by_itself(tmp_path: Path, further: str) -> None:
+    generate(tmp_path, LEAST, 0, databases=(further,))
+    found = verified(tmp_path)
+    assert (found.status, found.problems) == (Status.COMPLETE, [])
+    assert {line.split for line in found.lines if line.what == "tracks"} >= {"train", "val"}
+
+
 def test_a_label_that_it_does_not_have_is_refused(whole: Path) -> None:
     with pytest.raises(UsageError, match="violence"):
         verify(open_database([whole]), labels=["violence"])
@@ -75,6 +84,7 @@ def test_labels_only_has_the_official_numbers_of_tracks_and_no_image(tmp_path: P
     assert rows == [round(1_679_857 * 0.002) + 7, round(382_021 * 0.002) + 1, round(927_210 * 0.002)]
     assert database.splits("ce") == ()
     assert database.splits("expr") == []
+    assert database.splits("mtl") == ()
     assert len(database.fingerprint()) == 64
     assert not list(tmp_path.rglob("*.jpg"))
     assert verify(database, jobs=1).status is Status.COMPLETE
