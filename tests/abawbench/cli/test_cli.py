@@ -105,7 +105,7 @@ def test_leaderboard_prints_published_and_measured_results(call) -> None:
     ("args", "message"),
     [
         (["run", "--model", "nothing-like-it"], "unknown model"),
-        (["run", "--model", "mnv4-tam", "--data", "bah=/no/where"], "no folder at"),
+        (["run", "--model", "mnv4-tam", "--data", "bah=/no/where"], "no folder or file at"),
         (["run", "--model", "mnv4-tam", "--protocol", "smooth=box:3"], "did you mean smoothing"),
         (["run", "--model", "mnv4-tam", "--protocol", "folds"], "--protocol smoothing=box:50"),
         (["run"], "Missing option"),
