@@ -1,6 +1,6 @@
 """What a manifest says: its tracks and their labels, checked, every error naming the line."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,6 +24,8 @@ TASKS: Mapping[str, Task] = {built.label: built for built in (m.task() for m in 
 CLASS_COLUMN = {"expr": "expression"}
 """Label -> its column where that has another name; elsewhere a class stands in the column named like the label."""
 _LARGEST_FRAME = 10**9
+_NO_PATH = r"^[/\\]|^[A-Za-z]:|\x00"
+"""Absolute paths, and what no path holds."""
 
 
 def label_columns(label: str) -> tuple[str, ...]:
@@ -60,7 +62,7 @@ def read_manifest(path: Path, problems: Problems) -> Manifest:
     rows = read_rows(path)
     present = _known_columns(rows, problems)
     if not len(rows):
-        raise DataError(f"{path}: has a header and no row; write one row for each frame")
+        raise DataError(f"{path}: has no row; write one for each frame")
     if "track" not in rows:
         raise DataError(f"{path}:1: no column 'track'; it has {', '.join(rows.table.column_names)[:200]}")
     track, ids = rows.coded("track")
@@ -70,7 +72,9 @@ def read_manifest(path: Path, problems: Problems) -> Manifest:
     group = _Groups(rows, track, order, ids)
     whole = frames[order] == 0
     labels = {label: _labels(rows, group, label, whole) for label in present}
-    images = rows.text("image").take(order) if "image" in rows else None
+    images = rows.text("image") if "image" in rows else None
+    if images is not None and (np.diff(order) != 1).any():
+        images = images.take(order)
     cells = {name: group.text(name) for name in ("video", "audio", "text", "split", "subject") if name in rows}
     _check_paths(rows, group, images, cells)
     _check_splits(rows, group, cells)
@@ -208,16 +212,18 @@ def _labels(rows: Rows, group: _Groups, label: str, whole: NDArray[np.bool_]) ->
 
 def _check_paths(rows: Rows, group: _Groups, images: "pa.Array | None", cells: Mapping[str, list[str | None]]) -> None:
     """Raise DataError for an absolute path, and for a frame that has both an image and a video."""
+    import pyarrow.compute as pc
+
     for name in ("image", "video", "audio"):
         if name in rows:
-            codes, texts = rows.coded(name)
-            wrong = _first(texts, lambda text: Path(text).is_absolute() or "\0" in text)
-            if wrong is not None:
-                row = int(np.argmax(codes == wrong))
-                rows.fail(row, f"'{name}' must be a path relative to the manifest, not {show(texts[wrong])}")
+            paths = rows.text(name)
+            wrong = np.asarray(pc.match_substring_regex(paths, _NO_PATH).fill_null(False), dtype=np.bool_)
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                rows.fail(row, f"'{name}' must be a path relative to the manifest, not {show(paths[row].as_py())}")
     if images is not None and "video" in cells:
         video = np.array([cell is not None for cell in cells["video"]])[group.track]
-        both = video & (rows.coded("image")[0] >= 0)
+        both = video & np.asarray(rows.text("image").is_valid(), dtype=np.bool_)
         if both.any():
             rows.fail(int(np.argmax(both)), "the track has a video and an image; give one of them")
 
@@ -227,13 +233,9 @@ def _check_splits(rows: Rows, group: _Groups, cells: Mapping[str, list[str | Non
     if "split" not in cells:
         return
     codes, texts = rows.coded("split")
-    wrong = _first(texts, lambda text: text not in SPLITS)
+    wrong = next((place for place, text in enumerate(texts) if text not in SPLITS), None)
     if wrong is not None:
         rows.fail(int(np.argmax(codes == wrong)), f"'split' must be train, val or test, not {show(texts[wrong])}")
     if None in cells["split"]:
         row = int(group.order[group.starts[cells["split"].index(None)]])
         rows.fail(row, "the track has no 'split'; give train, val or test on one of its rows")
-
-
-def _first(texts: Sequence[str], test: Callable[[str], bool]) -> int | None:
-    return next((place for place, text in enumerate(texts) if test(text)), None)

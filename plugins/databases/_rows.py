@@ -63,20 +63,20 @@ class Rows:
         """Return a column as numbers, NaN where empty. Raises DataError for one that is none, or out of range."""
         import pyarrow as pa
 
-        cells = self.text(column)
-        given = ~np.asarray(cells.is_null().to_numpy(zero_copy_only=False), dtype=np.bool_)
+        kind = self.table[column].type
+        plain = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        cells = self.table[column].combine_chunks() if plain else self.text(column)
         try:
-            values = cells.cast(pa.float64()).fill_null(np.nan).to_numpy()
+            values = np.asarray(cells.cast(pa.float64(), safe=False).fill_null(np.nan), dtype=np.float64)
+            # tables made by pandas hold NaN where nothing is; in a text it was written by somebody
+            given = ~np.isnan(values) if plain else np.asarray(cells.is_valid(), dtype=np.bool_)
+            bad = given & ~((values >= low) & (values <= high) & ((values == np.rint(values)) | (not whole)))
         except pa.ArrowException:
-            row = _first_failing(cells)
-            self.fail(row, f"'{column}' must be {expected} or empty, not {show(cells[row].as_py())}")
-        bad = given & ~((values >= low) & (values <= high))
-        if whole:
-            bad |= given & (values != np.rint(values))
+            bad = np.arange(len(cells)) == _first_failing(cells)
         if bad.any():
             row = int(np.argmax(bad))
-            self.fail(row, f"'{column}' must be {expected} or empty, not {show(cells[row].as_py())}")
-        return np.asarray(values, dtype=np.float64)
+            self.fail(row, f"'{column}' must be {expected} or empty, not {show(str(cells[row].as_py()))}")
+        return values
 
     def choices(self, column: str, names: Sequence[str]) -> NDArray[np.int64]:
         """Return for each row the number of its name, written so or as that number, -1 where empty."""
@@ -120,19 +120,18 @@ def _read_csv(path: Path) -> Rows:
 
     try:
         content = path.read_bytes().rstrip().removeprefix(b"\xef\xbb\xbf")
-        content.decode("utf-8")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}:{line}: not UTF-8 text; save the manifest as UTF-8") from error
-    names = _header(path, content)
+    end = content.find(b"\n")
+    names = _header(path, content[: end if end >= 0 else None])
+    if end < 0:
+        raise DataError(f"{path}: has no row; write one for each frame")
     if content.count(b'"') % 2:
         # pyarrow would take everything behind a quote that is never closed for one cell
         raise _malformed(path, content, len(names), ValueError("a quote is not closed"))
     try:
         table = arrow.read_csv(
-            pa.BufferReader(content + b"\n"),
+            pa.BufferReader(content),
             # a row longer than a block is an error
             read_options=arrow.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=1 << 24),
             parse_options=arrow.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
@@ -145,17 +144,22 @@ def _read_csv(path: Path) -> Rows:
     return Rows(path, table, content)
 
 
-def _header(path: Path, content: bytes) -> list[str]:
+def _header(path: Path, line: bytes) -> list[str]:
     try:
-        names = next(csv.reader(io.StringIO(content.decode("utf-8"), newline="")), [])
-    except csv.Error as error:
+        names = next(csv.reader([line.decode("utf-8")]), [])
+    except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path}:1: the header is not readable ({error})") from error
     return [name.strip() for name in names]
 
 
 def _malformed(path: Path, content: bytes, width: int, error: Exception) -> DataError:
     """Return the error of a file that is no table, naming the first row of another width or the one left open."""
-    reader = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        return DataError(f"{path}:{line}: not UTF-8 text; save the manifest as UTF-8")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
         for row in reader:

@@ -100,8 +100,8 @@ def test_the_root_is_the_file_or_its_folder(disk) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"manifest\.csv:1: no column 'track'|manifest\.csv: not readable"),
-        ("track,frame\n", r"manifest\.csv: has a header and no row"),
+        ("", r"manifest\.csv: has no row"),
+        ("track,frame\n", r"manifest\.csv: has no row"),
         ("frame,image\n1,a.png\n", r"manifest\.csv:1: no column 'track'"),
         ("track,frame\na,1\n,2\n", r"manifest\.csv:3: 'track' is empty"),
         ("track,frame\na,1\na,1\n", r"manifest\.csv:3: frame 1 of this track stands twice"),
