@@ -40,7 +40,7 @@ from abawbench.harness.rules import forbidden, layout_of
 from abawbench.harness.scoring import score, unscored
 from abawbench.harness.settings import apply
 from abawbench.nn import is_frozen
-from abawbench.plugins import Plugin, Plugins
+from abawbench.plugins import Plugin, Plugins, source_digest
 from abawbench.results import store
 from abawbench.results.predictions import Predictions
 from abawbench.results.record import (
@@ -322,7 +322,7 @@ def _digest(
     """Return the SHA-256 of everything that determines the result."""
     sha = hashlib.sha256()
     parts = [
-        abawbench.__version__,
+        source_digest(Path(abawbench.__file__).parent),
         torch.__version__,
         job.seed,
         job.device,

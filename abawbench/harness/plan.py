@@ -87,9 +87,12 @@ class Databases:
                     f"{', '.join(splits)}): such a copy can only be predicted by a model trained elsewhere, not "
                     "trained on or scored; add label files, see the database's documentation"
                 )
-        raise UsageError(
-            f"no labels of task '{task.name}' in {', '.join(self._roots)}; add --data {task.database}=ROOT"
+        remedy = (
+            f"check that its annotation folder is below {', '.join(map(str, self._roots[task.database]))}"
+            if self._roots.get(task.database)
+            else f"add --data {task.database}=ROOT"
         )
+        raise UsageError(f"no labels of task '{task.name}' in {', '.join(self._roots)}; {remedy}")
 
 
 def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
@@ -97,7 +100,7 @@ def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
     names: list[str] = []
     for name in wanted:
         if name == "all":
-            names += [p.name for p in plugins.all("task") if _in_all(p)]
+            names += [p.name for p in sorted(plugins.all("task"), key=_place) if _place(p)]
         else:
             plugins.get("task", name)
             names.append(name)
@@ -118,5 +121,5 @@ def _generates(plugin: Plugin) -> bool:
     return isinstance(plugin.declaration, DatabaseDeclaration) and plugin.declaration.generated
 
 
-def _in_all(plugin: Plugin) -> bool:
-    return isinstance(plugin.declaration, TaskDeclaration) and plugin.declaration.in_all
+def _place(plugin: Plugin) -> int:
+    return plugin.declaration.in_all if isinstance(plugin.declaration, TaskDeclaration) else 0

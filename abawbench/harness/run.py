@@ -16,7 +16,7 @@ from abawbench.harness.job import CONTROLS, Prepared, execute, explain, failed, 
 from abawbench.harness.plan import Databases, Generated, Job, model_names, task_names
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import OFFICIAL, Protocol
-from abawbench.plugins import Plugins, one_line
+from abawbench.plugins import Plugins
 from abawbench.results import store
 from abawbench.results.record import Record
 
@@ -111,7 +111,7 @@ def _run(
         if not isinstance(error, AbawbenchError):
             _log.exception("%s on %s", job.model, job.task)
         status, reason = explain(error)
-        progress.note(f"{job.model} on {job.task}: {status}: {one_line(error)}")
+        progress.note(f"{status}: {reason}")
         if ready is None:
             return failed(job, status, reason, None, None, "0" * 64)
         return failed(job, status, reason, ready.task, ready.database, ready.digest)
