@@ -284,9 +284,10 @@ def _counts(ready: Prepared, source: Features, scores: Mapping[int, NDArray[np.f
     scored = ready.scored
     known = known_labels(ready, scored)
     problems = [str(problem) for problem in ready.database.problems.items]
-    annotated = sum(int(labels.mask.sum()) for labels in known)
+    annotated = sum(int(labels.annotated.sum()) for labels in known)
     predicted = sum(
-        int((labels.mask & np.isfinite(scores[n]).all(axis=1)).sum()) for n, labels in zip(scored, known, strict=True)
+        int((labels.annotated & np.isfinite(scores[n]).all(axis=1)).sum())
+        for n, labels in zip(scored, known, strict=True)
     )
     return Counts(
         tracks=sum(bool(labels.mask.any()) for labels in known),

@@ -80,7 +80,7 @@ class Databases:
             splits = database.splits(task.label)
             found = {TRAIN, VALIDATION} & set(splits)
             if len(found) == 2 or (pooled and found):
-                return name, database
+                return name, database.for_label(task.label)
             if name == task.database and splits:
                 raise UsageError(
                     f"database '{name}' has no labels of task '{task.name}' for {TRAIN} and {VALIDATION} (it has "

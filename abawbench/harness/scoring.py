@@ -19,10 +19,11 @@ def statistics_of(
     """Return the additive statistics [tracks, S]. Raises DataError naming the track whose predictions are unusable."""
     rows = []
     for name, predicted, known in zip(names, scores, labels, strict=True):
-        if not np.isfinite(predicted[known.mask]).all():
+        if not np.isfinite(predicted[known.annotated]).all():
             raise DataError(f"the predictions of track '{name}' hold NaN or infinity on annotated frames")
         try:
-            rows.append(metric.statistics(task.decide(predicted), known.values, known.mask))
+            decided = task.decide(predicted)
+            rows.append(metric.scored_statistics(predicted, decided, known.values, known.mask))
         except ValueError as error:
             raise DataError(f"track '{name}': {error}") from error
     return np.stack(rows)

@@ -12,15 +12,19 @@ from numpy.typing import NDArray
 from abawbench.contracts import DataError, Labels, Task
 from abawbench.contracts.dataset import Problems
 from abawbench_plugins.databases._rows import Rows, read_rows, show
-from abawbench_plugins.tasks import ah, au, ce, emi, expr, va
+from abawbench_plugins.tasks import ah, ah_video, au, ce, emi, expr, mtl, va, vd
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMNS = ("track", "frame", "image", "video", "audio", "text", "split", "subject", "rate")
 SPLITS = ("train", "val", "test")
-TASKS: Mapping[str, Task] = {built.label: built for built in (m.task() for m in (va, expr, au, ce, emi, ah))}
+TASKS: Mapping[str, Task] = {
+    built.label: built for built in (m.task() for m in (va, expr, au, ce, emi, ah, ah_video, vd))
+}
 """Label -> the task that says which values it has."""
+TRACK_LEVEL = frozenset(label for label, task in TASKS.items() if task.level == "track")
+"""Labels of whole tracks."""
 CLASS_COLUMN = {"expr": "expression"}
 """Label -> its column where that has another name; elsewhere a class stands in the column named like the label."""
 _LARGEST_FRAME = 10**9
@@ -72,6 +76,9 @@ def read_manifest(path: Path, problems: Problems) -> Manifest:
     group = _Groups(rows, track, order, ids)
     whole = frames[order] == 0
     labels = {label: _labels(rows, group, label, whole) for label in present}
+    together = mtl.task()
+    if all(part.label in labels for part in together.parts):
+        labels[together.label] = _side_by_side([labels[part.label] for part in together.parts])
     images = rows.text("image") if "image" in rows else None
     if images is not None and (np.diff(order) != 1).any():
         images = images.take(order)
@@ -199,8 +206,8 @@ def _labels(rows: Rows, group: _Groups, label: str, whole: NDArray[np.bool_]) ->
             )
         values = np.where(mask[:, None], cells, 0).astype(np.int64 if task.kind == "multilabel" else np.float64)
     if task.level == "track":
-        each = [group.same(name, values[:, k], mask) for k, name in enumerate(columns)]
-        return Labels(np.stack([own for own, _ in each], axis=1), each[0][1])
+        own = [group.same(name, column, mask) for name, column in zip(columns, np.atleast_2d(values.T), strict=True)]
+        return Labels(np.stack([of_track for of_track, _ in own], axis=1).reshape(-1, *values.shape[1:]), own[0][1])
     mask, values = mask[group.order], values[group.order]
     if (mask & whole).any():
         row = int(group.order[np.argmax(mask & whole)])
@@ -208,6 +215,12 @@ def _labels(rows: Rows, group: _Groups, label: str, whole: NDArray[np.bool_]) ->
             row, f"'{columns[0]}' is a label of single frames, and this row stands for a whole video; number frames"
         )
     return Labels(values, mask)
+
+
+def _side_by_side(parts: Sequence[Labels]) -> Labels:
+    """Return the labels of several tasks as those of a task that has them as its parts."""
+    values = np.column_stack([part.values for part in parts]).astype(np.float64)
+    return Labels(values, np.stack([part.mask for part in parts], axis=1))
 
 
 def _check_paths(rows: Rows, group: _Groups, images: "pa.Array | None", cells: Mapping[str, list[str | None]]) -> None:

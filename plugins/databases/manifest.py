@@ -12,7 +12,7 @@ from abawbench.contracts import Database, DatabaseDeclaration, DataError, Labels
 from abawbench.contracts.dataset import Problems
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._images import EMPTY_SIZE, decode_jpeg
-from abawbench_plugins.databases._manifest import SPLITS, TASKS, Manifest, read_manifest
+from abawbench_plugins.databases._manifest import SPLITS, TRACK_LEVEL, Manifest, read_manifest
 from abawbench_plugins.databases._tracks import RATE
 from abawbench_plugins.databases._video import Video
 
@@ -73,7 +73,7 @@ class ManifestTrack(Track):
         """The number of each frame, from 1; a whole video without frames has one that is missing."""
         frames = self._manifest.frames[self._rows]
         if frames[0] == 0 and self._video is not None:
-            return np.arange(1, max(self._video.count, 1) + 1)
+            return np.arange(1, max(len(self._video), 1) + 1)
         return frames
 
     @property
@@ -85,7 +85,9 @@ class ManifestTrack(Track):
     def rate(self) -> float:  # type: ignore[override]
         """Return the frames per second that the manifest gives, else the video's, else 30."""
         given = float(self._manifest.rates[self._number])
-        return given if given == given else (self._video and self._video.rate) or RATE
+        if np.isnan(given):
+            return (None if self._video is None else self._video.rate) or RATE
+        return given
 
     @property
     def paths(self) -> list[str | None]:
@@ -111,7 +113,7 @@ class ManifestTrack(Track):
     @cached_property
     def _mask(self) -> NDArray[np.bool_]:
         if self._video is not None:
-            return np.asarray(self._numbers <= self._video.count)
+            return np.asarray(self._numbers <= len(self._video))
         listed = self.paths
         mask = np.array([bool(path) and (self._folder / str(path)).is_file() for path in listed], dtype=np.bool_)
         missing = sum(path is not None for path in listed) - int(mask.sum())
@@ -152,9 +154,7 @@ class ManifestTrack(Track):
         """
         asked = np.asarray(indices, dtype=np.intp).tolist()
         if self._video is not None:
-            found = self._video.read(self._numbers[asked] - 1)
-            images = [found.get(int(self._numbers[i]) - 1) for i in asked]
-            return _stacked(images, next((image.shape[:2] for image in found.values()), EMPTY_SIZE))
+            return self._video.read(self._numbers[asked] - 1)
         paths = self.paths
         return _stacked([self._decode(paths[i]) for i in asked], self._size)
 
@@ -188,17 +188,20 @@ class ManifestTrack(Track):
         known = self._manifest.labels.get(label)
         if known is None:
             return None
-        if TASKS[label].level == "track":
+        if label in TRACK_LEVEL:
             return Labels(known.values[self._number : self._number + 1], known.mask[self._number : self._number + 1])
         if self._manifest.frames[self._rows.start] == 0:
             # a whole video has no labels of single frames
-            return Labels(np.repeat(known.values[self._rows], self.n_frames, axis=0), np.zeros(self.n_frames, np.bool_))
+            return Labels(
+                np.repeat(known.values[self._rows], self.n_frames, axis=0),
+                np.zeros((self.n_frames, *known.mask.shape[1:]), np.bool_),
+            )
         return Labels(known.values[self._rows], known.mask[self._rows])
 
     def annotated(self, label: str) -> bool:
         """Return whether the track has any label of that name, without opening a file."""
         known = self._manifest.labels[label]
-        at = slice(self._number, self._number + 1) if TASKS[label].level == "track" else self._rows
+        at = slice(self._number, self._number + 1) if label in TRACK_LEVEL else self._rows
         return bool(known.mask[at].any())
 
     def frame_names(self) -> Sequence[str]:

@@ -175,7 +175,26 @@ def test_every_task_finds_its_labels(opened) -> None:
     assert values["ah"] == [1]
     assert values["emi"] == [[0] * 6]
     assert all(track.labels(label).mask.all() for label in TASKS)
-    assert track.labels("mtl") is None
+    assert values["vd"] == [0]
+    assert values["ah-video"] == [0]
+    assert track.labels("mtl").values.tolist() == [[-1, 1, 3, 0, 0, 1, *[0] * 9]]
+    assert track.labels("mtl").mask.tolist() == [[True] * 3]
+    assert track.labels("eri") is None
+
+
+def test_the_parts_of_the_multitask_label_are_annotated_each_by_itself(opened) -> None:
+    units = list(label_columns("au"))
+    database = opened(
+        f"track,valence,arousal,expression,{','.join(units)}\na,0,0,,{',' * 11}\na,,,2,{','.join('1' * 12)}\n"
+    )
+    (track,) = database.tracks("mtl", "train")
+    assert track.labels("mtl").mask.tolist() == [[True, False, False], [False, True, True]]
+    assert opened("track,valence,arousal\na,0,0\n").splits("mtl") == ()
+
+
+def test_a_class_of_the_track_stands_on_any_row(opened) -> None:
+    (a,) = opened("track,ah-video\na,\na,present\nb,\n").tracks("ah-video", "train")
+    assert (a.n_frames, a.labels("ah-video").values.tolist()) == (2, [1])
 
 
 def test_a_label_of_the_track_stands_on_any_row(opened) -> None:
