@@ -68,6 +68,12 @@ def score(
     )
 
 
+def unscored(task: Task) -> tuple[Score, None]:
+    """Return the score of a run that fitted every labelled track: no value, and why."""
+    why = "refit on training and validation tracks: no labelled track is left to score"
+    return Score(metric=task.metric, value=None, reason=why), None
+
+
 def official(
     metric: Metric, task: Task, names: Sequence[str], scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
 ) -> float:
