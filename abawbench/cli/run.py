@@ -1,6 +1,7 @@
 """``abawbench run``: train, predict, score and measure."""
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -74,7 +75,12 @@ def run(
 
     done: list[Record] = []
 
+    # of the processes that accelerate or torchrun started, the first one speaks
+    speaks = os.environ.get("RANK", "0") == "0"
+
     def show() -> None:
+        if not speaks:
+            return
         if as_json:
             click.echo(json.dumps([record.model_dump(mode="json") for record in done], indent=2))
             return
@@ -104,7 +110,7 @@ def run(
             out=out,
             force=force,
             latency_seconds=latency_seconds,
-            progress=TerminalProgress(quiet),
+            progress=TerminalProgress(quiet or not speaks),
             finished=done.append,
         )
     except KeyboardInterrupt:
