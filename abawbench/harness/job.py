@@ -24,7 +24,7 @@ from abawbench.harness.features import Features, features
 from abawbench.harness.inference import predict
 from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
 from abawbench.harness.progress import Progress
-from abawbench.harness.scoring import official, score
+from abawbench.harness.scoring import official, score, track_statistics
 from abawbench.harness.settings import apply
 from abawbench.harness.training import Fitted, fit
 from abawbench.nn import is_frozen
@@ -144,6 +144,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
     known = [labels for n in scores if (labels := ready.labels[n]) is not None]
     with phase(seconds, "score"):
         result, floor = score(ready.metric, task, scored, list(scores.values()), known)
+        statistics = track_statistics(ready.metric, task, scored, list(scores.values()), known)
     with phase(seconds, "cost"):
         kind = f"{job.model} {asdict(model.settings)}"
         cost = meter.cost_of(network, model.clip, device, kind=kind, task=task.name, progress=progress)
@@ -179,7 +180,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
         if task.level == "track"
         else {ready.tracks[n].id: ready.tracks[n].frame_names() for n in scores},
     )
-    return store.write(store.folder_of(out, record), record, predictions, trained_weights(network))
+    return store.write(store.folder_of(out, record), record, predictions, trained_weights(network), statistics)
 
 
 def failed(job: Job, status: str, reason: str, task: Task | None, database: Database | None, digest: str) -> Record:

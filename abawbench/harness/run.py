@@ -113,7 +113,7 @@ def _run(
 
 
 def _known(ready: Prepared, out: Path) -> Record | None:
-    """Return the record of the same job if it is there and its predictions are whole."""
+    """Return the record of the same job if it is there and the files it names are whole."""
     folder = store.run_folder(
         out,
         model=ready.job.model,
@@ -125,6 +125,7 @@ def _known(ready: Prepared, out: Path) -> Record | None:
     try:
         record = store.read(folder)
         store.read_run_predictions(folder)
+        store.read_run_statistics(folder, record)
     except DataError:
         return None
     return record if record.status == "ok" and record.job == ready.digest else None

@@ -124,6 +124,8 @@ class PartScore(_Part):
 
     value: Number
     interval: Interval | None = None
+    percentile: Interval | None = None
+    """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
 
 
 class Score(_Part):
@@ -134,6 +136,12 @@ class Score(_Part):
     reason: str | None = None
     """Why there is no value, where there is none."""
     interval: Interval | None = None
+    percentile: Interval | None = None
+    """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
+    design_effect: Number = None
+    """How many times larger the variance over tracks is than if every annotated frame were drawn by itself."""
+    effective_frames: Number = None
+    """Annotated frames divided by the design effect: how many independent frames would know as much."""
     parts: dict[str, PartScore] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -195,6 +203,27 @@ class Latency(_Part):
     """The task whose network was timed; a run times a model's networks once when their MACs agree to 0.1%."""
 
 
+class RelativeTime(_Part):
+    """The network and a reference workload timed by turns, so that a slower machine slows both."""
+
+    workload: str
+    """Which reference workload, with its version."""
+    model_ms: tuple[float, ...]
+    """One call of the network, one number per round."""
+    reference_ms: tuple[float, ...]
+    """One call of the reference workload, one number per round."""
+    batch: Count
+    """Clips per call of the network."""
+    threads: Count
+    device: str
+    runtime: str
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Return the network's time over the reference's, one number per round."""
+        return tuple(m / r for m, r in zip(self.model_ms, self.reference_ms, strict=True))
+
+
 class Throughput(_Part):
     """Clips and frames per second at one batch size."""
 
@@ -221,6 +250,8 @@ class Cost(_Part):
     """Operator -> MACs by fvcore minus MACs by flop_counter, per clip."""
     latency: Latency | None = None
     throughput: Throughput | None = None
+    relative: dict[str, RelativeTime] = Field(default_factory=dict)
+    """``latency`` (one clip) and ``throughput`` (several clips) -> time against a reference workload, by turns."""
     peak_memory_bytes: Count | None = None
     weights_bytes: Count | None = None
     """Bytes of the network's parameters and buffers as saved."""
@@ -300,6 +331,8 @@ class Record(_Part):
     training: tuple[Epoch, ...] = ()
     predictions: NamedFile | None = None
     """Parquet: the scores of every frame."""
+    statistics: NamedFile | None = None
+    """Parquet: the additive statistics of every scored track, from which runs are compared."""
     trained: NamedFile | None = None
     """Safetensors: the parameters after training, without those of a frozen ``embed``."""
     seconds: Seconds = Seconds()
