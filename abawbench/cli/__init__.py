@@ -5,6 +5,8 @@ import sys
 import click
 
 from abawbench import __version__
+from abawbench.cli.baseline import baseline
+from abawbench.cli.compare import compare
 from abawbench.cli.leaderboard import leaderboard
 from abawbench.cli.list import list_plugins
 from abawbench.cli.run import run
@@ -16,6 +18,7 @@ Examples:
   abawbench run --model mnv4-tam --task expr --data aff-wild2=/data/Aff-Wild2 --set freeze=none
   abawbench list models
   abawbench leaderboard
+  abawbench compare runs/before runs/after
 """
 
 
@@ -28,6 +31,8 @@ def group() -> None:
 group.add_command(run)
 group.add_command(list_plugins)
 group.add_command(leaderboard)
+group.add_command(compare)
+group.add_command(baseline)
 
 
 def main() -> None:

@@ -77,25 +77,19 @@ def score(
             design_effect=effect,
             effective_frames=frames / effect if effect > 0 else None,
             parts={
-                name: PartScore(
-                    value=float(part), interval=_record(parts[name]), percentile=_record(plain_parts[name])
-                )
+                name: PartScore(value=float(part), interval=_record(parts[name]), percentile=_record(plain_parts[name]))
                 for name, part in metric.parts(total).items()
             },
         ),
         Floor(
             value=float(metric.value(floor_rows.sum(axis=0))),
-            interval=_record(
-                bootstrap.interval(metric.value, floor_rows, groups=found.subjects, method="widened BCa")
-            ),
+            interval=_record(bootstrap.interval(metric.value, floor_rows, groups=found.subjects, method="widened BCa")),
             what=what,
         ),
     )
 
 
-def _random_groups(
-    metric: Metric, task: Task, scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
-) -> Statistics:
+def _random_groups(metric: Metric, task: Task, scores: Sequence[NDArray[Any]], labels: Sequence[Labels]) -> Statistics:
     """Return the statistics [G, S] of all annotated frames dealt at random into groups of one size."""
     decided = np.concatenate([task.decide(s)[known.mask] for s, known in zip(scores, labels, strict=True)])
     target = np.concatenate([known.values[known.mask] for known in labels])

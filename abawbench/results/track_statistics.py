@@ -39,9 +39,7 @@ def write_statistics(path: Path, statistics: TrackStatistics) -> None:
     rows = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
     names = [pa.array(column, pa.string()) for column in (statistics.tracks, statistics.subjects)]
     with replacing(path) as temporary:
-        pq.write_table(
-            pa.table([*names, rows], names=COLUMNS), temporary, compression="zstd", write_statistics=False
-        )
+        pq.write_table(pa.table([*names, rows], names=COLUMNS), temporary, compression="zstd", write_statistics=False)
 
 
 def read_statistics(path: Path) -> TrackStatistics:

@@ -176,7 +176,9 @@ def bca_shares(usable: Statistics, estimate: float, without: Statistics, tail: f
     if not 0 < below < len(usable) or not without.size:  # every replicate on one side: nothing to correct with
         return tail, 1 - tail
     bias, bend = NORMAL.inv_cdf(below / len(usable)), acceleration(without)
-    low, high = (
-        NORMAL.cdf(bias + (bias + z) / (1 - bend * (bias + z))) for z in (NORMAL.inv_cdf(tail), -NORMAL.inv_cdf(tail))
-    )
-    return low, high
+
+    def moved(z: float) -> float:
+        stretch = 1 - bend * (bias + z)
+        return NORMAL.cdf(bias + (bias + z) / stretch) if stretch > 0 else float(z > 0)  # the limit from above
+
+    return moved(NORMAL.inv_cdf(tail)), moved(-NORMAL.inv_cdf(tail))

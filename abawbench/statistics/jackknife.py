@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from abawbench.contracts.metric import Statistics
 
 Value = Callable[[Statistics], Statistics]

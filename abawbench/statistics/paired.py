@@ -95,7 +95,9 @@ def _side_by_side(a: Statistics, b: Statistics, groups: Sequence[str] | None) ->
     """Return the units of A's seeds, then of B's, [units, 2 * seeds * S], and the number of seeds."""
     a, b = (np.asarray(x, dtype=np.float64) for x in (a, b))
     if a.shape != b.shape or a.ndim not in (2, 3):
-        raise ValueError(f"A has statistics {list(a.shape)} and B {list(b.shape)}: expected the same [(seeds,) tracks, S]")
+        raise ValueError(
+            f"A has statistics {list(a.shape)} and B {list(b.shape)}: expected the same [(seeds,) tracks, S]"
+        )
     both = np.stack([a, b]).reshape(2, -1, *a.shape[-2:])
     flat = both.transpose(2, 0, 1, 3).reshape(both.shape[2], -1)
     return grouped(flat, groups), both.shape[1]

@@ -7,6 +7,8 @@ from statistics import NormalDist
 import numpy as np
 
 NORMAL = NormalDist()
+SMALLEST = 1e-12
+"""The smallest share of replicates: over 2 units Student's tail would ask for less than float64 can hold."""
 
 
 def upper_tail(t: float, df: int) -> float:
@@ -62,7 +64,7 @@ def widened_tail(tail: float, units: int, factor: float) -> float:
     >>> round(widened_tail(0.025, 10, math.sqrt(10 / 9)), 4), round(widened_tail(0.025, 1000, 1.0), 4)
     (0.0086, 0.0249)
     """
-    return NORMAL.cdf(-max(factor, 1.0) * quantile(tail, units - 1))
+    return max(NORMAL.cdf(-max(factor, 1.0) * quantile(tail, units - 1)), SMALLEST)
 
 
 def nominal_tail(share: float, units: int, factor: float) -> float:

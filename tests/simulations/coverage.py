@@ -69,7 +69,9 @@ def main(experiments: int = 2_000, replicates: int = 2_000) -> None:
             start = perf_counter()
             found = tracks_cover(pool, tracks, experiments, replicates)
             frames = frames_cover(pool, tracks)
-            cells = "".join(f"{100 * found[kind]:>{w}.1f}" for kind, w in (("percentile", 12), ("expanded", 10), ("BCa", 8)))
+            cells = "".join(
+                f"{100 * found[kind]:>{w}.1f}" for kind, w in (("percentile", 12), ("expanded", 10), ("BCa", 8))
+            )
             print(f"{name:<10}{tracks:>7}{cells}{100 * frames:>8.1f}{perf_counter() - start:>9.1f}", flush=True)
 
 

@@ -44,7 +44,9 @@ def population(name: str, tracks: int, seed: int, *, models: int = 1, gap: float
         if number < kept:
             one = np.ones(1, bool)
             frames.append(
-                np.stack([metric.statistics(predictions[0][i : i + 1], target[i : i + 1], one) for i in range(len(mask))])
+                np.stack(
+                    [metric.statistics(predictions[0][i : i + 1], target[i : i + 1], one) for i in range(len(mask))]
+                )
             )
     statistics = np.array(rows)
     return Population(metric, statistics if models > 1 else statistics[:, 0], frames)
