@@ -17,7 +17,7 @@ def left_out(value: Value, units: Statistics) -> Statistics:
 
 def variance(value: Value, units: Statistics) -> float:
     """Return the jackknife variance of the value over units [units, S]; NaN below 2 units."""
-    return variance_of(left_out(value, units))
+    return variance_of(left_out(value, units)) if len(units) > 1 else float("nan")
 
 
 def variance_of(without: Statistics) -> float:
