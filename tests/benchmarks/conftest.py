@@ -1,0 +1,29 @@
+"""What the benchmarks share. Each group holds ``ours`` and ``plain``: a reference in the same run, so ratios travel."""
+
+from typing import Any
+
+import pytest
+
+from abawbench.contracts import Track
+from abawbench.plugins import Plugins
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    machine_info.pop("node", None)  # a saved history says how fast, not whose
+
+
+@pytest.fixture(scope="session")
+def plugins() -> Plugins:
+    return Plugins()
+
+
+@pytest.fixture(scope="session")
+def database(plugins: Plugins, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ABAWBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield plugins.get("database", "synthetic").build(preset="tiny", seed=0, progress=lambda *args: None)
+
+
+@pytest.fixture(scope="session")
+def tracks(database: Any) -> list[Track]:
+    return list(database.tracks("expr", "train"))
