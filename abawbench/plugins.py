@@ -5,7 +5,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -67,11 +67,13 @@ class Plugin:
         return self.builder()(*args, **kwargs)
 
     def digest(self) -> str:
-        """Return the SHA-256 of the source file that holds the builder, or of the declaration without one."""
+        """Return the SHA-256 of the Python sources beside the builder, or of the declaration without any."""
         module = importlib.import_module(self.declaration.build.partition(":")[0])
         file = getattr(module, "__file__", None)
-        content = Path(file).read_bytes() if file else repr(self.declaration).encode()
-        return hashlib.sha256(content).hexdigest()
+        if not file:
+            return hashlib.sha256(repr(self.declaration).encode()).hexdigest()
+        alone = "." not in module.__name__ and Path(file).name != "__init__.py"
+        return source_digest(Path(file) if alone else Path(file).parent)
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,15 @@ def default_plugins() -> Plugins:
     """
     strict = os.environ.get("ABAWBENCH_STRICT", "1" if os.environ.get("CI") else "0")
     return Plugins(third_party=os.environ.get("ABAWBENCH_THIRD_PARTY", "1") != "0", strict=strict not in ("", "0"))
+
+
+@cache
+def source_digest(source: Path) -> str:
+    """Return the SHA-256 over the names and contents of the Python files in a folder and below, or of one file."""
+    sha = hashlib.sha256()
+    for path in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
+        sha.update(f"{path.relative_to(source).as_posix()}\0".encode() + path.read_bytes())
+    return sha.hexdigest()
 
 
 def one_line(error: BaseException) -> str:

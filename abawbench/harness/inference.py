@@ -10,9 +10,11 @@ from torch import nn
 from abawbench.contracts import Clip, Task
 from abawbench.harness.clips import clips_of, distinct
 from abawbench.harness.features import Features
+from abawbench.harness.postprocessing import finished
 from abawbench.harness.progress import Progress
+from abawbench.harness.protocol import OFFICIAL, Protocol
 from abawbench.harness.training import Trained
-from abawbench.losses import activate
+from abawbench.losses import scores_of
 
 
 def predict(
@@ -25,11 +27,13 @@ def predict(
     batch: int,
     device: torch.device,
     progress: Progress | None = None,
+    protocol: Protocol = OFFICIAL,
 ) -> dict[int, NDArray[np.float32]]:
     """Return the scores of each track by number: float32 [n_frames, K], or [1, K] for a track-level task.
 
     A frame in several clips gets the mean of their outputs, a track-level task the mean over its clips; the frames
-    that only pad a clip count in neither.
+    that only pad a clip count in neither. Then frames without an image are filled and scores smoothed, as the
+    protocol says.
     """
     clips = clips_of(numbers, features, clip)
     rows = {n: 1 if task.level == "track" else len(features.images[n].shows) for n in numbers}
@@ -42,7 +46,7 @@ def predict(
         inputs = [x.to(device) for x in features.gather(pairs)]
         with torch.inference_mode():
             logits = module(inputs, torch.from_numpy(index).to(device))
-            outputs = activate(logits.to(torch.float32), task.activation).cpu().numpy().astype(np.float64)
+            outputs = scores_of(logits.to(torch.float32), task).cpu().numpy().astype(np.float64)
         for one, output in zip(chosen, outputs, strict=True):
             per_frame = np.broadcast_to(output, (len(one.frames), output.shape[-1]))[one.real]
             if task.level == "track":
@@ -51,4 +55,5 @@ def predict(
             else:
                 sums[one.track][one.frames[one.real]] += per_frame
                 counts[one.track][one.frames[one.real]] += 1
-    return {n: (sums[n] / counts[n]).astype(np.float32) for n in numbers}
+    effective = protocol.for_task(task)
+    return {n: finished(sums[n] / counts[n], features.images[n].rows, effective) for n in numbers}

@@ -7,6 +7,7 @@ from typing import Any
 from abawbench.config import Roots
 from abawbench.contracts import Database, DatabaseDeclaration, Task, TaskDeclaration, UsageError
 from abawbench.harness.progress import Progress
+from abawbench.harness.protocol import OFFICIAL, Protocol
 from abawbench.plugins import Plugin, Plugins
 
 TRAIN, VALIDATION = "train", "val"
@@ -31,6 +32,7 @@ class Job:
     weights: str | None = None
     device: str = "auto"
     precision: str = "no"
+    protocol: Protocol = OFFICIAL
     control: str | None = None
     """``shuffled-labels`` trains on labels shuffled across tracks: a control that must fall to the floor."""
 
@@ -66,26 +68,31 @@ class Databases:
             self._opened[name] = made
         return self._opened[name]
 
-    def for_task(self, task: Task) -> tuple[str, Database]:
+    def for_task(self, task: Task, *, pooled: bool = False) -> tuple[str, Database]:
         """Return the database a task is run on: its own if given, else the first that has its labels.
 
+        It has both a training and a validation split, or any of them where they are ``pooled``.
         Raises UsageError, with what would help, when no database given can serve the task.
         """
         order = sorted(self._roots, key=lambda name: name != task.database)
         for name in order:
             database = self.open(name)
             splits = database.splits(task.label)
-            if {TRAIN, VALIDATION} <= set(splits):
-                return name, database
+            found = {TRAIN, VALIDATION} & set(splits)
+            if len(found) == 2 or (pooled and found):
+                return name, database.for_label(task.label)
             if name == task.database and splits:
                 raise UsageError(
                     f"database '{name}' has no labels of task '{task.name}' for {TRAIN} and {VALIDATION} (it has "
                     f"{', '.join(splits)}): such a copy can only be predicted by a model trained elsewhere, not "
                     "trained on or scored; add label files, see the database's documentation"
                 )
-        raise UsageError(
-            f"no labels of task '{task.name}' in {', '.join(self._roots)}; add --data {task.database}=ROOT"
+        remedy = (
+            f"check that its annotation folder is below {', '.join(map(str, self._roots[task.database]))}"
+            if self._roots.get(task.database)
+            else f"add --data {task.database}=ROOT"
         )
+        raise UsageError(f"no labels of task '{task.name}' in {', '.join(self._roots)}; {remedy}")
 
 
 def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
@@ -93,7 +100,7 @@ def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
     names: list[str] = []
     for name in wanted:
         if name == "all":
-            names += [p.name for p in plugins.all("task") if _in_all(p)]
+            names += [p.name for p in sorted(plugins.all("task"), key=_place) if _place(p)]
         else:
             plugins.get("task", name)
             names.append(name)
@@ -114,5 +121,5 @@ def _generates(plugin: Plugin) -> bool:
     return isinstance(plugin.declaration, DatabaseDeclaration) and plugin.declaration.generated
 
 
-def _in_all(plugin: Plugin) -> bool:
-    return isinstance(plugin.declaration, TaskDeclaration) and plugin.declaration.in_all
+def _place(plugin: Plugin) -> int:
+    return plugin.declaration.in_all if isinstance(plugin.declaration, TaskDeclaration) else 0

@@ -23,10 +23,11 @@ def statistics_of(
     """Return the additive statistics [tracks, S]. Raises DataError naming the track whose predictions are unusable."""
     rows = []
     for name, predicted, known in zip(names, scores, labels, strict=True):
-        if not np.isfinite(predicted[known.mask]).all():
+        if not np.isfinite(predicted[known.annotated]).all():
             raise DataError(f"the predictions of track '{name}' hold NaN or infinity on annotated frames")
         try:
-            rows.append(metric.statistics(task.decide(predicted), known.values, known.mask))
+            decided = task.decide(predicted)
+            rows.append(metric.scored_statistics(predicted, decided, known.values, known.mask))
         except ValueError as error:
             raise DataError(f"track '{name}': {error}") from error
     return np.stack(rows)
@@ -60,7 +61,7 @@ def score(
     total = found.values.sum(axis=0)
     value, parts = bootstrap.intervals(metric, found.values, groups=found.subjects, method="widened BCa")
     plain, plain_parts = bootstrap.intervals(metric, found.values, groups=found.subjects)
-    frames = sum(int(known.mask.sum()) for known in labels)
+    frames = sum(int(known.annotated.sum()) for known in labels)
     effect = design_effect(
         metric.value,
         bootstrap.grouped(found.values, found.subjects),
@@ -91,12 +92,25 @@ def score(
 
 def _random_groups(metric: Metric, task: Task, scores: Sequence[NDArray[Any]], labels: Sequence[Labels]) -> Statistics:
     """Return the statistics [G, S] of all annotated frames dealt at random into groups of one size."""
-    decided = np.concatenate([task.decide(s)[known.mask] for s, known in zip(scores, labels, strict=True)])
-    target = np.concatenate([known.values[known.mask] for known in labels])
+    rows = [
+        (found[known.annotated], known.values[known.annotated], known.mask[known.annotated])
+        for found, known in zip(scores, labels, strict=True)
+    ]
+    found, target, mask = (np.concatenate(columns) for columns in zip(*rows, strict=True))
     groups = min(RANDOM_GROUPS, len(target))
     order = np.random.default_rng(0).permutation(len(target))[: len(target) // groups * groups]
-    mask = np.ones(len(order) // groups, dtype=bool)
-    return np.stack([metric.statistics(decided[some], target[some], mask) for some in np.split(order, groups)])
+    return np.stack(
+        [
+            metric.scored_statistics(found[some], task.decide(found[some]), target[some], mask[some])
+            for some in np.split(order, groups)
+        ]
+    )
+
+
+def unscored(task: Task) -> tuple[Score, None]:
+    """Return the score of a run that fitted every labelled track: no value, and why."""
+    why = "refit on training and validation tracks: no labelled track is left to score"
+    return Score(metric=task.metric, value=None, reason=why), None
 
 
 def official(

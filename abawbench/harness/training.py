@@ -28,9 +28,11 @@ class Trained(nn.Module):
         self._clip = clip
 
     def forward(self, inputs: Sequence[Tensor], index: Tensor) -> Tensor:
-        """Return logits [B, K] or [B, T, K]; uint8 inputs are images, others features."""
+        """Return logits [B, K] or [B, T, K]; uint8 inputs are images and perhaps a mask, others features."""
         if inputs[0].dtype == torch.uint8:
             features = as_tuple(self.network.get_submodule("embed")(normalise(inputs[0], self._clip)))
+            for mask in inputs[1:]:
+                features = tuple(x * mask.view(-1, *(1,) * (x.ndim - 1)) for x in features)
         else:
             features = tuple(x.to(torch.float32) for x in inputs)
         given = features[0] if len(features) == 1 else features
@@ -140,8 +142,14 @@ def hold_out(numbers: Sequence[int], subjects: Sequence[str], share: float, seed
 
 
 def loss_of(task: Task, recipe: Recipe) -> Loss:
-    """Return the loss of a task under a recipe, options bound. Raises UsageError when it cannot be imported."""
+    """Return the loss of a task under a recipe, options bound. Raises UsageError when it cannot be imported.
+
+    The loss of a multitask task is the sum of the losses of its parts, each over its own annotated rows and each as
+    the recipe has it for the part, unless task or recipe name one for the whole.
+    """
     path = _for_task(recipe.loss, task, task.loss)
+    if task.parts and not path:
+        return _summed([loss_of(part, recipe) for part in task.parts], task)
     options = _for_task(recipe.loss_options, task, {})
     module, _, name = path.partition(":")
     try:
@@ -149,6 +157,23 @@ def loss_of(task: Task, recipe: Recipe) -> Loss:
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"loss '{path}' of task '{task.name}' cannot be imported: {error}") from error
     return lambda logits, target, mask: function(logits, target, mask, task, **options)
+
+
+def _summed(losses: Sequence[Loss], task: Task) -> Loss:
+    def total(logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        each = zip(losses, task.parts, task.part_outputs, task.part_columns, mask.unbind(-1), strict=True)
+        return torch.stack(
+            [
+                loss(logits[..., outputs], _part_target(target[..., columns], part), known)
+                for loss, part, outputs, columns, known in each
+            ]
+        ).sum()
+
+    return total
+
+
+def _part_target(target: Tensor, part: Task) -> Tensor:
+    return target[..., 0].long() if part.kind == "multiclass" else target
 
 
 def flat_loss(criterion: Loss, logits: Tensor, target: Tensor, mask: Tensor, task: Task) -> Tensor:
@@ -161,7 +186,7 @@ def flat_loss(criterion: Loss, logits: Tensor, target: Tensor, mask: Tensor, tas
         return criterion(per_clip, target[:, 0], mask.any(dim=1))
     if logits.ndim == 2:
         logits = logits[:, None].expand(-1, mask.shape[1], -1)
-    return criterion(logits.flatten(0, 1), target.flatten(0, 1), mask.flatten())
+    return criterion(logits.flatten(0, 1), target.flatten(0, 1), mask.flatten(0, 1))
 
 
 def _for_task(options: Mapping[str, Any], task: Task, default: Any) -> Any:

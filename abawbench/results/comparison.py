@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from abawbench.contracts.errors import AbawbenchError, DataError
 from abawbench.contracts.metric import Metric, Statistics
 from abawbench.plugins import Plugins
 from abawbench.results import store
-from abawbench.results.record import Number, Record, RelativeTime
+from abawbench.results.fields import Number, Part
+from abawbench.results.record import Record, RelativeTime
 from abawbench.results.sides import Pair, Run, pairs
 from abawbench.results.table import macs_per_frame, system
 from abawbench.results.track_statistics import TrackStatistics
@@ -22,11 +22,7 @@ ROUNDING = 1e-6
 """How far the installed metric may stray from the recorded value before it is called another metric."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Bounds(_Part):
+class Bounds(Part):
     """An interval of the difference."""
 
     low: Number
@@ -34,7 +30,7 @@ class Bounds(_Part):
     level: float
 
 
-class Ratio(_Part):
+class Ratio(Part):
     """A cost on both sides, and B's over A's."""
 
     a: Number
@@ -42,14 +38,14 @@ class Ratio(_Part):
     ratio: Number
 
 
-class Speed(_Part):
+class Speed(Part):
     """Rounds of the network's time over the reference workload's on both sides; see ``RelativeTime``."""
 
     a: RelativeTime
     b: RelativeTime
 
 
-class TaskComparison(_Part):
+class TaskComparison(Part):
     """One task: how much better B is than A, and what each costs."""
 
     task: str
@@ -85,14 +81,14 @@ class TaskComparison(_Part):
     speed: dict[str, Speed]
 
 
-class Refused(_Part):
+class Refused(Part):
     """A task that cannot be compared, and why."""
 
     task: str
     reason: str
 
 
-class Comparison(_Part):
+class Comparison(Part):
     """Everything about B against A."""
 
     a: str

@@ -5,16 +5,14 @@ null, never ``NaN``; units stand in the field names. No field holds a path of th
 """
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from operator import index
-from pathlib import PurePath
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from abawbench.contracts.model import Weights
 from abawbench.contracts.task import Level
+from abawbench.results.fields import Count, Number, Part, Settings, finite
 
 SCHEMA_VERSION = 1
 """Raised whenever a reader of the old schema could misunderstand a record."""
@@ -24,36 +22,7 @@ MAX_PROBLEMS = 50
 Status = Literal["ok", "failed", "skipped", "unsupported"]
 
 
-def _finite(value: Any) -> float | None:
-    number = None if value is None else float(value)
-    return number if number is not None and math.isfinite(number) else None
-
-
-def _plain(value: Any) -> Any:
-    """Return a setting as JSON can hold it: tuples as lists, paths and non-finite numbers as text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
-    if isinstance(value, PurePath):
-        return value.name
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value.item() if hasattr(value, "item") else value
-
-
-Number = Annotated[float | None, BeforeValidator(_finite)]
-Count = Annotated[int, BeforeValidator(index), Field(ge=0)]
-Settings = Annotated[dict[str, JsonValue], BeforeValidator(_plain)]
-
-
-class _Part(BaseModel):
-    """The base of every piece of a record: unchangeable, and no field that the schema does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
-
-
-class WeightsRecord(_Part):
+class WeightsRecord(Part):
     """Where the network's parameters came from before training."""
 
     source: str
@@ -63,9 +32,11 @@ class WeightsRecord(_Part):
     sha256: str | None = None
     licence: str | None = None
     trained_on: tuple[str, ...] = ()
+    against_the_rules: tuple[str, ...] = ()
+    """What they have seen that an entry to the task's challenge may not: other labels of the scored database."""
 
     @classmethod
-    def of(cls, weights: Weights) -> Self:
+    def of(cls, weights: Weights, against_the_rules: tuple[str, ...] = ()) -> Self:
         """Return the record of resolved weights, without the folders of this machine."""
         kind, equals, file = weights.source.partition("=")
         return cls(
@@ -74,6 +45,7 @@ class WeightsRecord(_Part):
             sha256=weights.sha256,
             licence=weights.licence,
             trained_on=weights.trained_on,
+            against_the_rules=against_the_rules,
         )
 
 
@@ -81,7 +53,7 @@ def _file_name(path: str) -> str:
     return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
-class PluginRecord(_Part):
+class PluginRecord(Part):
     """One plugin that took part."""
 
     kind: str
@@ -93,7 +65,7 @@ class PluginRecord(_Part):
     """SHA-256 over the plugin's source."""
 
 
-class DatabaseRecord(_Part):
+class DatabaseRecord(Part):
     """The data of the run."""
 
     name: str
@@ -106,7 +78,35 @@ class DatabaseRecord(_Part):
     """The split that was scored."""
 
 
-class Interval(_Part):
+class ProtocolRecord(Part):
+    """How frames became decisions, and which tracks were fitted and scored."""
+
+    no_face: str = "nearest"
+    """What stood for a frame without an image: ``nearest``, ``interpolate``, ``black`` or ``zero``."""
+    smoothing: str = "none"
+    """Of scores before decisions, in frames: ``none``, ``box:<half width>`` or ``gaussian:<sigma>``."""
+    thresholds: str = "fixed"
+    """``fixed``, or ``tuned`` on training subjects: ``threshold_values`` by output, one set for each fit."""
+    threshold_values: tuple[dict[str, Number], ...] = ()
+    tuned_on: str | None = None
+    """On which tracks, where thresholds were tuned. Stored scores are stretched so that the task's own decides."""
+    clip_length: Count
+    """Frames the model saw at once."""
+    clip_stride: Count
+    """Frames between clips; a frame in several clips has the mean of their outputs."""
+    folds: Count = 0
+    """Of a cross-validation over training and validation tracks together, grouped by subject; 0: official split."""
+    refit: bool = False
+    """Whether training and validation tracks were fitted together, with nothing left to score."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Return the options that are not the official protocol's, as ``name=value``; the split names folds."""
+        given = {"no_face": self.no_face, "smoothing": self.smoothing, "thresholds": self.thresholds}
+        return tuple(f"{name}={v}" for name, v in given.items() if v != type(self).model_fields[name].default)
+
+
+class Interval(Part):
     """A confidence interval, and how it was made."""
 
     low: Number
@@ -119,7 +119,7 @@ class Interval(_Part):
     """What was resampled, for example ``tracks``."""
 
 
-class PartScore(_Part):
+class PartScore(Part):
     """A named part of the metric: a class, a dimension, a companion metric."""
 
     value: Number
@@ -128,7 +128,7 @@ class PartScore(_Part):
     """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
 
 
-class Score(_Part):
+class Score(Part):
     """The official value on the scored split."""
 
     metric: str
@@ -147,12 +147,12 @@ class Score(_Part):
     @model_validator(mode="before")
     @classmethod
     def _explain_a_missing_value(cls, data: Any) -> Any:
-        if isinstance(data, dict) and _finite(data.get("value")) is None and not data.get("reason"):
+        if isinstance(data, dict) and finite(data.get("value")) is None and not data.get("reason"):
             return {**data, "reason": "the metric is not defined on these labels and predictions"}
         return data
 
 
-class Floor(_Part):
+class Floor(Part):
     """What the best predictor that looks at no input scores: the value to beat."""
 
     value: Number
@@ -161,14 +161,16 @@ class Floor(_Part):
     """Which constant predictor it is, for example ``the most frequent class of the training labels``."""
 
 
-class Counts(_Part):
+class Counts(Part):
     """How much was scored, and what was wrong with it."""
 
     tracks: Count
     frames: Count
     annotated_frames: Count
+    coverage: Number = None
+    """Annotated frames that have a prediction, divided by annotated frames."""
     frames_without_image: Count = 0
-    """Frames without a usable image, predicted from the nearest image of their track."""
+    """Frames without a usable image, filled by the rule ``protocol.no_face``."""
     broken_images: Count = 0
     skipped_tracks: Count = 0
     problems: tuple[str, ...] = Field(default=(), max_length=MAX_PROBLEMS)
@@ -183,7 +185,7 @@ class Counts(_Part):
         return {"problems_total": len(problems), **data, "problems": problems[:MAX_PROBLEMS]}
 
 
-class Latency(_Part):
+class Latency(Part):
     """Time from a batch of clips to its outputs. A percentile is null unless enough samples earn it."""
 
     p50_ms: Number
@@ -203,7 +205,7 @@ class Latency(_Part):
     """The task whose network was timed; a run times a model's networks once when their MACs agree to 0.1%."""
 
 
-class RelativeTime(_Part):
+class RelativeTime(Part):
     """The network and a reference workload timed by turns, so that a slower machine slows both."""
 
     workload: str
@@ -224,7 +226,7 @@ class RelativeTime(_Part):
         return tuple(m / r for m, r in zip(self.model_ms, self.reference_ms, strict=True))
 
 
-class Throughput(_Part):
+class Throughput(Part):
     """Clips and frames per second at one batch size."""
 
     clips_per_second: Number
@@ -235,7 +237,7 @@ class Throughput(_Part):
     runtime: str
 
 
-class Cost(_Part):
+class Cost(Part):
     """What the network costs to run. MACs are multiply-accumulates: one MAC is two floating-point operations."""
 
     parameters_total: Count
@@ -257,7 +259,7 @@ class Cost(_Part):
     """Bytes of the network's parameters and buffers as saved."""
 
 
-class Seconds(_Part):
+class Seconds(Part):
     """Wall time by phase, in seconds."""
 
     read: float = 0.0
@@ -273,7 +275,7 @@ class Seconds(_Part):
         return self.read + self.embed + self.fit + self.predict + self.score + self.cost
 
 
-class Hardware(_Part):
+class Hardware(Part):
     """The machine, in words that say nothing about whose it is."""
 
     cpu: str
@@ -283,23 +285,25 @@ class Hardware(_Part):
     memory_bytes: Count | None = None
 
 
-class Epoch(_Part):
+class Epoch(Part):
     """One epoch of training."""
 
     epoch: Count
+    fold: Count | None = None
+    """Of a cross-validation, from 1."""
     loss: Number
     held_out: Number = None
     """The official value on held-out training tracks."""
 
 
-class NamedFile(_Part):
+class NamedFile(Part):
     """A file beside the record."""
 
     file: str = Field(pattern=r"^[^/\\]+$")
     sha256: str
 
 
-class Record(_Part):
+class Record(Part):
     """One run: one model on one task on one database with one seed."""
 
     schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
@@ -321,6 +325,7 @@ class Record(_Part):
     seed: int
     settings: Settings = Field(default_factory=dict)
     """The recipe after overrides."""
+    protocol: ProtocolRecord | None = None
     weights: WeightsRecord | None = None
     plugins: tuple[PluginRecord, ...] = ()
 
@@ -350,13 +355,19 @@ class Record(_Part):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """Return what makes the value no achievement of the model: such results are shown, marked and never ranked.
+        """Return what keeps the value from being ranked; such results are shown and marked.
 
-        ``weights=none`` for a network that started from no weights, ``control=...`` for a run that checks the harness.
+        ``weights=none`` for a network that started from no weights, ``control=...`` for a run that checks the harness,
+        ``trained on ...`` for weights that have seen what an entry to the challenge may not.
         """
         control = self.settings.get("control")
-        none = self.weights is not None and self.weights.source == "none"
-        return (*(["weights=none"] if none else []), *([f"control={control}"] if control else []))
+        source = self.weights.source if self.weights else ""
+        forbidden = self.weights.against_the_rules if self.weights else ()
+        return (
+            *(["weights=none"] if source == "none" else []),
+            *([f"control={control}"] if control else []),
+            *(f"trained on {seen}" for seen in forbidden),
+        )
 
     def to_json(self) -> str:
         """Return the record as indented JSON that holds no NaN, ending in a newline."""

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from abawbench.contracts import MetricDeclaration, ModelDeclaration, PluginError, UsageError
 from abawbench.hookspecs import hookimpl
-from abawbench.plugins import KINDS, Plugins, default_plugins, one_line
+from abawbench.plugins import KINDS, Plugins, default_plugins, one_line, source_digest
 
 Install = Callable[..., EntryPoint]
 
@@ -132,6 +133,19 @@ def test_a_builder_that_cannot_be_imported_names_the_plugin_and_its_extra(instal
     plugins = Plugins([install("heavy", abawbench_metrics=abawbench_metrics)])
     with pytest.raises(PluginError, match=r"metric 'x' of stranger 1.2 .* install abawbench\[x\]"):
         plugins.get("metric", "x").build()
+
+
+def test_a_change_in_any_source_file_beside_the_builder_changes_the_digest(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    (tmp_path / "note.txt").write_text("x")
+    before = source_digest(tmp_path)
+    source_digest.cache_clear()
+    (tmp_path / "note.txt").write_text("y")
+    assert source_digest(tmp_path) == before
+    source_digest.cache_clear()
+    (tmp_path / "a.py").write_text("x = 2\n")
+    assert source_digest(tmp_path) != before
+    assert source_digest(tmp_path / "a.py") != before
 
 
 def test_an_error_is_told_in_one_printable_line() -> None:

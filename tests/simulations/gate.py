@@ -94,9 +94,8 @@ def main(repeats: int = 100, seconds: float = 2.0) -> None:
             load.terminate()
     counts = {kind: sum(check.outcome == kind for check in found) for kind in ("pass", "fail", "unsure")}
     times = sorted(float(check.words.split(" ")[0]) for check in found)
-    print(
-        f"{repeats} no-ops under load against one unloaded baseline, limit {LIMIT}: {counts}; ratios {times[0]} to {times[-1]}"
-    )
+    words = f"{repeats} no-ops under load against one unloaded baseline, limit {LIMIT}"
+    print(f"{words}: {counts}; ratios {times[0]} to {times[-1]}")
 
 
 if __name__ == "__main__":
