@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parent))
 from population import TASKS, Population, population
 
-from abawbench.statistics.bootstrap import bca_shares, track_weights
-from abawbench.statistics.student import expanded_tail
+from abawbench.statistics.bootstrap import bca_shares, narrowness, track_weights
+from abawbench.statistics.student import widened_tail
 
 POOL = 6_000
+KINDS = ("percentile", "widened", "BCa", "widened BCa")
 FRAME_EXPERIMENTS, FRAME_REPLICATES, KEPT = 200, 300, 1_000
 
 
@@ -24,17 +25,18 @@ def tracks_cover(pool: Population, tracks: int, experiments: int, replicates: in
     """Return the coverage of each kind of interval over tracks."""
     weights = track_weights(tracks, replicates, seed=1)
     random = np.random.default_rng(tracks)
-    truth, hits = pool.truth, dict.fromkeys(("percentile", "expanded", "BCa"), 0)
-    tail = expanded_tail(0.025, tracks)
+    truth, hits = pool.truth, dict.fromkeys(KINDS, 0)
     for _ in range(experiments):
         units = pool.statistics[random.integers(0, len(pool.statistics), tracks)]
         total = units.sum(axis=0)
         values = pool.metric.value(np.concatenate([weights @ units, total - units, total[None]]))
         drawn, without, estimate = values[:replicates], values[replicates:-1], float(values[-1])
+        tail = widened_tail(0.025, tracks, narrowness(drawn, without))
         shares = {
             "percentile": (0.025, 0.975),
-            "expanded": (tail, 1 - tail),
+            "widened": (tail, 1 - tail),
             "BCa": bca_shares(drawn, estimate, without, 0.025),
+            "widened BCa": bca_shares(drawn, estimate, without, tail),
         }
         ends = np.quantile(drawn, np.array(list(shares.values())).ravel()).reshape(-1, 2)
         for name, (low, high) in zip(shares, ends, strict=True):
@@ -62,17 +64,15 @@ def _frame_totals(random: np.random.Generator, frames: NDArray[np.float64]) -> N
 def main(experiments: int = 2_000, replicates: int = 2_000) -> None:
     """Print the table."""
     print(f"{experiments} experiments, {replicates} replicates; frames: {FRAME_EXPERIMENTS} x {FRAME_REPLICATES}")
-    print(f"{'metric':<10}{'tracks':>7}{'percentile':>12}{'expanded':>10}{'BCa':>8}{'frames':>8}{'seconds':>9}")
+    print(f"{'metric':<10}{'tracks':>7}" + "".join(f"{kind:>13}" for kind in (*KINDS, "frames", "seconds")))
     for name in TASKS:
         pool = population(name, POOL, seed=0, kept=KEPT)
         for tracks in (30, 76, 160):
             start = perf_counter()
             found = tracks_cover(pool, tracks, experiments, replicates)
             frames = frames_cover(pool, tracks)
-            cells = "".join(
-                f"{100 * found[kind]:>{w}.1f}" for kind, w in (("percentile", 12), ("expanded", 10), ("BCa", 8))
-            )
-            print(f"{name:<10}{tracks:>7}{cells}{100 * frames:>8.1f}{perf_counter() - start:>9.1f}", flush=True)
+            cells = "".join(f"{100 * share:>13.1f}" for share in (*found.values(), frames))
+            print(f"{name:<10}{tracks:>7}{cells}{perf_counter() - start:>13.1f}", flush=True)
 
 
 if __name__ == "__main__":
