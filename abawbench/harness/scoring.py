@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 from abawbench.contracts import DataError, Labels, Metric, Task, Track
 from abawbench.contracts.metric import Statistics
 from abawbench.results.record import Floor, Interval, PartScore, Score
+from abawbench.results.track_statistics import TrackStatistics
 from abawbench.statistics import bootstrap
 from abawbench.statistics.floor import floor
+from abawbench.statistics.jackknife import design_effect
+
+RANDOM_GROUPS = 200
 
 
 def statistics_of(
@@ -29,6 +33,18 @@ def statistics_of(
     return np.stack(rows)
 
 
+def track_statistics(
+    metric: Metric, task: Task, tracks: Sequence[Track], scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
+) -> TrackStatistics:
+    """Return the statistics of the tracks that have an annotated frame. Raises DataError when none has."""
+    kept = [i for i, known in enumerate(labels) if known.mask.any()]
+    if not kept:
+        raise DataError(f"no frame of the scored split is annotated for task '{task.name}'")
+    names = [tracks[i].id for i in kept]
+    rows = statistics_of(metric, task, names, [scores[i] for i in kept], [labels[i] for i in kept])
+    return TrackStatistics(tuple(names), tuple(tracks[i].subject for i in kept), rows)
+
+
 def score(
     metric: Metric,
     task: Task,
@@ -38,33 +54,56 @@ def score(
 ) -> tuple[Score, Floor]:
     """Return the score of predictions [N, K] per track, pooled over tracks, and the floor on the same frames.
 
-    Intervals are 95% percentile intervals of the track bootstrap, tracks of one subject drawn together; tracks
-    without an annotated frame take no part.
+    Intervals are 95% intervals of the track bootstrap (widened BCa, the plain percentile interval beside it), tracks
+    of one subject drawn together; tracks without an annotated frame take no part.
     """
-    kept = [i for i, known in enumerate(labels) if known.mask.any()]
-    if not kept:
-        raise DataError(f"no frame of the scored split is annotated for task '{task.name}'")
-    known = [labels[i] for i in kept]
-    rows = statistics_of(metric, task, [tracks[i].id for i in kept], [scores[i] for i in kept], known)
-    subjects = [tracks[i].subject for i in kept]
-    total = rows.sum(axis=0)
-    value, parts = bootstrap.intervals(metric, rows, groups=subjects)
+    found = track_statistics(metric, task, tracks, scores, labels)
+    total = found.values.sum(axis=0)
+    value, parts = bootstrap.intervals(metric, found.values, groups=found.subjects, method="widened BCa")
+    plain, plain_parts = bootstrap.intervals(metric, found.values, groups=found.subjects)
+    frames = sum(int(known.annotated.sum()) for known in labels)
+    effect = design_effect(
+        metric.value,
+        bootstrap.grouped(found.values, found.subjects),
+        _random_groups(metric, task, scores, labels),
+    )
+    known = [labels_ for labels_ in labels if labels_.mask.any()]
     floor_rows, what = floor(metric, task, known)
     return (
         Score(
             metric=task.metric,
             value=float(metric.value(total)),
             interval=_record(value),
+            percentile=_record(plain),
+            design_effect=effect,
+            effective_frames=frames / effect if effect > 0 else None,
             parts={
-                name: PartScore(value=float(part), interval=_record(parts[name]))
+                name: PartScore(value=float(part), interval=_record(parts[name]), percentile=_record(plain_parts[name]))
                 for name, part in metric.parts(total).items()
             },
         ),
         Floor(
             value=float(metric.value(floor_rows.sum(axis=0))),
-            interval=_record(bootstrap.interval(metric.value, floor_rows, groups=subjects)),
+            interval=_record(bootstrap.interval(metric.value, floor_rows, groups=found.subjects, method="widened BCa")),
             what=what,
         ),
+    )
+
+
+def _random_groups(metric: Metric, task: Task, scores: Sequence[NDArray[Any]], labels: Sequence[Labels]) -> Statistics:
+    """Return the statistics [G, S] of all annotated frames dealt at random into groups of one size."""
+    rows = [
+        (found[known.annotated], known.values[known.annotated], known.mask[known.annotated])
+        for found, known in zip(scores, labels, strict=True)
+    ]
+    found, target, mask = (np.concatenate(columns) for columns in zip(*rows, strict=True))
+    groups = min(RANDOM_GROUPS, len(target))
+    order = np.random.default_rng(0).permutation(len(target))[: len(target) // groups * groups]
+    return np.stack(
+        [
+            metric.scored_statistics(found[some], task.decide(found[some]), target[some], mask[some])
+            for some in np.split(order, groups)
+        ]
     )
 
 
