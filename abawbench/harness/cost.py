@@ -81,7 +81,7 @@ class CostMeter:
         several = example.expand(self.batch, *example.shape[1:]).contiguous()
         throughput = measure_throughput(call, several, runtime=self.runtime, budget_s=min(self.seconds / 2, 2.0))
         relative = {
-            name: relative_time(call, clips, runtime=self.runtime, budget_s=min(self.seconds / 3, 5.0))
+            name: relative_time(call, clips, runtime=self.runtime, budget_s=self.seconds / 6)
             for name, clips in (("latency", example), ("throughput", several))
         }
         return Speed(macs, latency, throughput, relative, peak_memory(network, example), task)

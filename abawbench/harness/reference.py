@@ -15,7 +15,7 @@ from abawbench.results.record import RelativeTime
 
 WORKLOAD = "reference-1"
 """Rename it with any change to ``workload``: ratios to different workloads are not comparable."""
-ROUNDS = 40
+ROUNDS = 200
 MINIMUM = 8
 LONGEST = 200
 """Most calls of the workload that stand for one call of a slow network."""

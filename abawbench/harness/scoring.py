@@ -15,6 +15,8 @@ from abawbench.statistics.floor import floor
 from abawbench.statistics.jackknife import design_effect
 
 RANDOM_GROUPS = 200
+SAMPLE = 200_000
+"""Frames from which the variance of independent frames is estimated."""
 
 
 def statistics_of(
@@ -62,11 +64,9 @@ def score(
     value, parts = bootstrap.intervals(metric, found.values, groups=found.subjects, method="widened BCa")
     plain, plain_parts = bootstrap.intervals(metric, found.values, groups=found.subjects)
     frames = sum(int(known.annotated.sum()) for known in labels)
-    effect = design_effect(
-        metric.value,
-        bootstrap.grouped(found.values, found.subjects),
-        _random_groups(metric, task, scores, labels),
-    )
+    units = bootstrap.grouped(found.values, found.subjects)
+    sampled = min(1.0, SAMPLE / frames)
+    effect = design_effect(metric.value, units, _random_groups(metric, task, scores, labels), share=sampled)
     known = [labels_ for labels_ in labels if labels_.mask.any()]
     floor_rows, what = floor(metric, task, known)
     return (
@@ -91,18 +91,21 @@ def score(
 
 
 def _random_groups(metric: Metric, task: Task, scores: Sequence[NDArray[Any]], labels: Sequence[Labels]) -> Statistics:
-    """Return the statistics [G, S] of all annotated frames dealt at random into groups of one size."""
-    rows = [
-        (found[known.annotated], known.values[known.annotated], known.mask[known.annotated])
-        for found, known in zip(scores, labels, strict=True)
-    ]
-    found, target, mask = (np.concatenate(columns) for columns in zip(*rows, strict=True))
-    groups = min(RANDOM_GROUPS, len(target))
-    order = np.random.default_rng(0).permutation(len(target))[: len(target) // groups * groups]
+    """Return the statistics [G, S] of annotated frames, at most ``SAMPLE``, dealt at random into groups of one size."""
+    random = np.random.default_rng(0)
+    frames = [np.flatnonzero(known.annotated) for known in labels]
+    ends = np.cumsum([len(at) for at in frames])
+    groups = min(RANDOM_GROUPS, int(ends[-1]))
+    chosen = np.sort(random.choice(ends[-1], min(int(ends[-1]), SAMPLE) // groups * groups, replace=False))
+    places = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+    picked = [at[place - end + len(at)] for at, place, end in zip(frames, places, ends, strict=True)]
+    found = np.concatenate([score[at] for score, at in zip(scores, picked, strict=True)])
+    target = np.concatenate([known.values[at] for known, at in zip(labels, picked, strict=True)])
+    mask = np.concatenate([known.mask[at] for known, at in zip(labels, picked, strict=True)])
     return np.stack(
         [
             metric.scored_statistics(found[some], task.decide(found[some]), target[some], mask[some])
-            for some in np.split(order, groups)
+            for some in np.split(random.permutation(len(found)), groups)
         ]
     )
 

@@ -160,4 +160,5 @@ def speed_check(what: str, speed: Speed | None, limit: float) -> Check:
         return Check(what, "pass", words)
     needed = rounds_needed(seen, allowed, ALPHA)
     repeats = f"about {needed} rounds on each side would settle it" if needed else "it lies on the limit"
-    return Check(what, "unsure", f"{words}; {repeats}, there are {len(speed.a.ratios)} and {len(seen)}")
+    have = f"there are {len(speed.a.ratios)} and {len(seen)}; a longer --latency-seconds gives more"
+    return Check(what, "unsure", f"{words}; {repeats}, {have}")

@@ -39,14 +39,15 @@ def acceleration(without: Statistics) -> float:
     return float((deviations**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
 
 
-def design_effect(value: Value, units: Statistics, random_groups: Statistics) -> float:
+def design_effect(value: Value, units: Statistics, random_groups: Statistics, *, share: float = 1.0) -> float:
     """Return how many times larger the variance over units is than if every frame were drawn by itself.
 
-    ``random_groups`` [G, S] holds the statistics of all frames dealt at random into G groups of one size, whatever
-    their track: their jackknife variance is that of independent frames, known to sqrt(2 / G) of itself. The number
-    of frames divided by the design effect is the effective sample size. NaN where either has no variance.
+    ``random_groups`` [G, S] holds the statistics of all frames, or of a random ``share`` of them, dealt at random into
+    G groups of one size, whatever their track: their jackknife variance is that of independent frames, known to
+    sqrt(2 / G) of itself. The number of frames divided by the design effect is the effective sample size. NaN where
+    either has no variance.
 
     Source: Kish (1965), Survey Sampling, 8.2; random groups: Wolter (2007), Introduction to Variance Estimation, 2.
     """
-    independent = variance(value, random_groups)
+    independent = variance(value, random_groups) * share
     return variance(value, units) / independent if independent > 0 else float("nan")

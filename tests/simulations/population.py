@@ -29,8 +29,13 @@ class Population:
         return self.metric.value(self.statistics.sum(axis=0))
 
 
-def population(name: str, tracks: int, seed: int, *, models: int = 1, gap: float = 0.0, kept: int = 0) -> Population:
-    """Return a population for a metric; ``gap`` makes the second model worse, 0 leaves the models equal in law."""
+def population(
+    name: str, tracks: int, seed: int, *, models: int = 1, gap: float = 0.0, spoilt: float | None = None, kept: int = 0
+) -> Population:
+    """Return a population for a metric; ``gap`` makes the second model worse, 0 leaves the models equal in law.
+
+    With ``spoilt`` the second model is the first with that share of its frames predicted at random.
+    """
     plugins = Plugins()
     task: Task = plugins.get("task", TASKS[name]).build()
     metric: Metric = plugins.get("metric", name).build(task)
@@ -40,6 +45,8 @@ def population(name: str, tracks: int, seed: int, *, models: int = 1, gap: float
     for number in range(tracks):
         target, predictions = draw(random, task, models, gap)
         mask = np.ones(len(target), bool)
+        if spoilt is not None:
+            predictions = [predictions[0], _spoil(random, predictions[0], spoilt)]
         rows.append([metric.statistics(prediction, target, mask) for prediction in predictions])
         if number < kept:
             one = np.ones(1, bool)
@@ -49,7 +56,15 @@ def population(name: str, tracks: int, seed: int, *, models: int = 1, gap: float
                 )
             )
     statistics = np.array(rows)
-    return Population(metric, statistics if models > 1 else statistics[:, 0], frames)
+    return Population(metric, statistics if statistics.shape[1] > 1 else statistics[:, 0], frames)
+
+
+def _spoil(random: np.random.Generator, prediction: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    return np.where(
+        (random.random(len(prediction)) < share).reshape(-1, *[1] * (prediction.ndim - 1)),
+        random.permutation(prediction),
+        prediction,
+    )
 
 
 def _length(random: np.random.Generator) -> int:
