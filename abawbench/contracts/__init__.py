@@ -14,15 +14,18 @@ from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, U
 from abawbench.contracts.metric import Metric
 from abawbench.contracts.model import Clip, Model, Recipe, Weights
 from abawbench.contracts.runtime import Runtime
+from abawbench.contracts.submission import BadRow, Decided, Sheet, Submission, Template
 from abawbench.contracts.task import Task
 
 __all__ = [
     "CONTRACT_VERSION",
     "AbawbenchError",
+    "BadRow",
     "Clip",
     "DataError",
     "Database",
     "DatabaseDeclaration",
+    "Decided",
     "Declaration",
     "Labels",
     "Metric",
@@ -33,8 +36,11 @@ __all__ = [
     "Recipe",
     "Runtime",
     "RuntimeDeclaration",
+    "Sheet",
+    "Submission",
     "Task",
     "TaskDeclaration",
+    "Template",
     "Track",
     "UsageError",
     "Weights",

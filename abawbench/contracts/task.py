@@ -49,6 +49,8 @@ class Task:
     ranges: tuple[float, float] | None = None
     """Smallest and largest value of a regression output."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    submission: str | None = None
+    """Import path of ``build(task) -> Submission``, the form of the official prediction file; None without one."""
 
     def decide(self, scores: NDArray[np.floating[Any]]) -> NDArray[Any]:
         """Return the decisions that scores [N, K] stand for; the official metrics see only these."""

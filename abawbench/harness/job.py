@@ -24,7 +24,7 @@ from abawbench.harness.features import Features, features
 from abawbench.harness.inference import predict
 from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
 from abawbench.harness.progress import Progress
-from abawbench.harness.scoring import official, score
+from abawbench.harness.scoring import official, score, tracks_digest
 from abawbench.harness.settings import apply
 from abawbench.harness.training import Fitted, fit
 from abawbench.nn import is_frozen
@@ -71,12 +71,14 @@ class Prepared:
 
     def database_record(self) -> DatabaseRecord:
         """Return what the record says about the data."""
+        known = [labels for n in self.scored if (labels := self.labels[n]) is not None]
         return DatabaseRecord(
             name=self.database_name,
             layout=self.task.database,
             synthetic=self.database.synthetic,
             fingerprint=self.database.fingerprint(),
             split=VALIDATION,
+            tracks_sha256=tracks_digest([self.tracks[n] for n in self.scored], known),
         )
 
 

@@ -1,28 +1,38 @@
 """The official value of predictions, its interval, its parts and its floor."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import DataError, Labels, Metric, Task, Track
+from abawbench.contracts import DataError, Decided, Labels, Metric, Task, Track
 from abawbench.contracts.metric import Statistics
 from abawbench.results.record import Floor, Interval, PartScore, Score
 from abawbench.statistics import bootstrap
 from abawbench.statistics.floor import floor
 
+Predicted = NDArray[Any] | Decided
+"""Predictions of one track: scores [N, K] that the task decides on, or decisions taken elsewhere."""
+
+
+def decided(task: Task, predicted: Predicted) -> Decided:
+    """Return the decisions of a track, and the scores they rest on where those are known."""
+    return predicted if isinstance(predicted, Decided) else Decided(task.decide(predicted), predicted)
+
 
 def statistics_of(
-    metric: Metric, task: Task, names: Sequence[str], scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
+    metric: Metric, task: Task, names: Sequence[str], predictions: Sequence[Predicted], labels: Sequence[Labels]
 ) -> Statistics:
     """Return the additive statistics [tracks, S]. Raises DataError naming the track whose predictions are unusable."""
     rows = []
-    for name, predicted, known in zip(names, scores, labels, strict=True):
-        if not np.isfinite(predicted[known.mask]).all():
+    for name, predicted, known in zip(names, predictions, labels, strict=True):
+        found = decided(task, predicted)
+        if not np.isfinite((found.decisions if found.scores is None else found.scores)[known.mask]).all():
             raise DataError(f"the predictions of track '{name}' hold NaN or infinity on annotated frames")
         try:
-            rows.append(metric.statistics(task.decide(predicted), known.values, known.mask))
+            rows.append(metric.statistics(found.decisions, known.values, known.mask))
         except ValueError as error:
             raise DataError(f"track '{name}': {error}") from error
     return np.stack(rows)
@@ -32,10 +42,10 @@ def score(
     metric: Metric,
     task: Task,
     tracks: Sequence[Track],
-    scores: Sequence[NDArray[Any]],
+    scores: Sequence[Predicted],
     labels: Sequence[Labels],
 ) -> tuple[Score, Floor]:
-    """Return the score of predictions [N, K] per track, pooled over tracks, and the floor on the same frames.
+    """Return the score of predictions per track, pooled over tracks, and the floor on the same frames.
 
     Intervals are 95% percentile intervals of the track bootstrap, tracks of one subject drawn together; tracks
     without an annotated frame take no part.
@@ -67,8 +77,14 @@ def score(
     )
 
 
+def tracks_digest(tracks: Sequence[Track], labels: Sequence[Labels]) -> str:
+    """Return the SHA-256 over the sorted ids of the tracks with an annotated frame, one per line."""
+    ids = sorted(track.id for track, known in zip(tracks, labels, strict=True) if known.mask.any())
+    return hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest()
+
+
 def official(
-    metric: Metric, task: Task, names: Sequence[str], scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
+    metric: Metric, task: Task, names: Sequence[str], scores: Sequence[Predicted], labels: Sequence[Labels]
 ) -> float:
     """Return the official value alone."""
     return float(metric.value(statistics_of(metric, task, names, scores, labels).sum(axis=0)))

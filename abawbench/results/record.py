@@ -104,6 +104,8 @@ class DatabaseRecord(_Part):
     """SHA-256 over the annotation files."""
     split: str
     """The split that was scored."""
+    tracks_sha256: str | None = None
+    """SHA-256 over the sorted ids of the scored tracks, each followed by a line feed."""
 
 
 class Interval(_Part):

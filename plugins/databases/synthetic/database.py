@@ -76,6 +76,10 @@ class Synthetic(Database):
             raise DataError(f"The synthetic database has no label '{label}'; it has {', '.join(OWNERS)}.")
         return self._database(OWNERS[label]).tracks(label, split)
 
+    def template(self, label: str) -> Path | None:
+        """Return the template of the test split, or None without one."""
+        return self._database(OWNERS[label]).template(label) if label in OWNERS else None
+
     def fingerprint(self) -> str:
         """Return a SHA-256 over the fingerprints of the four databases, each over its annotation files."""
         parts = [self._database(owner).fingerprint() for owner in dict.fromkeys(OWNERS.values())]
