@@ -30,6 +30,14 @@ def activate(logits: Tensor, activation: str) -> Tensor:
     raise UsageError(f"unknown activation {activation!r}; give tanh, sigmoid, softmax or identity")
 
 
+def scores_of(logits: Tensor, task: Task) -> Tensor:
+    """Return the scores [..., K] that logits [..., K] stand for in a task, part by part where it has several."""
+    if not task.parts:
+        return activate(logits, task.activation)
+    parts = zip(task.parts, task.part_outputs, strict=True)
+    return torch.cat([scores_of(logits[..., outputs], part) for part, outputs in parts], dim=-1)
+
+
 def concordance(logits: Tensor, target: Tensor, mask: Tensor, task: Task) -> Tensor:
     """Return 1 - the mean over outputs of the concordance correlation coefficient of this batch.
 

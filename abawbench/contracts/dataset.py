@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 class Labels:
     """Labels of one track for one task.
 
-    ``values`` has the label shape of the task's kind (see ``Task``); ``mask`` [N] is true where annotated. Values
-    under a false mask mean nothing. N is the number of frames, or 1 for a track-level task.
+    ``values`` has the label shape of the task's kind (see ``Task``); ``mask`` [N] is true where annotated, for a
+    multitask task [N, P] with a column for each of its parts. Values under a false mask mean nothing. N is the number
+    of frames, or 1 for a track-level task.
     """
 
     values: NDArray[Any]
     mask: NDArray[np.bool_]
+
+    @property
+    def annotated(self) -> NDArray[np.bool_]:
+        """Where anything at all is annotated, [N]."""
+        return self.mask if self.mask.ndim == 1 else np.asarray(self.mask.any(axis=1))
 
 
 class Track(ABC):
@@ -134,3 +140,10 @@ class Database(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Return a SHA-256 over the names and sizes of the annotation files and their contents."""
+
+    def for_label(self, label: str) -> "Database":
+        """Return the database that stands for this one in a run on a label: itself, unless it is several in one.
+
+        Its fingerprint then covers the files that the label depends on.
+        """
+        return self

@@ -26,8 +26,8 @@ class TaskDeclaration(Declaration):
     """``build() -> Task``."""
 
     kind: ClassVar[str] = "task"
-    in_all: bool = False
-    """Whether ``--task all`` includes it."""
+    in_all: int = 0
+    """Its place among the tasks of ``--task all``, from 1; 0 leaves it out."""
 
 
 @dataclass(frozen=True, kw_only=True)

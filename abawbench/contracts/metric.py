@@ -30,6 +30,16 @@ class Metric(ABC):
         where the frame is annotated; other frames do not count. Raises ValueError on NaN under the mask.
         """
 
+    def scored_statistics(
+        self, scores: NDArray[Any], prediction: NDArray[Any], target: NDArray[Any], mask: NDArray[np.bool_]
+    ) -> Statistics:
+        """Return the statistics of one track whose scores [N, K] are known beside the decisions they led to.
+
+        A metric that looks at decisions only leaves this as it is; one that can use scores counts them here, and must
+        still do without in ``statistics``: files that others submit need not hold any.
+        """
+        return self.statistics(prediction, target, mask)
+
     @abstractmethod
     def value(self, statistics: Statistics) -> Statistics:
         """Return the official value, float64 [...], for statistics [..., S]."""

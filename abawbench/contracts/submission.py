@@ -71,7 +71,7 @@ class Submission:
         """Take the column names of the first line (None for a form without), and how many values a line may have."""
         self.task = task
         self.header = None if header is None else tuple(header)
-        self.widths = tuple(widths) if widths else (1 if task.kind == "multiclass" else len(task.outputs),)
+        self.widths = tuple(widths) if widths else (_columns(task),)
 
     def names(self, track: Track) -> Sequence[str]:
         """Return what the file calls the frames of a track, or the track itself for a track-level task."""
@@ -86,6 +86,10 @@ class Submission:
 
         Raises BadRow for what the task's kind does not allow: a class that does not exist, a unit that is not 0 or 1.
         """
+        if self.task.parts:
+            parts = zip(self.task.parts, self.task.part_columns, strict=True)
+            decided = [Submission(part).decode(values[:, at]).decisions for part, at in parts]
+            return Decided(np.column_stack(decided).astype(np.float64))
         if self.task.kind == "regression":
             return Decided(values)
         top = len(self.task.outputs) - 1 if self.task.kind == "multiclass" else 1
@@ -98,7 +102,14 @@ class Submission:
 
     def encode(self, predicted: Decided) -> Iterator[str]:
         """Yield the values of each prediction as they are written; floats in full, so that nothing is lost."""
-        for row in predicted.decisions.reshape(len(predicted.decisions), -1).tolist():
+        decisions = predicted.decisions
+        if self.task.parts:
+            own = [Decided(self.task.part_of(decisions, number)) for number in range(len(self.task.parts))]
+            columns = [Submission(part).encode(one) for part, one in zip(self.task.parts, own, strict=True)]
+            yield from map(",".join, zip(*columns, strict=True))
+            return
+        typed = decisions.astype(np.float64 if self.task.kind == "regression" else np.int64)
+        for row in typed.reshape(len(typed), -1).tolist():
             yield ",".join(map(repr, row))
 
     def read(self, path: Path) -> Sheet:
@@ -151,6 +162,11 @@ class Submission:
             return 0
         check_header(path, lines[0] if lines else "", self.header)
         return 1
+
+
+def _columns(task: Task) -> int:
+    """Return how many numbers a decision is."""
+    return task.part_columns[-1].stop if task.parts else 1 if task.kind == "multiclass" else len(task.outputs)
 
 
 def check_header(path: Path, line: str, columns: Sequence[str]) -> None:

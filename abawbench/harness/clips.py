@@ -34,9 +34,9 @@ class Batch:
     index: Tensor
     """int64 [B, T]: which image each frame shows."""
     target: Tensor
-    """Labels of the frames, [B, T] or [B, T, K]; of the track, repeated, at track level."""
+    """Labels of the frames, [B, T], [B, T, K] or [B, T, C]; of the track, repeated, at track level."""
     mask: Tensor
-    """bool [B, T]: annotated and not padding."""
+    """bool [B, T], or [B, T, P] for a task of P parts: annotated and not padding."""
 
 
 def clips_of(numbers: Sequence[int], features: Features, clip: Clip) -> list[ClipIndex]:
@@ -80,10 +80,16 @@ class ClipBatches:
         labels = self._labels[clip.track]
         assert labels is not None
         at = np.zeros_like(clip.frames) if self._task.level == "track" else clip.frames
-        values, mask = labels.values[at], labels.mask[at] & clip.real
+        values = labels.values[at]
+        mask = (labels.mask[at].T & clip.real).T
         dtype = np.int64 if self._task.kind == "multiclass" else np.float32
-        shaped = mask.reshape(mask.shape + (1,) * (values.ndim - 1))
-        return np.where(shaped, values, 0).astype(dtype), mask
+        return np.where(self._over_values(mask, values.ndim), values, 0).astype(dtype), mask
+
+    def _over_values(self, mask: NDArray[np.bool_], dimensions: int) -> NDArray[np.bool_]:
+        """Return the mask in a shape that fits label values of so many dimensions."""
+        if self._task.parts:
+            return np.repeat(mask, [at.stop - at.start for at in self._task.part_columns], axis=1)
+        return mask.reshape(mask.shape + (1,) * (dimensions - 1))
 
 
 def annotated(clips: Sequence[ClipIndex], labels: Sequence[Labels | None], task: Task) -> Iterator[ClipIndex]:
@@ -93,5 +99,5 @@ def annotated(clips: Sequence[ClipIndex], labels: Sequence[Labels | None], task:
         if known is None:
             continue
         at = np.zeros_like(clip.frames) if task.level == "track" else clip.frames
-        if (known.mask[at] & clip.real).any():
+        if (known.annotated[at] & clip.real).any():
             yield clip

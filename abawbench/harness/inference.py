@@ -12,7 +12,7 @@ from abawbench.harness.clips import clips_of, distinct
 from abawbench.harness.features import Features
 from abawbench.harness.progress import Progress
 from abawbench.harness.training import Trained
-from abawbench.losses import activate
+from abawbench.losses import scores_of
 
 
 def predict(
@@ -42,7 +42,7 @@ def predict(
         inputs = [x.to(device) for x in features.gather(pairs)]
         with torch.inference_mode():
             logits = module(inputs, torch.from_numpy(index).to(device))
-            outputs = activate(logits.to(torch.float32), task.activation).cpu().numpy().astype(np.float64)
+            outputs = scores_of(logits.to(torch.float32), task).cpu().numpy().astype(np.float64)
         for one, output in zip(chosen, outputs, strict=True):
             per_frame = np.broadcast_to(output, (len(one.frames), output.shape[-1]))[one.real]
             if task.level == "track":

@@ -294,7 +294,7 @@ def _counts(ready: Prepared, source: Features) -> Counts:
     return Counts(
         tracks=sum(bool(labels.mask.any()) for labels in known),
         frames=sum(ready.tracks[n].n_frames for n in scored),
-        annotated_frames=sum(int(labels.mask.sum()) for labels in known),
+        annotated_frames=sum(int(labels.annotated.sum()) for labels in known),
         frames_without_image=sum(source.images[n].filled for n in scored),
         broken_images=len(source.reading.broken),
         skipped_tracks=len({p.track for p in ready.database.problems.items if p.track}),

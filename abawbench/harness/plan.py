@@ -76,7 +76,7 @@ class Databases:
             database = self.open(name)
             splits = database.splits(task.label)
             if {TRAIN, VALIDATION} <= set(splits):
-                return name, database
+                return name, database.for_label(task.label)
             if name == task.database and splits:
                 raise UsageError(
                     f"database '{name}' has no labels of task '{task.name}' for {TRAIN} and {VALIDATION} (it has "
@@ -101,7 +101,7 @@ class Databases:
             database = self.open(name)
             there[name] = list(database.splits(task.label))
             if split in there[name]:
-                return name, database
+                return name, database.for_label(task.label)
         found = "; ".join(f"{name} has {', '.join(splits)}" for name, splits in there.items() if splits) or "none does"
         raise UsageError(
             f"no database given has a split '{split}' of task '{task.name}' ({found}); add --data {task.database}=ROOT"
@@ -113,7 +113,7 @@ def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
     names: list[str] = []
     for name in wanted:
         if name == "all":
-            names += [p.name for p in plugins.all("task") if _in_all(p)]
+            names += [p.name for p in sorted(plugins.all("task"), key=_place) if _place(p)]
         else:
             plugins.get("task", name)
             names.append(name)
@@ -134,5 +134,5 @@ def _generates(plugin: Plugin) -> bool:
     return isinstance(plugin.declaration, DatabaseDeclaration) and plugin.declaration.generated
 
 
-def _in_all(plugin: Plugin) -> bool:
-    return isinstance(plugin.declaration, TaskDeclaration) and plugin.declaration.in_all
+def _place(plugin: Plugin) -> int:
+    return plugin.declaration.in_all if isinstance(plugin.declaration, TaskDeclaration) else 0

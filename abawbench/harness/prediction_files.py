@@ -71,7 +71,7 @@ def _entries(path: Path, task: Task, index: FrameIndex, official: Submission | N
     if path.suffix.lower() == ".parquet":
         return "Parquet", _read_parquet(path, task)
     lines = text_lines(path)
-    if lines and lines[0].partition(",")[0].strip().strip('"').casefold() == "track":
+    if lines and "track" in _header(lines[0]):
         return "CSV", _read_csv(path, lines, task)
     if official is None:
         raise UsageError(
@@ -99,7 +99,7 @@ def _read_parquet(path: Path, task: Task) -> Entries:
 
 def _read_csv(path: Path, lines: Sequence[str], task: Task) -> Entries:
     """Return the rows of a CSV file with a header: track, frame (from 0) and scores, values, units or a class."""
-    header = [name.strip().strip('"') for name in lines[0].rstrip("\r").split(",")]
+    header = _header(lines[0])
     columns, scored = _columns(path, header, task)
     keys = [header.index("track")] + ([header.index("frame")] if "frame" in header else [])
 
@@ -121,16 +121,21 @@ def _read_csv(path: Path, lines: Sequence[str], task: Task) -> Entries:
     return Entries(where=where, tracks=tracks, frames=frames, decisions=decisions, scores=values if scored else None)
 
 
+def _header(line: str) -> list[str]:
+    return [name.strip().strip('"') for name in line.split(",")]
+
+
 def _columns(path: Path, header: Sequence[str], task: Task) -> tuple[list[int], bool]:
     """Return the columns of the values in the order of the outputs, and whether they are scores."""
     scores = [f"{PREFIX}{output}" for output in task.outputs]
     plain = [CLASS] if task.kind == "multiclass" else list(task.outputs)
     needed = ["track"] if task.level == "track" else ["track", "frame"]
-    for names, scored in ((scores, True), (plain, False)):
+    forms = [(scores, True)] if task.parts else [(scores, True), (plain, False)]
+    for names, scored in forms:
         wanted = [*needed, *names]
         if all(header.count(name) == 1 for name in wanted):
             return [header.index(name) for name in names], scored
-    choices = f"{','.join([*needed, *scores])} or {','.join([*needed, *plain])}"
+    choices = " or ".join(",".join([*needed, *names]) for names, _ in forms)
     raise DataError(f"{path}:1: expected the columns {choices}, each once; found {','.join(header)[:120]!r}")
 
 
@@ -150,8 +155,8 @@ def _frame(row: int, text: str) -> int:
 def _read_folder(path: Path, task: Task, index: FrameIndex) -> Entries:
     """Return the rows of ``<track>.txt`` files with a header and a line per frame: the form of editions 3 and 4."""
     files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".txt" and not file.name.startswith("."))
-    if task.level == "track" or not files:
-        raise UsageError(f"{path}: expected a run folder, or <track>.txt files for a task of frames")
+    if task.level == "track" or task.parts or not files:
+        raise UsageError(f"{path}: expected a run folder, or <track>.txt files for a task of frames and one kind")
     form = Submission(task)
     tracks: list[str] = []
     frames: list[int] = []

@@ -65,7 +65,7 @@ def score_file(
     task, metric = _task(plugins, task_name)
     known = _labelled(task, databases, split)
     found = read_prediction_file(path, task, known.tracks)
-    lacking = [labels.mask & ~given for labels, given in zip(known.labels, found.given, strict=True)]
+    lacking = [labels.annotated & ~given for labels, given in zip(known.labels, found.given, strict=True)]
     count = sum(int(frames.sum()) for frames in lacking)
     if count and missing == "error":
         raise DataError(f"{path}: {_missing(task, known.tracks, lacking, count)}")
@@ -109,7 +109,7 @@ def _labelled(task: Task, databases: Databases, split: str) -> _Labelled:
     name, database = databases.for_split(task, split)
     tracks = database.tracks(task.label, split)
     pairs = [(track, labels) for track in tracks if (labels := track.labels(task.label)) is not None]
-    if not any(labels.mask.any() for _, labels in pairs):
+    if not any(labels.annotated.any() for _, labels in pairs):
         raise UsageError(
             f"split '{split}' of '{name}' has no labels of task '{task.name}': nothing can be scored on it"
         )
@@ -199,7 +199,7 @@ def _scored(
     stored_value: float | None = None,
 ) -> ScoredFile:
     result, floor = score(metric, task, known.tracks, predicted, known.labels)
-    annotated = sum(int(labels.mask.sum()) for labels in known.labels)
+    annotated = sum(int(labels.annotated.sum()) for labels in known.labels)
     return ScoredFile(
         file=path.name,
         form=form,
@@ -208,7 +208,7 @@ def _scored(
         database=known.record(task, split),
         score=result,
         floor=floor,
-        tracks=sum(bool(labels.mask.any()) for labels in known.labels),
+        tracks=sum(bool(labels.annotated.any()) for labels in known.labels),
         annotated_frames=annotated,
         predicted_frames=annotated - filled_frames,
         filled_frames=filled_frames,

@@ -29,10 +29,13 @@ def statistics_of(
     rows = []
     for name, predicted, known in zip(names, predictions, labels, strict=True):
         found = decided(task, predicted)
-        if not np.isfinite((found.decisions if found.scores is None else found.scores)[known.mask]).all():
+        if not np.isfinite((found.decisions if found.scores is None else found.scores)[known.annotated]).all():
             raise DataError(f"the predictions of track '{name}' hold NaN or infinity on annotated frames")
         try:
-            rows.append(metric.statistics(found.decisions, known.values, known.mask))
+            if found.scores is None:
+                rows.append(metric.statistics(found.decisions, known.values, known.mask))
+            else:
+                rows.append(metric.scored_statistics(found.scores, found.decisions, known.values, known.mask))
         except ValueError as error:
             raise DataError(f"track '{name}': {error}") from error
     return np.stack(rows)
@@ -79,7 +82,7 @@ def score(
 
 def tracks_digest(tracks: Sequence[Track], labels: Sequence[Labels]) -> str:
     """Return the SHA-256 over the sorted ids of the tracks with an annotated frame, one per line."""
-    ids = sorted(track.id for track, known in zip(tracks, labels, strict=True) if known.mask.any())
+    ids = sorted(track.id for track, known in zip(tracks, labels, strict=True) if known.annotated.any())
     return hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest()
 
 

@@ -140,8 +140,14 @@ def hold_out(numbers: Sequence[int], subjects: Sequence[str], share: float, seed
 
 
 def loss_of(task: Task, recipe: Recipe) -> Loss:
-    """Return the loss of a task under a recipe, options bound. Raises UsageError when it cannot be imported."""
+    """Return the loss of a task under a recipe, options bound. Raises UsageError when it cannot be imported.
+
+    The loss of a multitask task is the sum of the losses of its parts, each over its own annotated rows and each as
+    the recipe has it for the part, unless task or recipe name one for the whole.
+    """
     path = _for_task(recipe.loss, task, task.loss)
+    if task.parts and not path:
+        return _summed([loss_of(part, recipe) for part in task.parts], task)
     options = _for_task(recipe.loss_options, task, {})
     module, _, name = path.partition(":")
     try:
@@ -149,6 +155,23 @@ def loss_of(task: Task, recipe: Recipe) -> Loss:
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"loss '{path}' of task '{task.name}' cannot be imported: {error}") from error
     return lambda logits, target, mask: function(logits, target, mask, task, **options)
+
+
+def _summed(losses: Sequence[Loss], task: Task) -> Loss:
+    def total(logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        each = zip(losses, task.parts, task.part_outputs, task.part_columns, mask.unbind(-1), strict=True)
+        return torch.stack(
+            [
+                loss(logits[..., outputs], _part_target(target[..., columns], part), known)
+                for loss, part, outputs, columns, known in each
+            ]
+        ).sum()
+
+    return total
+
+
+def _part_target(target: Tensor, part: Task) -> Tensor:
+    return target[..., 0].long() if part.kind == "multiclass" else target
 
 
 def flat_loss(criterion: Loss, logits: Tensor, target: Tensor, mask: Tensor, task: Task) -> Tensor:
@@ -161,7 +184,7 @@ def flat_loss(criterion: Loss, logits: Tensor, target: Tensor, mask: Tensor, tas
         return criterion(per_clip, target[:, 0], mask.any(dim=1))
     if logits.ndim == 2:
         logits = logits[:, None].expand(-1, mask.shape[1], -1)
-    return criterion(logits.flatten(0, 1), target.flatten(0, 1), mask.flatten())
+    return criterion(logits.flatten(0, 1), target.flatten(0, 1), mask.flatten(0, 1))
 
 
 def _for_task(options: Mapping[str, Any], task: Task, default: Any) -> Any:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,26 @@ class FileTrack(Track):
         from abawbench_plugins.databases._audio import read_audio
 
         return read_audio(self.media)
+
+
+class CountedTrack(FileTrack):
+    """A track without rows per frame: its images in the order of their numbers are its frames.
+
+    One without a face must still be predicted and therefore has one frame whose mask is false.
+    """
+
+    def __init__(self, *, id: str, subject: str, rate: float, images: Images, frame_name: str) -> None:
+        self.id, self.subject, self.rate = id, subject, rate
+        self.images, self.frame_name = images, frame_name
+        self.parsed, self.media = {}, None
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:  # type: ignore[override]
+        """Return the image numbers; listing the folder waits until they are asked for."""
+        found = self.images.numbers
+        return found if len(found) else np.ones(1, dtype=np.int64)
+
+    @property
+    def n_frames(self) -> int:  # type: ignore[override]
+        """Return the number of face images, at least 1."""
+        return len(self.numbers)

@@ -152,7 +152,7 @@ class BAH(FolderDatabase):
             return
         if not self._annotations:
             raise self._error(f"no annotation.yml, which holds the labels of {split}; unpack it beside default-split")
-        for video, (line, spoken) in read_split(self._lists[split], self.problems).items():
+        for video, (line, _, spoken) in read_split(self._lists[split], self.problems).items():
             if video not in self._entries:
                 self.problems.add(
                     self._lists[split], f"video {video} has no entry in annotation.yml; skipped", line, video
@@ -209,12 +209,13 @@ class BAH(FolderDatabase):
         return str(self._error(f"no {wanted}; unpack the ABAW8 package there"))
 
 
-def read_split(path: Path, problems: Problems) -> dict[str, tuple[int, str]]:
-    """Return (line, transcript) by video from ``<path>,<0|1>,<transcript>`` lines, cut at the first two commas only.
+def read_split(path: Path, problems: Problems) -> dict[str, tuple[int, int, str]]:
+    """Return (line, label, transcript) by video from ``<path>,<0|1>,<transcript>`` lines.
 
-    A malformed line is skipped with a problem. Raises DataError when the file is unreadable.
+    They are cut at the first two commas only. A malformed line is skipped with a problem. Raises DataError when the
+    file is unreadable.
     """
-    found: dict[str, tuple[int, str]] = {}
+    found: dict[str, tuple[int, int, str]] = {}
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
@@ -224,7 +225,7 @@ def read_split(path: Path, problems: Problems) -> dict[str, tuple[int, str]]:
         elif _id(video) in found:
             problems.add(path, f"video {_id(video)} is listed a second time; ignored", number)
         else:
-            found[_id(video)] = (number, rest[1] if len(rest) > 1 else "")
+            found[_id(video)] = (number, int(rest[0]), rest[1] if len(rest) > 1 else "")
     return found
 
 

@@ -17,7 +17,7 @@ from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, entries
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
-from abawbench_plugins.databases._tracks import FileTrack
+from abawbench_plugins.databases._tracks import CountedTrack
 
 EMOTIONS = ("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy")
 FIRST_TEST = 12660
@@ -48,32 +48,16 @@ def open_database(roots: Sequence[Path]) -> "HumeVidmimic2":
     return HumeVidmimic2(roots)
 
 
-class MimicTrack(FileTrack):
-    """A clip: all its face images in the order of their numbers, or one missing frame when it has none.
+class MimicTrack(CountedTrack):
+    """A clip with its face images.
 
-    There are no rows per frame here, so the images give the number of frames; a clip without a face must still be
-    predicted and therefore has one frame whose mask is false. ``features`` is None: the shipped ViT and Wav2Vec2
-    arrays are pickles, which may run code when they are loaded.
+    ``features`` is None: the shipped ViT and Wav2Vec2 arrays are pickles, which may run code when they are loaded.
     """
 
     def __init__(self, id: str, images: Images, media: Path | None, parsed: Mapping[str, Labels]):
-        self.id = self.subject = id
-        self.rate = RATE
-        self.images = images
+        super().__init__(id=id, subject=id, rate=RATE, images=images, frame_name=FRAME_NAME)
         self.media = media
         self.parsed = parsed
-        self.frame_name = FRAME_NAME
-
-    @cached_property
-    def numbers(self) -> NDArray[np.int64]:  # type: ignore[override]
-        """Return the image numbers; listing the folder waits until they are asked for."""
-        found = self.images.numbers
-        return found if len(found) else np.ones(1, dtype=np.int64)
-
-    @property
-    def n_frames(self) -> int:  # type: ignore[override]
-        """Return the number of face images, at least 1."""
-        return len(self.numbers)
 
 
 class HumeVidmimic2(FolderDatabase):
@@ -89,7 +73,10 @@ class HumeVidmimic2(FolderDatabase):
     """
 
     name = "hume-vidmimic2"
-    labels = ("emi",)
+    labels: tuple[str, ...] = ("emi",)
+    emotions: tuple[str, ...] = EMOTIONS
+    first_test: int | None = FIRST_TEST
+    """The first id of the test split, where that is known."""
 
     def __init__(self, roots: Iterable[Path | str]):
         super().__init__(roots)
@@ -124,7 +111,7 @@ class HumeVidmimic2(FolderDatabase):
 
     @cached_property
     def _listed(self) -> set[str]:
-        return {clip for path in self._tables.values() for clip in read_table(path, Problems(), labelled=False)}
+        return {clip for path in self._tables.values() for clip in read_table(path, Problems(), ())}
 
     @cached_property
     def _unlisted(self) -> list[str]:
@@ -133,7 +120,7 @@ class HumeVidmimic2(FolderDatabase):
             for package, _, listed in self._packages
             for kind, suffix in _MEDIA.items()
             for path in self._files(package, kind, suffix)
-            if not listed or int(path.stem) >= FIRST_TEST
+            if not listed or (self.first_test is not None and int(path.stem) >= self.first_test)
         }
         return sorted(found - self._listed)
 
@@ -154,7 +141,7 @@ class HumeVidmimic2(FolderDatabase):
 
     def _read(self, label: str, split: str) -> Iterator[MimicTrack]:
         if split in self._tables:
-            rows = read_table(self._tables[split], self.problems, labelled=split != "test")
+            rows = read_table(self._tables[split], self.problems, () if split == "test" else self.emotions)
         else:
             rows = dict.fromkeys(self._unlisted)
         faces = self._clips["face_images"]
@@ -182,14 +169,14 @@ class HumeVidmimic2(FolderDatabase):
         return str(self._error(f"no {wanted}; unpack the {split} package there"))
 
 
-def read_table(path: Path, problems: Problems, labelled: bool = True) -> dict[str, NDArray[np.float64] | None]:
-    """Return the six intensities by id, zero-filled to 5 digits, in the file's order; None when not labelled.
+def read_table(path: Path, problems: Problems, emotions: Sequence[str]) -> dict[str, NDArray[np.float64] | None]:
+    """Return the intensities of the emotions by id, zero-filled to 5 digits, in the file's order; None without any.
 
     A malformed row is skipped with a problem. Raises DataError when the header lacks a column or nothing can be read.
     """
     lines = read_lines(path)
     header = [_field(name) for name in lines[0].split(",")]
-    wanted = ("Filename", *EMOTIONS) if labelled else ("Filename",)
+    wanted = ("Filename", *emotions)
     if missing := [name for name in wanted if name not in header]:
         raise DataError(f"{path}:1 lacks the column(s) {', '.join(missing)} in its header; unpack the official file.")
     columns = [header.index(name) for name in wanted]
@@ -202,7 +189,7 @@ def read_table(path: Path, problems: Problems, labelled: bool = True) -> dict[st
         except ValueError as error:
             problems.add(path, f"{error}; the row is skipped", number)
         else:
-            rows[clip] = values if labelled else None
+            rows[clip] = values if emotions else None
     return rows
 
 

@@ -30,4 +30,4 @@ def task() -> Task:
 @hookimpl
 def abawbench_tasks() -> list[TaskDeclaration]:
     """Return the declaration of ``ah``."""
-    return [TaskDeclaration(name="ah", summary=SUMMARY, build="abawbench_plugins.tasks.ah:task", in_all=True)]
+    return [TaskDeclaration(name="ah", summary=SUMMARY, build="abawbench_plugins.tasks.ah:task", in_all=6)]

@@ -31,4 +31,4 @@ def task() -> Task:
 @hookimpl
 def abawbench_tasks() -> list[TaskDeclaration]:
     """Return the declaration of ``au``."""
-    return [TaskDeclaration(name="au", summary=SUMMARY, build="abawbench_plugins.tasks.au:task", in_all=True)]
+    return [TaskDeclaration(name="au", summary=SUMMARY, build="abawbench_plugins.tasks.au:task", in_all=3)]

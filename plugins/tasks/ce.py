@@ -38,4 +38,4 @@ def task() -> Task:
 @hookimpl
 def abawbench_tasks() -> list[TaskDeclaration]:
     """Return the declaration of ``ce``."""
-    return [TaskDeclaration(name="ce", summary=SUMMARY, build="abawbench_plugins.tasks.ce:task", in_all=True)]
+    return [TaskDeclaration(name="ce", summary=SUMMARY, build="abawbench_plugins.tasks.ce:task", in_all=4)]

@@ -31,4 +31,4 @@ def task() -> Task:
 @hookimpl
 def abawbench_tasks() -> list[TaskDeclaration]:
     """Return the declaration of ``emi``."""
-    return [TaskDeclaration(name="emi", summary=SUMMARY, build="abawbench_plugins.tasks.emi:task", in_all=True)]
+    return [TaskDeclaration(name="emi", summary=SUMMARY, build="abawbench_plugins.tasks.emi:task", in_all=5)]

@@ -30,4 +30,4 @@ def task() -> Task:
 @hookimpl
 def abawbench_tasks() -> list[TaskDeclaration]:
     """Return the declaration of ``expr``."""
-    return [TaskDeclaration(name="expr", summary=SUMMARY, build="abawbench_plugins.tasks.expr:task", in_all=True)]
+    return [TaskDeclaration(name="expr", summary=SUMMARY, build="abawbench_plugins.tasks.expr:task", in_all=2)]

@@ -31,6 +31,14 @@ def bah_videos(task: Task) -> Submission:
     return VideoSubmission(task, widths=(1, 3))
 
 
+def multitask(task: Task) -> Submission:
+    """Return the form of MTL: ``image,valence,arousal,expression,aus``, then a line per image with all 15 numbers.
+
+    Source: abaw-protocols, section 6.
+    """
+    return Submission(task, ("image", "valence", "arousal", "expression", "aus"))
+
+
 class ClipSubmission(Submission):
     """Lines ``<id>,<values>``. Ids have five digits; winning entries also left the leading zeros out.
 
@@ -58,8 +66,8 @@ class VideoSubmission(Submission):
         scores = values[:, :2]
         wrong = np.flatnonzero((scores < 0).any(axis=1) | (scores[:, 0] + scores[:, 1] != 1.0))
         if wrong.size:
-            row = int(wrong[0])
-            raise BadRow(row, f"p0 {scores[row, 0]!r} and p1 {scores[row, 1]!r} must not be negative and must sum to 1")
+            first, second = scores[wrong[0]].tolist()
+            raise BadRow(int(wrong[0]), f"p0 {first!r} and p1 {second!r} must not be negative and must sum to 1")
         return Decided(decided.decisions, scores)
 
     def encode(self, predicted: Decided) -> Iterator[str]:

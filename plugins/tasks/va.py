@@ -31,4 +31,4 @@ def task() -> Task:
 @hookimpl
 def abawbench_tasks() -> list[TaskDeclaration]:
     """Return the declaration of ``va``."""
-    return [TaskDeclaration(name="va", summary=SUMMARY, build="abawbench_plugins.tasks.va:task", in_all=True)]
+    return [TaskDeclaration(name="va", summary=SUMMARY, build="abawbench_plugins.tasks.va:task", in_all=1)]

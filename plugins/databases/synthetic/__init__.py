@@ -1,4 +1,4 @@
-"""The synthetic database: drawn faces, made-up voices and words, written in the official layouts of all four databases.
+"""The synthetic database: drawn faces, made-up voices and words, written in the official layouts.
 
 It is what the benchmark runs on where no real database is at hand, and it says nothing about real faces.
 """
@@ -13,7 +13,7 @@ def abawbench_databases() -> list[DatabaseDeclaration]:
     return [
         DatabaseDeclaration(
             name="synthetic",
-            summary="Drawn faces and made-up voices with labels for all six tasks, generated on first use",
+            summary="Drawn faces and made-up voices with labels for every task, generated on first use",
             build="abawbench_plugins.databases.synthetic.database:open_database",
             licence="Apache-2.0",
             generated=True,

@@ -17,8 +17,12 @@ from abawbench_plugins.databases.synthetic import (
     manifest,
     write_aff_wild2,
     write_bah,
+    write_bah_video,
     write_c_expr_db,
+    write_dvd,
+    write_hume_reaction,
     write_hume_vidmimic2,
+    write_s_aff_wild2,
 )
 from abawbench_plugins.databases.synthetic.face import RENDERING_VERSION
 from abawbench_plugins.databases.synthetic.plan import DATABASES, Take, plan, videos
@@ -38,16 +42,37 @@ _WRITERS = {
     "c-expr-db": write_c_expr_db,
     "hume-vidmimic2": write_hume_vidmimic2,
     "bah": write_bah,
+    "s-aff-wild2": write_s_aff_wild2,
+    "hume-reaction": write_hume_reaction,
+    "dvd": write_dvd,
+    "bah-video": write_bah_video,
 }
 
 
-def ensure(parent: Path, preset: Preset, seed: int, progress: Progress | None = None) -> Path:
+def folder_of(parent: Path, preset: Preset, seed: int) -> Path:
+    """Return where the four databases of ABAW8 lie together, or will."""
+    return parent / f"{preset.name}-seed{seed}-v{VERSION}"
+
+
+def folder_beside(folder: Path, further: str) -> Path:
+    """Return where one of the further databases lies, or will: in a folder of its own beside that of the four."""
+    return folder.with_name(f"{folder.name}-{further}")
+
+
+def ensure(
+    parent: Path, preset: Preset, seed: int, progress: Progress | None = None, further: str | None = None
+) -> Path:
     """Return the folder ``<preset>-seed<seed>-v<version>`` below `parent`, generated unless it is there and complete.
+
+    It holds the four databases of ABAW8; or the folder beside it, with one of the ``further`` databases.
 
     Files are written into a hidden sibling that is renamed at the end, so a folder of that name is never half done,
     and of two processes that generate it at once one wins and both get the same bytes.
     """
-    folder = parent / f"{preset.name}-seed{seed}-v{VERSION}"
+    folder = folder_of(parent, preset, seed)
+    databases: Sequence[str] = DATABASES
+    if further is not None:
+        folder, databases = folder_beside(folder, further), (further,)
     if manifest.is_complete(folder):
         return folder
     parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +80,7 @@ def ensure(parent: Path, preset: Preset, seed: int, progress: Progress | None = 
     draft = parent / f".{folder.name}-{uuid.uuid4().hex}"
     draft.mkdir()
     try:
-        generate(draft, preset, seed, progress)
+        generate(draft, preset, seed, progress, databases)
         _put_in_place(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -83,9 +108,15 @@ def _put_in_place(draft: Path, folder: Path) -> None:
             raise
 
 
-def generate(folder: Path, preset: Preset, seed: int, progress: Progress | None = None) -> None:
-    """Write a whole synthetic database into an empty folder, the manifest last."""
-    takes = plan(preset, seed)
+def generate(
+    folder: Path,
+    preset: Preset,
+    seed: int,
+    progress: Progress | None = None,
+    databases: Sequence[str] = DATABASES,
+) -> None:
+    """Write whole synthetic databases into an empty folder, the manifest last."""
+    takes = plan(preset, seed, databases)
     groups = videos(takes)
     files: dict[str, manifest.Digest] = {}
     with closing(_made(folder, groups, preset.processes)) as results:
@@ -93,7 +124,7 @@ def generate(folder: Path, preset: Preset, seed: int, progress: Progress | None 
             files.update(made)
             if progress is not None:
                 progress(done, len(groups), group[0].database)
-    for path, text in _shared(takes).items():
+    for path, text in _shared(takes, databases).items():
         files[path] = _write(folder / path, text.encode())
     manifest.write(folder, files)
 
@@ -125,9 +156,9 @@ def _make(folder: Path, takes: tuple[Take, ...]) -> dict[str, manifest.Digest]:
     }
 
 
-def _shared(takes: Sequence[Take]) -> dict[str, str]:
+def _shared(takes: Sequence[Take], databases: Sequence[str]) -> dict[str, str]:
     """The files that list all videos of a database, and who plays in which track."""
-    texts = {f"{database}/{path}": start for database in DATABASES for path, start in _WRITERS[database].SHARED.items()}
+    texts = {f"{database}/{path}": start for database in databases for path, start in _WRITERS[database].SHARED.items()}
     people: dict[str, dict[str, dict[str, int]]] = {}
     for take in takes:
         for path, text in _WRITERS[take.database].shared(take).items():

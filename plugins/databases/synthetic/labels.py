@@ -3,11 +3,13 @@
 The knobs of difficulty stand at the top; everything else about labels follows from the trajectories.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from abawbench_plugins.databases.synthetic.performance import Array, Performance, drift
-from abawbench_plugins.databases.synthetic.prototypes import COMPOUNDS, EMOTIONS, EXPRESSIONS
+from abawbench_plugins.databases.synthetic.prototypes import COMPOUNDS, EMOTIONS, EXPRESSIONS, REACTIONS, VIOLENT
 
 AU_THRESHOLD = 0.32
 """Intensity from which an action unit is coded as present."""
@@ -38,11 +40,17 @@ EMI_BLUR: dict[str, dict[str, float]] = {
     "Excitement": {"Joy": 0.15},
 }
 """What else raters see in an emotion, as a share of its intensity."""
+ERI_BLUR: dict[str, dict[str, float]] = {"Anxiety": {"Fear": 0.3}, "Fear": {"Anxiety": 0.35, "Surprise": 0.2}}
 AH_THRESHOLD = 0.35
 """Strength from which hesitancy is noticed."""
 AH_SPREAD = 0.06
 AH_MISSED = 0.06
 """Share of hesitant stretches that nobody marks."""
+VD_THRESHOLD = 0.30
+"""Strength from which an act is called violent."""
+VD_SPREAD = 0.05
+MTL_MISSING = {"va": 0.1, "expr": 0.25, "au": 0.15}
+"""Share of the static frames that are not annotated for a task; about a third of the real ones have all three."""
 
 
 def action_units(act: Performance, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -90,16 +98,27 @@ def compound(act: Performance, rng: np.random.Generator) -> NDArray[np.int64]:
 
 def mimicry(act: Performance, rng: np.random.Generator) -> Array:
     """Return the six emotion intensities of a whole reaction, float64 [6] in [0, 1], each a fraction of the raters."""
-    seen = np.zeros(len(EMOTIONS))
+    return _rated(act, rng, EMOTIONS, EMI_BLUR)
+
+
+def reaction(act: Performance, rng: np.random.Generator) -> Array:
+    """Return the seven intensities of a whole reaction to a video, float64 [7] in [0, 1], as ``mimicry`` does."""
+    return _rated(act, rng, REACTIONS, ERI_BLUR)
+
+
+def _rated(
+    act: Performance, rng: np.random.Generator, emotions: Sequence[str], blur: Mapping[str, Mapping[str, float]]
+) -> Array:
+    seen = np.zeros(len(emotions))
     for episode, strength in zip(act.episodes, act.strength.T, strict=True):
-        if episode.kind not in EMOTIONS:
+        if episode.kind not in emotions:
             continue
         amount = strength.mean() * len(act) / max(episode.stop - episode.start, len(act) / 2)
-        for kind, share in {episode.kind: 1.0, **EMI_BLUR.get(episode.kind, {})}.items():
-            at = EMOTIONS.index(kind)
+        for kind, share in {episode.kind: 1.0, **blur.get(episode.kind, {})}.items():
+            at = emotions.index(kind)
             seen[at] = max(seen[at], amount * share)
     raters = rng.integers(EMI_ANNOTATORS[0], EMI_ANNOTATORS[1] + 1)
-    perceived = np.where(seen > 0.08, seen + rng.normal(0, EMI_NOISE, len(EMOTIONS)), rng.random(len(EMOTIONS)) < 0.03)
+    perceived = np.where(seen > 0.08, seen + rng.normal(0, EMI_NOISE, len(emotions)), rng.random(len(emotions)) < 0.03)
     votes = np.where(seen > 0.08, np.rint(perceived * raters), perceived)
     return np.clip(votes, 0, raters) / raters
 
@@ -111,3 +130,28 @@ def hesitancy(act: Performance, rng: np.random.Generator) -> NDArray[np.int64]:
     noticed = act.strength[:, hesitant & ~missed].max(axis=1, initial=0.0)
     marked: NDArray[np.bool_] = noticed > AH_THRESHOLD + rng.normal(0, AH_SPREAD)
     return marked.astype(np.int64)
+
+
+def hesitation(act: Performance, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return 1 if ambivalence or hesitancy is noticed anywhere in the video, else 0, [1]."""
+    return np.asarray(hesitancy(act, rng).max(keepdims=True))
+
+
+def violence(act: Performance, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return 1 in the frames [T] that show violence, else 0."""
+    violent = np.array([episode.kind == VIOLENT for episode in act.episodes])
+    shown = act.strength[:, violent].max(axis=1, initial=0.0)
+    marked: NDArray[np.bool_] = shown > VD_THRESHOLD + rng.normal(0, VD_SPREAD)
+    return marked.astype(np.int64)
+
+
+def multitask(act: Performance, rng: np.random.Generator) -> Array:
+    """Return valence, arousal, expression and action units, float64 [T, 15], with the ignore codes of s-Aff-Wild2."""
+    parts = {
+        "va": valence_arousal(act, rng),
+        "expr": expression(act, rng)[:, None].astype(np.float64),
+        "au": action_units(act, rng).astype(np.float64),
+    }
+    for task, values in parts.items():
+        values[rng.random(len(act)) < MTL_MISSING[task]] = -5 if task == "va" else -1
+    return np.concatenate(list(parts.values()), axis=1)

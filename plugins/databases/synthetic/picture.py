@@ -1,6 +1,7 @@
 """The pictures of a take: its person, drawn in every frame of its performance."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,11 @@ from abawbench_plugins.databases.synthetic.plan import Take
 from abawbench_plugins.databases.synthetic.take import IMAGES
 
 
-def pictures(take: Take, act: Performance, size: int) -> list[NDArray[np.uint8]]:
-    """Return the frames of a take, uint8 RGB [size, size, 3] each: the face, and one camera and light throughout."""
+def pictures(take: Take, act: Performance, size: int, frames: Iterable[int] | None = None) -> list[NDArray[np.uint8]]:
+    """Return frames of a take, uint8 RGB [size, size, 3] each: the face, and one camera and light throughout.
+
+    All of them, unless ``frames`` says which.
+    """
     rng = take.random(IMAGES)
     who = person(take.person)
     scale, noise = rng.uniform(0.94, 1.06), rng.uniform(1.5, 5.0)
@@ -39,5 +43,5 @@ def pictures(take: Take, act: Performance, size: int) -> list[NDArray[np.uint8]]
             rng,
             size,
         )
-        for t in range(take.frames)
+        for t in (range(take.frames) if frames is None else frames)
     ]

@@ -1,7 +1,7 @@
 """How much of everything a preset holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from abawbench.contracts.errors import UsageError
 
@@ -15,9 +15,18 @@ class Amount:
     frames: tuple[int, int]
 
 
+def _further() -> dict[str, Amount]:
+    return {
+        "s-aff-wild2": Amount(6, 4, (60, 80)),
+        "hume-reaction": Amount(10, 8, (8, 12)),
+        "dvd": Amount(4, 4, (24, 32)),
+        "bah-video": Amount(6, 6, (16, 16)),
+    }
+
+
 @dataclass(frozen=True)
 class Preset:
-    """The amounts for each of the four databases, and the processes that make them."""
+    """The amounts for each database, and the processes that make them."""
 
     name: str
     aff_wild2: Amount
@@ -25,6 +34,8 @@ class Preset:
     hume_vidmimic2: Amount
     bah: Amount
     processes: int
+    further: Mapping[str, Amount] = field(default_factory=_further)
+    """The amounts for the databases that are generated one by one; by default tiny ones."""
 
     def amounts(self) -> Mapping[str, Amount]:
         """Return the amounts by database name."""
@@ -33,6 +44,7 @@ class Preset:
             "c-expr-db": self.c_expr_db,
             "hume-vidmimic2": self.hume_vidmimic2,
             "bah": self.bah,
+            **self.further,
         }
 
 
@@ -54,6 +66,12 @@ PRESETS: Mapping[str, Preset] = {
             hume_vidmimic2=Amount(110, 80, (11, 15)),
             bah=Amount(28, 26, (40, 64)),
             processes=2,
+            further={
+                "s-aff-wild2": Amount(48, 32, (120, 200)),
+                "hume-reaction": Amount(110, 80, (11, 15)),
+                "dvd": Amount(28, 20, (40, 56)),
+                "bah-video": Amount(60, 50, (24, 32)),
+            },
         ),
     )
 }

@@ -23,6 +23,10 @@ COMPOUNDS = (
 """The compound expressions in the official order."""
 EMOTIONS = ("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy")
 """The mimicked emotions in the official order."""
+REACTIONS = ("Adoration", "Amusement", "Anxiety", "Disgust", "Empathic-Pain", "Fear", "Surprise")
+"""The emotions of Hume-Reaction in the official order."""
+VIOLENT = "Violent"
+"""The kind of a violent act; its look is anger, its motion is in ``write_dvd``."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,12 @@ MIMICKED: Mapping[str, Look] = {
     "Excitement": _look({1: 0.85, 2: 0.9, 12: 0.9, 25: 0.9}, 0.7, 0.9),
     "Joy": _look({6: 0.85, 12: 0.95}, 0.85, 0.2, {25: 0.35}),
 }
+REACTED: Mapping[str, Look] = {
+    "Adoration": _look({6: 0.7, 12: 0.8, 1: 0.6}, 0.8, 0.15),
+    "Anxiety": _look({1: 0.75, 2: 0.4, 4: 0.6, 24: 0.75}, -0.5, 0.4),
+    "Empathic-Pain": MIMICKED["Empathic Pain"],
+}
+"""The looks of those reactions that are not among the other kinds."""
 _PARTS: Mapping[str, tuple[str, str]] = {
     "Fearfully_Surprised": ("Fear", "Surprise"),
     "Happily_Surprised": ("Happiness", "Surprise"),
@@ -102,7 +112,7 @@ _MIXTURE = (0.7, 1.0)
 
 
 def look_of(kind: str, rng: np.random.Generator) -> Look:
-    """Return the look of one episode of a kind: an expression, a compound, an emotion or ``Hesitant``."""
+    """Return the look of one episode of a kind: an expression, compound, emotion, ``Hesitant`` or ``Violent``."""
     if kind == "Other":
         return OTHER[rng.integers(len(OTHER))]
     if kind == "Hesitant":
@@ -111,7 +121,9 @@ def look_of(kind: str, rng: np.random.Generator) -> Look:
         return _mixture(kind, rng)
     if kind == "Neutral":
         return _look({}, 0.0, 0.0)
-    return BASIC[kind] if kind in BASIC else MIMICKED[kind]
+    if kind == VIOLENT:
+        return BASIC["Anger"]
+    return next(looks[kind] for looks in (BASIC, MIMICKED, REACTED) if kind in looks)
 
 
 def _mixture(kind: str, rng: np.random.Generator) -> Look:

@@ -3,18 +3,20 @@
 ==============================================  ========================================================
 oddity                                          where
 ==============================================  ========================================================
-frames without a detected face have no image    every database but BAH: ``has_face``
+frames without a detected face have no image    every database but BAH and DVD: ``has_face``
 ignore codes -5 and -1 in stretches             Aff-Wild2, elsewhere for every task: ``ignored``
-one label row more than frames                  Aff-Wild2 and C-EXPR-DB: ``label_rows``
+one label row more than frames                  Aff-Wild2, C-EXPR-DB and DVD: ``label_rows``
 labels that stop long before the images         Aff-Wild2: ``label_rows``
 two people in one video (``_left``, ``_right``) Aff-Wild2: the names in ``plan``
 rates in names, endings that belong to an id    Aff-Wild2: the names in ``plan``
 images and videos in more than one folder       Aff-Wild2: ``write_aff_wild2``
 task lists that overlap but differ              Aff-Wild2: ``TASK_GAPS`` in ``plan``
-face images not zero-padded, a ``Thumbs.db``    Hume-Vidmimic2: ``write_hume_vidmimic2``
-clips with almost no face image                 Hume-Vidmimic2: ``has_face``
+face images not zero-padded, a ``Thumbs.db``    Hume-Vidmimic2, Hume-Reaction: ``write_hume_vidmimic2``
+clips with almost no face image                 Hume-Vidmimic2, Hume-Reaction: ``has_face``
+frames that are not consecutive, three masks    s-Aff-Wild2: ``write_s_aff_wild2`` and ``multitask`` in ``labels``
+the older name of a column                      DVD: ``write_dvd``
 spaces in paths, folders called ``.mp4``        BAH: the names in ``plan``, and ``write_bah``
-frames counted from 0 and not padded            BAH: ``write_bah``
+frames counted from 0 and not padded            BAH: ``write_bah``, ``write_bah_video``
 very uneven classes and action units            the odds in ``plan`` and the looks in ``prototypes``
 ==============================================  ========================================================
 """
@@ -37,9 +39,9 @@ _TASKS = ("va", "expr", "au")
 def has_face(take: Take) -> NDArray[np.bool_]:
     """Return in which video frames [frames] a face was detected; misses come in runs of two to five."""
     found = np.ones(take.frames, np.bool_)
-    if take.database == "bah":
+    if take.database.startswith("bah"):
         return found
-    if take.database == "hume-vidmimic2" and take.place % FACELESS_EVERY == 7:
+    if take.database.startswith("hume-") and take.place % FACELESS_EVERY == 7:
         found[:] = False
         found[2:4] = True
         return found
@@ -55,7 +57,7 @@ def label_rows(take: Take) -> int:
     """Return how many label rows a track has: its frames, one more, or a fifth fewer."""
     if take.database == "aff-wild2" and take.place % 8 == 4:
         return take.frames * 4 // 5
-    one_more = {"aff-wild2": 6, "c-expr-db": 5}
+    one_more = {"aff-wild2": 6, "c-expr-db": 5, "dvd": 6}
     if take.database in one_more and take.place % one_more[take.database] == 2:
         return take.frames + 1
     return take.frames

@@ -10,7 +10,7 @@ from abawbench_plugins.databases.synthetic import labels
 from abawbench_plugins.databases.synthetic.performance import Performance, perform
 from abawbench_plugins.databases.synthetic.plan import Take
 
-ACT, LABELS, QUIRKS, IMAGES, VOICE, WORDS = range(6)
+ACT, LABELS, QUIRKS, IMAGES, VOICE, WORDS, MOTION = range(7)
 """Purposes of ``Take.random``: what one of them draws never shifts another."""
 
 _ANNOTATORS: Mapping[str, Callable[[Performance, np.random.Generator], NDArray[Any]]] = {
@@ -20,6 +20,10 @@ _ANNOTATORS: Mapping[str, Callable[[Performance, np.random.Generator], NDArray[A
     "ce": labels.compound,
     "emi": labels.mimicry,
     "ah": labels.hesitancy,
+    "ah-video": labels.hesitation,
+    "mtl": labels.multitask,
+    "eri": labels.reaction,
+    "vd": labels.violence,
 }
 
 

@@ -12,16 +12,15 @@ from abawbench_plugins.databases.synthetic.quirks import has_face
 from abawbench_plugins.databases.synthetic.take import VOICE, act_of, labels_of
 from abawbench_plugins.databases.synthetic.voice import RATE, speak, voice_of
 
-_HEADER = f"Filename,{','.join(EMOTIONS)}\n"
-_TABLES = {"train": "train_split.csv", "val": "valid_split.csv"}
-SHARED = dict.fromkeys(_TABLES.values(), _HEADER)
+TABLES = {"train": "train_split.csv", "val": "valid_split.csv"}
+SHARED = dict.fromkeys(TABLES.values(), f"Filename,{','.join(EMOTIONS)}\n")
 """Files that all videos write to, and how they begin."""
 THUMBS_EVERY = 5
 _THUMBS = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 
 
 def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
-    """Yield the files (path below ``hume-vidmimic2``, content) of one clip."""
+    """Yield the files (path below the database, content) of one clip."""
     (take,) = takes
     act = act_of(take)
     frames = pictures(take, act, 160)
@@ -35,6 +34,6 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
 
 
 def shared(take: Take) -> dict[str, str]:
-    """Return what a clip adds to the shared files: a row of six intensities."""
-    values = labels_of(take, act_of(take))["emi"]
-    return {_TABLES[take.split]: f"{take.name},{','.join(f'{value:.6g}' for value in values)}\n"}
+    """Return what a clip adds to the shared files: a row of intensities."""
+    (values,) = labels_of(take, act_of(take)).values()
+    return {TABLES[take.split]: f"{take.name},{','.join(f'{value:.6g}' for value in values)}\n"}

@@ -15,7 +15,7 @@ from abawbench.results.record import Record
 from abawbench.results.scored import ScoredFile
 from abawbench_plugins.databases.synthetic.database import open_database
 
-TASKS = ("va", "expr", "au", "ce", "emi", "ah")
+TASKS = ("va", "expr", "au", "ce", "emi", "ah", "ah-video", "mtl")
 SYNTHETIC: dict[str, Any] = {"data": {"synthetic": ()}, "preset": "tiny"}
 
 

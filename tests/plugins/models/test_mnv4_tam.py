@@ -145,7 +145,7 @@ def test_patches_are_ordered_as_published() -> None:
 def test_the_recipe_is_the_published_one() -> None:
     s = model.TAMSettings()
     assert (s.lr, s.weight_decay, s.schedule, s.t0, s.eta_min) == (5e-4, 2e-5, "cosine-restarts", 2000, 1e-6)
-    assert (s.patience, s.epochs, s.dropout, s.length, s.size) == (3, 10, 0.3, 8, 224)
+    assert (s.patience, s.epochs, s.dropout, s.length, s.size) == (3, 5, 0.3, 8, 224)
     assert s.loss_options["multilabel"] == {"alpha": 0.75, "gamma": 2.0}
     assert [builder.Settings().levels for builder in BUILDERS] == [3, 2, 1]
 

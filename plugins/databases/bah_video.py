@@ -1,0 +1,119 @@
+"""BAH in the package of ABAW10 and 11: ambivalence or hesitancy per video."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from abawbench.contracts.dataset import Labels
+from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.hookspecs import hookimpl
+from abawbench_plugins.databases._database import SPLITS, FolderDatabase
+from abawbench_plugins.databases._folders import below, subfolders
+from abawbench_plugins.databases._images import Images
+from abawbench_plugins.databases._tracks import CountedTrack
+from abawbench_plugins.databases.bah import FRAME_NAME, RATE, AnswerTrack, read_split
+
+_FACES = "cropped-aligned-faces"
+_VIDEOS = "Videos"
+
+
+@hookimpl
+def abawbench_databases() -> list[DatabaseDeclaration]:
+    """Return the declaration of the ABAW10/11 package of BAH."""
+    return [
+        DatabaseDeclaration(
+            name="bah-video",
+            summary="BAH (ABAW10/11 package): people answering questions, ambivalence or hesitancy per video",
+            build="abawbench_plugins.databases.bah_video:open_database",
+            licence="non-commercial research, on request from the authors",
+        )
+    ]
+
+
+def open_database(roots: Sequence[Path]) -> "BAHVideo":
+    """Return the ABAW10/11 package of BAH as found in the roots together. Raises DataError without it."""
+    return BAHVideo(roots)
+
+
+class VideoTrack(CountedTrack, AnswerTrack):
+    """The recorded answer to one question, labelled as a whole; its face images are its frames."""
+
+
+class BAHVideo(FolderDatabase):
+    """BAH, the package of ABAW10 and 11; a root, or a folder in it, holds ``split``.
+
+    - ``split/train.txt``, ``val.txt`` and ``test.txt`` (the public test set, with labels): rows
+      ``<path>,<label>,<transcript>``, cut at the first two commas only; 1 means that ambivalence or hesitancy is there.
+    - ``Videos/<pid>/<visit>/<video>.mp4``, ``cropped-aligned-faces/Videos/.../<video>.mp4/frame-<k>.jpg`` (k from 0,
+      not padded), ``transcription/Videos/.../<video>.mp4/<video>.yml``. Names may hold spaces.
+    - The labels per frame of ``video_annotation.yaml`` are not read: ABAW10 and 11 score videos.
+
+    A track's id is the path as the submissions have it, ``Videos/`` first. Layout: abaw-protocols, section 5.2
+    (CONFIRMED); 24 frames per second are INFERRED there.
+    """
+
+    name = "bah-video"
+    labels = ("ah-video",)
+    faces = f"{_FACES}/{_VIDEOS}"
+
+    def __init__(self, roots: Iterable[Path | str]):
+        super().__init__(roots)
+        self._packages = list(below(self.roots, self.problems))
+        self._lists: dict[str, Path] = {}
+        for folder, _ in self._packages:
+            for split in SPLITS:
+                if (path := folder / "split" / f"{split}.txt").is_file():
+                    self._lists.setdefault(split, path)
+        if not self._lists:
+            raise self._error("no split/train.txt, val.txt or test.txt; unpack the ABAW10 or ABAW11 package there")
+
+    @cached_property
+    def _face_folders(self) -> list[tuple[Path, Path]]:
+        return [(folder / self.faces, root) for folder, root in self._packages if (folder / self.faces).is_dir()]
+
+    @cached_property
+    def _unlisted(self) -> dict[str, Path]:
+        known = {video for path in self._lists.values() for video in read_split(path, self.problems)}
+        found = {}
+        for faces, _ in self._face_folders:
+            for person in subfolders(faces, self.problems):
+                for visit in subfolders(faces / person, self.problems):
+                    for video in subfolders(faces / person / visit, self.problems):
+                        if (name := f"{person}/{visit}/{video}") not in known:
+                            found[name] = faces / person / visit / video
+        return found
+
+    def splits(self, label: str) -> Sequence[str]:
+        """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
+        return [split for split in SPLITS if split in self._lists] if label in self.labels else ()
+
+    def _read(self, label: str, split: str) -> Iterator[VideoTrack]:
+        self._note_unlisted(self._unlisted, ())
+        for video, (_, present, spoken) in read_split(self._lists[split], self.problems).items():
+            folders = [(folder / video, root) for folder, root in self._face_folders if (folder / video).is_dir()]
+            track = VideoTrack(
+                id=f"{_VIDEOS}/{video}",
+                subject=video.partition("/")[0],
+                rate=RATE,
+                images=Images(folders, self.problems, frame_name=FRAME_NAME),
+                frame_name=FRAME_NAME,
+            )
+            track.parsed = {label: Labels(np.array([present]), np.ones(1, dtype=np.bool_))}
+            track.media = self._beside(video)
+            track.transcript = self._beside(f"{video}/{Path(video).name.removesuffix('.mp4')}.yml", "transcription")
+            track.spoken = spoken
+            yield track
+
+    def _beside(self, path: str, kind: str = "") -> Path | None:
+        return next((p for folder, _ in self._packages if (p := folder / kind / _VIDEOS / path).is_file()), None)
+
+    def _annotation_files(self) -> Iterable[Path]:
+        return self._lists.values()
+
+    def _where(self, label: str, split: str) -> Path:
+        return self._lists[split]
+
+    def _absent(self, label: str, split: str) -> str:
+        return str(self._error(f"no split/{split}.txt; unpack the ABAW10 or ABAW11 package there"))

@@ -1,0 +1,184 @@
+"""DVD: the violence detection challenge of editions 9 and 10."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abawbench.contracts.dataset import Labels
+from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.hookspecs import hookimpl
+from abawbench_plugins.databases._annotations import RowError
+from abawbench_plugins.databases._database import SPLITS, FolderDatabase
+from abawbench_plugins.databases._folders import below, entries
+from abawbench_plugins.databases._images import Images
+from abawbench_plugins.databases._listings import read_lines
+from abawbench_plugins.databases._tracks import RATE, FileTrack
+from abawbench_plugins.databases._video import Video
+
+_FOLDERS = {"train": "Training", "val": "Validation"}
+_HEADERS = (("frame_number", "label"), ("frame_num", "label"))
+"""Of ABAW10 and of the templates of ABAW9."""
+
+
+@hookimpl
+def abawbench_databases() -> list[DatabaseDeclaration]:
+    """Return the declaration of DVD."""
+    return [
+        DatabaseDeclaration(
+            name="dvd",
+            summary="DVD: videos with violent and other scenes, told apart in every frame",
+            build="abawbench_plugins.databases.dvd:open_database",
+            licence="non-commercial research, on request from the authors",
+        )
+    ]
+
+
+def open_database(roots: Sequence[Path]) -> "DVD":
+    """Return DVD as found in the roots together. Raises DataError when they hold nothing of it."""
+    return DVD(roots)
+
+
+class SceneTrack(FileTrack):
+    """A video whose frames are read from its images where a folder of them is there, else decoded from its file."""
+
+    def __init__(self, id: str, numbers: NDArray[np.int64], images: Images, video: Video | None, root: Path):
+        self.id = self.subject = id
+        self.numbers, self.images, self._video, self._root = numbers, images, video, root
+        self.media = video.path if video else None
+        self.parsed = {}
+        self.frame_name = "{:05d}.jpg"
+        self.__post_init__()
+
+    @cached_property
+    def rate(self) -> float:  # type: ignore[override]
+        """Frames per second of the video, or 30 where it does not tell."""
+        return (self._video.rate if self._video else None) or RATE
+
+    @property
+    def _decoded(self) -> Video | None:
+        return None if self.images.folders else self._video
+
+    def frame_mask(self) -> NDArray[np.bool_]:
+        """Return [n_frames], true where the video has such a frame, or an image file exists."""
+        video = self._decoded
+        return super().frame_mask() if video is None else self.numbers <= len(video)
+
+    def frames(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return RGB images [T, H, W, 3] and a mask [T], false (and black) where a frame is missing or broken."""
+        video = self._decoded
+        if video is None:
+            return super().frames(indices)
+        return video.read(self.numbers[np.asarray(indices, dtype=np.intp)] - 1)
+
+    def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
+        """Return per frame (``<video file>#<frame>``, bytes and modification time of the video), or None without."""
+        video = self._decoded
+        if video is None:
+            return super().frame_files()
+        try:
+            status = video.path.stat()
+        except OSError:
+            return [None] * self.n_frames
+        name = video.path.relative_to(self._root).as_posix()
+        exists = zip(self.numbers.tolist(), self.frame_mask().tolist(), strict=True)
+        return [(f"{name}#{n}", status.st_size, status.st_mtime_ns) if there else None for n, there in exists]
+
+
+class DVD(FolderDatabase):
+    """DVD; a root, or a folder in it, holds ``Training`` and ``Validation``.
+
+    - ``<split>/annotations/<video>.csv``: a header ``Frame_Number,Label`` (or ``Frame_Num,Label``), then one row per
+      frame, counted from 1; 1 means violent. Rows decide the number of frames, in the order of their numbers. A file
+      with a malformed row is skipped whole.
+    - ``<split>/videos/<video>.<any video format>``: frame i of the file is number i; whole scenes, no faces cut out.
+    - ``<split>/images/<video>/%05d.jpg``, where you extracted them: read instead of the video, which is much faster
+      for a model that is not frozen. No official package has this folder.
+
+    Layout: abaw-protocols, section 7. The folders and ``Frame_Number`` are SINGLE, ``Frame_Num`` in ABAW9 is SINGLE;
+    where the test templates lie is not known, so there is no test split.
+    """
+
+    name = "dvd"
+    labels = ("vd",)
+
+    def __init__(self, roots: Iterable[Path | str]):
+        super().__init__(roots)
+        self._folders: dict[str, list[tuple[Path, Path]]] = {}
+        for folder, root in below(self.roots, self.problems):
+            for split, name in _FOLDERS.items():
+                if (folder / name / "annotations").is_dir():
+                    self._folders.setdefault(split, []).append((folder / name, root))
+        if not self._folders:
+            raise self._error("no Training/annotations and no Validation/annotations; unpack DVD there")
+
+    def splits(self, label: str) -> Sequence[str]:
+        """Return the splits that exist on disk for a label, in the order train, val; empty if there are none."""
+        return [split for split in SPLITS if split in self._folders] if label in self.labels else ()
+
+    def _read(self, label: str, split: str) -> Iterator[SceneTrack]:
+        seen: set[str] = set()
+        for folder, root in self._folders[split]:
+            media = [entry for entry in entries(folder / "videos", self.problems) if entry.is_file()]
+            videos = {Path(entry.name).stem: Path(entry.path) for entry in media}
+            for path in self._tables(folder):
+                if path.stem in seen:
+                    self.problems.add(path, "is a second annotation of a video that was read already; ignored")
+                    continue
+                try:
+                    numbers, labels = read_table(path)
+                except RowError as error:
+                    self.problems.add(path, f"{error.what}; the video is skipped", error.line, track=path.stem)
+                    continue
+                seen.add(path.stem)
+                images = folder / "images" / path.stem
+                video = Video(videos[path.stem], self.problems) if path.stem in videos else None
+                if video is None and not images.is_dir():
+                    self.problems.add(path, "has neither a video nor images; all its frames are missing")
+                pairs = [(images, root)] if images.is_dir() else []
+                track = SceneTrack(path.stem, numbers, Images(pairs, self.problems), video, root)
+                track.parsed = {label: Labels(labels, np.ones(len(labels), dtype=np.bool_))}
+                yield track
+
+    def _tables(self, folder: Path) -> Iterator[Path]:
+        for entry in entries(folder / "annotations", self.problems):
+            if entry.is_file() and entry.name.lower().endswith(".csv"):
+                yield Path(entry.path)
+            else:
+                self.problems.add(entry.path, "is not an annotation file; ignored")
+
+    def _annotation_files(self) -> Iterable[Path]:
+        return [path for pairs in self._folders.values() for folder, _ in pairs for path in self._tables(folder)]
+
+    def _where(self, label: str, split: str) -> Path:
+        return self._folders[split][0][0] / "annotations"
+
+    def _absent(self, label: str, split: str) -> str:
+        wanted = f"{_FOLDERS[split]}/annotations" if split in _FOLDERS else "known place for the test templates"
+        return str(self._error(f"no {wanted}; unpack DVD there and use train and val"))
+
+
+def read_table(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the frame numbers [N], ascending, and the labels [N], 0 or 1, of one video.
+
+    Raises RowError, naming the line, for anything but a header and rows of two whole numbers, each frame once, and
+    DataError when the file cannot be read.
+    """
+    lines = read_lines(path)
+    header = tuple(name.strip().strip('"').casefold() for name in lines[0].split(","))
+    if header not in _HEADERS:
+        raise RowError(f"expected the header Frame_Number,Label, found {lines[0].strip()[:60]!r}", 1)
+    rows: dict[int, int] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        fields = [field.strip() for field in line.split(",")]
+        if len(fields) != 2 or not fields[0].isdecimal() or int(fields[0]) < 1 or fields[1] not in ("0", "1"):
+            raise RowError(f"expected <frame from 1>,<0 or 1>, found {line.strip()[:60]!r}", number)
+        if int(fields[0]) in rows:
+            raise RowError(f"frame {fields[0]} is listed a second time", number)
+        rows[int(fields[0])] = int(fields[1])
+    if not rows:
+        raise RowError("has no rows after the header")
+    numbers = np.asarray(sorted(rows), dtype=np.int64)
+    return numbers, np.asarray([rows[number] for number in numbers.tolist()], dtype=np.int64)
