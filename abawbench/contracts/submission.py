@@ -181,9 +181,14 @@ def check_header(path: Path, line: str, columns: Sequence[str]) -> None:
 def text_lines(path: Path) -> list[str]:
     """Return the lines of a text file, without blank ones at its end. Raises DataError when it cannot be read."""
     try:
-        text = path.read_bytes().decode("utf-8-sig", "replace").rstrip()
+        return lines_of(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def lines_of(content: bytes) -> list[str]:
+    """Return the lines of a file's content, without blank ones at its end."""
+    text = content.decode("utf-8-sig", "replace").rstrip()
     return text.split("\n") if text else []
 
 

@@ -70,7 +70,7 @@ def score_file(
     if count and missing == "error":
         raise DataError(f"{path}: {_missing(task, known.tracks, lacking, count)}")
     filled = [
-        _filled(path, task, found, number, missing) if frames.any() else found.tracks[number]
+        _filled(path, task, found, number, missing, known.tracks[number].id) if frames.any() else found.tracks[number]
         for number, frames in enumerate(lacking)
     ]
     return _scored(path, found.form, task, metric, known, split, filled, filled_frames=count, missing=missing)
@@ -159,11 +159,11 @@ def _missing(task: Task, tracks: Sequence[Track], lacking: Sequence[NDArray[np.b
     return f"{count} annotated {unit} have no prediction: {', '.join(shown)}{more}; {remedy}"
 
 
-def _filled(path: Path, task: Task, found: FilePredictions, number: int, missing: Missing) -> Predicted:
+def _filled(path: Path, task: Task, found: FilePredictions, number: int, missing: Missing, name: str) -> Predicted:
     """Return the predictions of a track with the missing frames filled by the rule."""
     given, predicted = found.given[number], found.tracks[number]
     if not given.any():
-        raise DataError(f"{path}: a track has no prediction at all, so there is nothing to fill it with")
+        raise DataError(f"{path}: track '{name}' has no prediction at all, so there is nothing to fill it with")
     if missing == "nearest":
         at = nearest(given)
         return replace(
