@@ -59,7 +59,9 @@ def test_importing_the_package_loads_nothing_heavy(module: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("list", "models"), ("list", "tasks"), ("run", "--help")], ids=" ".join
+    "arguments",
+    [("--help",), ("list", "models"), ("list", "tasks"), ("run", "--help"), ("score", "--help")],
+    ids=" ".join,
 )
 def test_looking_around_on_the_command_line_loads_nothing_heavy(arguments: tuple[str, ...], tmp_path: Path) -> None:
     assert not probe(command(*arguments), tmp_path) & HEAVY

@@ -2,7 +2,9 @@
 
 import importlib
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from abawbench.contracts import AbawbenchError, DataError, Labels, PluginError, Task, Track, UsageError
+from abawbench.contracts import (
+    AbawbenchError,
+    DataError,
+    Decided,
+    Labels,
+    PluginError,
+    Task,
+    Template,
+    Track,
+    UsageError,
+)
 from abawbench.harness.prediction_files import FilePredictions, read_prediction_file, submission_of
 
 
@@ -44,7 +56,16 @@ def task(name: str) -> Task:
 VIDEOS = [Frames("3-30-640x360", 3), Frames("28-30-1280x720-2_left", 2)]
 CLIPS = [Frames("00007", 9), Frames("12660", 9)]
 ANSWERS = [Frames("7/Visite 1/a b_Video.mp4", 2, "frame-{}.jpg", 0), Frames("8/Visite_1/c.mp4", 1, "frame-{}.jpg", 4)]
-TRACKS = {"va": VIDEOS, "expr": VIDEOS, "au": VIDEOS, "ce": VIDEOS, "emi": CLIPS, "ah": ANSWERS}
+TRACKS = {
+    "va": VIDEOS,
+    "expr": VIDEOS,
+    "au": VIDEOS,
+    "ce": VIDEOS,
+    "emi": CLIPS,
+    "ah": ANSWERS,
+    "mtl": VIDEOS,
+    "vd": VIDEOS,
+}
 EXPR = "image_location,Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other"
 EMI = "Filename,Admiration,Amusement,Determination,Empathic Pain,Excitement,Joy"
 UNITS = "AU1,AU2,AU4,AU6,AU7,AU10,AU12,AU15,AU23,AU24,AU25,AU26"
@@ -127,10 +148,70 @@ def test_videos_of_bah_have_a_label_and_perhaps_probabilities(
     assert written == (["0.7000,0.3000,1"] if scores else ["1"])
 
 
+def test_multitask_rows_hold_valence_arousal_an_expression_and_twelve_units(tmp_path: Path) -> None:
+    head, units = "image,valence,arousal,expression,aus\n", ",1,0,1,1,1,0,0,1,0,0,0,1"
+    found = read(tmp_path / "m.txt", "mtl", f"{head}3-30-640x360/00002.jpg,-.5,.25,7{units}\n")
+    assert found.tracks[0].decisions[1].tolist() == [-0.5, 0.25, 7, 1, 0, 1, 1, 1, 0, 0, 1, 0, 0, 0, 1]
+    form = submission_of(task("mtl"))
+    assert form is not None
+    assert list(form.encode(found.tracks[0]))[1] == f"-0.5,0.25,7{units}"
+    with pytest.raises(DataError, match=r":2: 8 is not allowed: each value is a whole number from 0 to 7"):
+        read(tmp_path / "m.txt", "mtl", f"{head}3-30-640x360/00002.jpg,-.5,.25,8{units}\n")
+    (tmp_path / "MTL.txt").write_text(f"{head}3-30-640x360/00002.jpg,\n3-30-640x360/00001.jpg,\n")
+    assert form.template(tmp_path / "MTL.txt").names == ["3-30-640x360/00002.jpg", "3-30-640x360/00001.jpg"]
+
+
+def archive(path: Path, **tables: str) -> Path:
+    with ZipFile(path, "w") as zipped:
+        for name, text in tables.items():
+            zipped.writestr(f"predictions/{name.replace('_', '-')}.csv", text)
+    return path
+
+
+def test_violence_is_an_archive_with_a_table_per_video(tmp_path: Path) -> None:
+    file = archive(tmp_path / "vd.zip", **{"3_30_640x360": "Frame_Num,Label\n3,1\n1,0\n"})
+    found = read(file, "vd")
+    assert found.given[0].tolist() == [True, False, True]
+    assert found.tracks[0].decisions.tolist() == [0, 0, 1]
+    form = submission_of(task("vd"))
+    assert form is not None
+    template = form.template(file)
+    assert template == Template(["3-30-640x360/00003.jpg", "3-30-640x360/00001.jpg"], "Frame_Num,Label")
+    form.write(tmp_path / "out.zip", template, Decided(np.array([1, 0])))
+    with ZipFile(tmp_path / "out.zip") as written:
+        assert written.read("3-30-640x360.csv") == b"Frame_Num,Label\n3,1\n1,0\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("Frame_Number,Label\n1,1\n2,2\n", r"3-30-640x360.csv:3: 2 is not allowed"),
+        ("Frame_Number,Label\n1,1\n0,1\n", r"3-30-640x360.csv:3: track '3-30-640x360' has no frame '00000.jpg'"),
+        ("Frame_Number,Label\n1.5,1\n", r"3-30-640x360.csv:2: '1.5' is no frame number"),
+        ("Frame_Number,Label\n1,1\n1,0\n", r"3-30-640x360.csv:3: .* a second time, first at .*csv:2"),
+        ("Label,Frame_Number\n1,1\n", r"3-30-640x360.csv:1: expected the header"),
+        ("", r"3-30-640x360.csv:1: expected the header"),
+    ],
+)
+def test_a_wrong_table_in_an_archive_is_refused_with_its_line(table: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        read(archive(tmp_path / "vd.zip", **{"3_30_640x360": table}), "vd")
+
+
+def test_an_archive_that_is_none_or_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError, match="not a readable zip"):
+        read(tmp_path / "vd.zip", "vd", b"PK and nothing more")
+    with pytest.raises(DataError, match=r"expected <video>.csv files"):
+        read(archive(tmp_path / "vd.zip"), "vd")
+    monkeypatch.setattr("abawbench_plugins.tasks.archives.LARGEST", 10)
+    with pytest.raises(DataError, match=r"expected <video>.csv files"):
+        read(archive(tmp_path / "vd.zip", a="Frame_Number,Label\n1,1\n"), "vd")
+
+
 def test_every_pair_of_probabilities_that_is_written_sums_to_exactly_1() -> None:
     form = importlib.import_module("abawbench_plugins.tasks.submissions").bah_videos(task("ah"))
-    from abawbench.contracts import Decided
-
     present = np.arange(10001) / 10000 + 3e-5
     rows = form.encode(Decided(np.zeros(10001, dtype=int), np.stack([1 - present, present], axis=1)))
     assert all(float(row.split(",")[0]) + float(row.split(",")[1]) == 1.0 for row in rows)
@@ -288,9 +369,26 @@ FILES = st.one_of(
 )
 
 
+def in_a_zip(table: bytes) -> bytes:
+    content = BytesIO()
+    with ZipFile(content, "w") as target:
+        target.writestr("3-30-640x360.csv", b"Frame_Number,Label\n" + table)
+    return content.getvalue()
+
+
+def damaged(whole: bytes) -> st.SearchStrategy[bytes]:
+    places = st.tuples(st.integers(0, len(whole) - 1), st.binary(max_size=4))
+    return st.just(whole) | places.map(lambda change: whole[: change[0]] + change[1] + whole[change[0] + 1 :])
+
+
+ARCHIVES = BODIES.map(in_a_zip).flatmap(damaged)
+
+
 @settings(max_examples=300)
 @given(
-    name=st.sampled_from(list(TRACKS)), content=FILES, form=st.sampled_from(["f.txt", "f.csv", "f.parquet", "folder"])
+    name=st.sampled_from(list(TRACKS)),
+    content=st.one_of(FILES, ARCHIVES),
+    form=st.sampled_from(["f.txt", "f.csv", "f.parquet", "folder"]),
 )
 def test_whatever_stands_in_a_file_only_documented_errors_come_out(
     name: str, content: bytes, form: str, tmp_path_factory: pytest.TempPathFactory
@@ -316,8 +414,6 @@ def test_whatever_stands_in_a_file_only_documented_errors_come_out(
 def test_what_is_written_reads_back_the_same(
     data: st.DataObject, name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from abawbench.contracts import Decided, Template
-
     chosen, form = task(name), submission_of(task(name))
     assert form is not None
     names = [frame for track in TRACKS[name] for frame in form.names(track)]

@@ -211,7 +211,7 @@ def test_weights_that_are_gone_changed_or_of_another_network_are_refused(va: Pat
         save_file({"head.linear.bias": torch.zeros(2), name: torch.zeros(shape)}, weights)
         named = record.trained.model_copy(update={"sha256": sha256(weights)})
         (va / store.RESULT).write_text(record.model_copy(update={"trained": named}).to_json())
-        with pytest.raises(DataError, match="its weights do not fit model 'toy'.*head.linear.weight"):
+        with pytest.raises(DataError, match=r"its weights do not fit model 'toy'.*head.linear.weight"):
             submit(va, split="val")
     (va / store.RESULT).write_text(record.model_copy(update={"trained": None}).to_json())
     with pytest.raises(DataError, match="the run kept no weights"):
@@ -222,7 +222,7 @@ def test_a_run_that_started_from_other_weights_is_not_continued(va: Path, submit
     record = store.read(va)
     other = record.weights.model_copy(update={"sha256": "1" * 64})
     (va / store.RESULT).write_text(record.model_copy(update={"weights": other}).to_json())
-    with pytest.raises(UsageError, match="started from other weights 'toy' .111111111111.*give --weights"):
+    with pytest.raises(UsageError, match=r"started from other weights 'toy' .111111111111.*give --weights"):
         submit(va, split="val")
 
 
