@@ -30,6 +30,7 @@ def run(
     device: str = "auto",
     precision: str = "no",
     control: str | None = None,
+    protocol: Mapping[str, Any] | None = None,
     out: str | Path = "runs",
     force: bool = False,
     latency_seconds: float = 30.0,
@@ -41,14 +42,18 @@ def run(
 
     ``data`` maps a database to its root or roots; without it ``abawbench.toml`` of the working folder is read, and
     without that the synthetic database is made (``preset`` ``tiny`` or ``small``, seed ``data_seed``). ``settings``
-    overrides the model's recipe, ``weights`` names where its parameters come from. Results lie under ``out``; a job
-    that is there already is read back unless ``force``. ``latency_seconds`` bounds the time for latency, once per
-    model; 0 leaves time and memory out. ``finished`` is called with each record as it is ready.
+    overrides the model's recipe, ``weights`` names where its parameters come from. ``protocol`` holds options of
+    ``abawbench.harness.protocol.Protocol``, for example ``{"smoothing": "box:50"}`` or ``{"folds": 5}``.
+
+    Results lie under ``out``; a job that is there already is read back unless ``force``.
+    ``latency_seconds`` bounds the time for latency, once per model; 0 leaves time and memory out.
+    ``finished`` is called with each record as it is ready.
 
     Raises UsageError for what cannot be done at all; a job that fails is a record that says so.
     """
     from abawbench.harness.cost import CostMeter
     from abawbench.harness.plan import Generated
+    from abawbench.harness.protocol import protocol_of
     from abawbench.harness.run import plan, run_jobs
 
     plugins = plugins or default_plugins()
@@ -62,6 +67,7 @@ def run(
         device=device,
         precision=precision,
         control=control,
+        protocol=protocol_of(protocol or {}),
     )
     roots = {name: _paths(value) for name, value in data.items()} if data else read_config(Path.cwd())
     return run_jobs(

@@ -53,6 +53,6 @@ def read_config(folder: Path) -> Roots:
 
 def _existing(path: Path, where: str) -> Path:
     expanded = path.expanduser()
-    if not expanded.is_dir():
-        raise UsageError(f"{where}: no folder at {expanded}")
+    if not expanded.exists():
+        raise UsageError(f"{where}: no folder or file at {expanded}")
     return expanded

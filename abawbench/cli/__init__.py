@@ -5,6 +5,7 @@ import sys
 import click
 
 from abawbench import __version__
+from abawbench.cli.data import data
 from abawbench.cli.leaderboard import leaderboard
 from abawbench.cli.list import list_plugins
 from abawbench.cli.run import run
@@ -19,6 +20,7 @@ Examples:
   abawbench score predictions.parquet --task au --data aff-wild2=/data/Aff-Wild2
   abawbench submit RUN --task va --data aff-wild2=/data/Aff-Wild2 --out predictions.txt
   abawbench list models
+  abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
 """
 
@@ -34,6 +36,7 @@ group.add_command(score)
 group.add_command(submit)
 group.add_command(list_plugins)
 group.add_command(leaderboard)
+group.add_command(data)
 
 
 def main() -> None:

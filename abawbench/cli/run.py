@@ -1,6 +1,7 @@
 """``abawbench run``: train, predict, score and measure."""
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -13,6 +14,9 @@ Examples:
   abawbench run --model mnv4-tam --model mnv4-tam-1 --task au --seed 0 --seed 1 --set epochs=5
   abawbench run --model mnv4-tam --task all --control shuffled-labels
       what is left when there is nothing to learn
+  abawbench run --model mnv4-tam --task au --protocol smoothing=box:4 --protocol thresholds=tuned --set holdout=0.15
+  abawbench run --model mnv4-tam --task va --folds 6
+      every track scored by a network that never saw its subject; not the official split
 
 Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 interrupted.
 """
@@ -28,6 +32,10 @@ Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 inter
 @click.option("--seed", "seeds", type=int, multiple=True, default=[0], show_default=True, help="Repeatable.")
 @click.option("--weights", help="Where the network's parameters come from; default: the model's own choice.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override a number of the recipe.")
+@click.option("--protocol", multiple=True, metavar="NAME=VALUE", help="no-face=nearest|interpolate|black|zero, "
+              "smoothing=none|box:D|gaussian:SIGMA, thresholds=fixed|tuned. Repeatable.")  # fmt: skip
+@click.option("--folds", type=int, help="Cross-validate over training and validation tracks, grouped by subject.")
+@click.option("--refit", is_flag=True, help="Fit training and validation tracks together, for a submission; no score.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--precision", default="no", show_default=True, help="Mixed precision: no, fp16 or bf16.")
 @click.option("--control", help="shuffled-labels: train on labels shuffled across tracks.")
@@ -45,6 +53,9 @@ def run(
     seeds: tuple[int, ...],
     weights: str | None,
     settings: tuple[str, ...],
+    protocol: tuple[str, ...],
+    folds: int | None,
+    refit: bool,
     device: str,
     precision: str,
     control: str | None,
@@ -64,7 +75,12 @@ def run(
 
     done: list[Record] = []
 
+    # of the processes that accelerate or torchrun started, the first one speaks
+    speaks = os.environ.get("RANK", "0") == "0"
+
     def show() -> None:
+        if not speaks:
+            return
         if as_json:
             click.echo(json.dumps([record.model_dump(mode="json") for record in done], indent=2))
             return
@@ -83,13 +99,18 @@ def run(
             seed=seeds,
             weights=weights,
             settings=parse_assignments(settings),
+            protocol={
+                **parse_assignments(protocol, "--protocol", "smoothing=box:50"),
+                **({} if folds is None else {"folds": folds}),
+                **({"refit": True} if refit else {}),
+            },
             device=device,
             precision=precision,
             control=control,
             out=out,
             force=force,
             latency_seconds=latency_seconds,
-            progress=TerminalProgress(quiet),
+            progress=TerminalProgress(quiet or not speaks),
             finished=done.append,
         )
     except KeyboardInterrupt:

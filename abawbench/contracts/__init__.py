@@ -11,6 +11,7 @@ from abawbench.contracts.declarations import (
     TaskDeclaration,
 )
 from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
+from abawbench.contracts.inspection import Count, Expected, Inspection, Part
 from abawbench.contracts.metric import Metric
 from abawbench.contracts.model import Clip, Model, Recipe, Weights
 from abawbench.contracts.runtime import Runtime
@@ -22,16 +23,20 @@ __all__ = [
     "AbawbenchError",
     "BadRow",
     "Clip",
+    "Count",
     "DataError",
     "Database",
     "DatabaseDeclaration",
     "Decided",
     "Declaration",
+    "Expected",
+    "Inspection",
     "Labels",
     "Metric",
     "MetricDeclaration",
     "Model",
     "ModelDeclaration",
+    "Part",
     "PluginError",
     "Recipe",
     "Runtime",

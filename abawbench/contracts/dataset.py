@@ -4,10 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from abawbench.contracts.errors import UsageError
+
+if TYPE_CHECKING:
+    from abawbench.contracts.inspection import Expected, Inspection
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ class Problem:
     line: int | None = None
     track: str | None = None
     """The track that was left out because of it."""
+    extra: bool = False
+    """Whether it only means that something lies there that does not belong; such a copy can still be complete."""
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
@@ -106,12 +113,14 @@ class Problems:
         """The problems so far."""
         return list(self._found)
 
-    def add(self, file: object, what: str, line: int | None = None, track: str | None = None) -> None:
+    def add(
+        self, file: object, what: str, line: int | None = None, track: str | None = None, *, extra: bool = False
+    ) -> None:
         """Note a problem, and the track it cost; the same one twice counts once."""
         path = Path(str(file))
         root = next((root for root in self._roots if path != root and path.is_relative_to(root)), None)
         name = path.relative_to(root).as_posix() if root else str(file)
-        self._found[Problem(name, what, line, track)] = None
+        self._found[Problem(name, what, line, track, extra)] = None
 
     def take(self, others: "Problems") -> None:
         """Add the problems that another database met."""
@@ -140,6 +149,17 @@ class Database(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Return a SHA-256 over the names and sizes of the annotation files and their contents."""
+
+    def expected(self, edition: int | None = None) -> "Sequence[Expected]":
+        """Return the numbers that an official copy has under an edition (None: the latest known); optional."""
+        return ()
+
+    def inspect(self, labels: Sequence[str] = (), splits: Sequence[str] = ()) -> "Inspection":
+        """Return what a copy holds, for the labels and splits named or for all; optional.
+
+        Whatever is wrong with annotations and folders goes to ``problems``; it raises nothing for it.
+        """
+        raise UsageError(f"database '{self.name}' cannot be verified: its plugin has no inspect().")
 
     def for_label(self, label: str) -> "Database":
         """Return the database that stands for this one in a run on a label: itself, unless it is several in one.

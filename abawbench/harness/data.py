@@ -46,13 +46,13 @@ class TrackImages:
     """The distinct images of a track and which of them each frame shows."""
 
     rows: NDArray[np.intp]
-    """Frames whose own image is read; empty when the track has none, and a black image stands in."""
+    """Frames whose own image is read; empty when the track has none."""
     shows: NDArray[np.intp]
-    """[n_frames] -> index into ``rows`` (0 for the black image)."""
+    """[n_frames] -> index into ``rows``; one past its end for the stand-in, a black image or zero features."""
 
     @property
     def count(self) -> int:
-        """Number of distinct images, the black one included."""
+        """Number of distinct images, the stand-in of a track without any included."""
         return max(len(self.rows), 1)
 
     @property
@@ -61,11 +61,14 @@ class TrackImages:
         return len(self.shows) - len(self.rows)
 
 
-def track_images(exists: NDArray[np.bool_]) -> TrackImages:
-    """Return the images of a track whose frames exist where the mask [n_frames] says."""
+def track_images(exists: NDArray[np.bool_], stand_in: bool = False) -> TrackImages:
+    """Return the images of a track whose frames exist where the mask [n_frames] says.
+
+    Other frames show the nearest image, or with ``stand_in``, and in a track without any image, the stand-in.
+    """
     rows = np.flatnonzero(exists)
-    if rows.size == 0:
-        return TrackImages(rows, np.zeros(len(exists), dtype=np.intp))
+    if stand_in or rows.size == 0:
+        return TrackImages(rows, np.where(exists, np.cumsum(exists) - 1, len(rows)))
     return TrackImages(rows, np.searchsorted(rows, nearest(exists)))
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -55,23 +56,41 @@ class Features:
 class CachedFeatures(Features):
     """Outputs of a frozen network, float16 on disk and memory-mapped."""
 
-    def __init__(self, images: list[TrackImages], reading: Reading, stored: list[tuple[Tensor, ...]]) -> None:
+    def __init__(
+        self,
+        images: list[TrackImages],
+        reading: Reading,
+        stored: list[tuple[Tensor, ...]],
+        stand_in: tuple[Tensor, ...] | None = None,
+    ) -> None:
         super().__init__(images, reading)
         self._stored = stored
+        self._stand_in = stand_in
 
     def gather(self, pairs: NDArray[np.intp]) -> tuple[Tensor, ...]:
         """Return the stored features, [U, ...] float16 on the CPU."""
-        per_image = [[level[row] for level in self._stored[number]] for number, row in pairs.tolist()]
+        per_image = [self._levels(number, row) for number, row in pairs.tolist()]
         return tuple(torch.stack(level) for level in zip(*per_image, strict=True))
+
+    def _levels(self, number: int, row: int) -> Sequence[Tensor]:
+        if self._stand_in is not None and row == len(self.images[number].rows):
+            return self._stand_in
+        return [level[row] for level in self._stored[number]]
 
 
 class LiveImages(Features):
-    """Images themselves, uint8 [U, 3, size, size]; the network embeds them in every batch."""
+    """Images themselves, uint8 [U, 3, size, size]; the network embeds them in every batch.
 
-    def __init__(self, images: list[TrackImages], reading: Reading, tracks: Sequence[Track], clip: Clip) -> None:
+    With ``zero`` a mask [U] comes with them, false where the features are to be zero.
+    """
+
+    def __init__(
+        self, images: list[TrackImages], reading: Reading, tracks: Sequence[Track], clip: Clip, zero: bool = False
+    ) -> None:
         super().__init__(images, reading)
         self._tracks = tracks
         self._clip = clip
+        self._zero = zero
 
     def gather(self, pairs: NDArray[np.intp]) -> tuple[Tensor, ...]:
         """Return the images, read now; a broken one is black and counted."""
@@ -79,15 +98,18 @@ class LiveImages(Features):
 
         size = self._clip.size
         out = np.zeros((len(pairs), size, size, 3), dtype=np.uint8)
+        own = np.zeros(len(pairs), dtype=np.bool_)
         for number in np.unique(pairs[:, 0]):
-            mine = np.flatnonzero(pairs[:, 0] == number)
             rows = self.images[number].rows
-            if rows.size:
+            mine = np.flatnonzero((pairs[:, 0] == number) & (pairs[:, 1] < len(rows)))
+            own[mine] = True
+            if mine.size:
                 frames, readable = self._tracks[number].frames(rows[pairs[mine, 1]])
                 out[mine] = resize(frames, size)
                 for at in np.flatnonzero(~readable):
                     note_broken(self.reading, self._tracks[number], int(rows[pairs[mine[at], 1]]))
-        return (torch.from_numpy(out).permute(0, 3, 1, 2),)
+        images = torch.from_numpy(out).permute(0, 3, 1, 2)
+        return (images, torch.from_numpy(own)) if self._zero else (images,)
 
 
 def note_broken(reading: Reading, track: Track, frame: int) -> None:
@@ -126,18 +148,26 @@ def worth_caching(embed: nn.Module, clip: Clip, device: torch.device) -> bool:
 
 
 def features(
-    embed: nn.Module, clip: Clip, tracks: Sequence[Track], device: torch.device, progress: Progress
+    embed: nn.Module,
+    clip: Clip,
+    tracks: Sequence[Track],
+    device: torch.device,
+    progress: Progress,
+    stand_in: Literal["black", "zero"] | None = None,
 ) -> Features:
     """Return the features of all images of the tracks, from the cache where it has them.
 
-    Without a frozen part, or when the features outgrow the cache, images are given instead.
+    Without a frozen part, or when the features outgrow the cache, images are given instead. ``stand_in`` is what a
+    frame without an image shows, a black image or zero features; without it the nearest image of its track, and black
+    where its track has none.
     """
     embed.eval()
     reading = Reading()
     masks = [track.frame_mask() for track in tracks]
     reading.images = int(sum(mask.sum() for mask in masks))
     if not worth_caching(embed, clip, device) or 2 * _numbers(embed, clip, device) * reading.images > limit():
-        return LiveImages([track_images(mask) for mask in masks], reading, tracks, clip)
+        shown = [track_images(mask, stand_in is not None) for mask in masks]
+        return LiveImages(shown, reading, tracks, clip, zero=stand_in == "zero")
     key = digest_of(embed, clip)
     files = [_file(key, track) for track in tracks]
     stored: list[_Entry | None] = [_load(file) for file in files]
@@ -149,7 +179,7 @@ def features(
             _store(files[number], entry)
             stored[number] = _load(files[number])
         trim(cache.root() / "features", keep=set(files))
-    return _collect(stored, tracks, masks, reading)
+    return _collect(stored, tracks, masks, reading, _stand_in(embed, clip, device, stand_in))
 
 
 @dataclass
@@ -161,7 +191,11 @@ class _Entry:
 
 
 def _collect(
-    stored: Sequence[_Entry | None], tracks: Sequence[Track], masks: Sequence[NDArray[np.bool_]], reading: Reading
+    stored: Sequence[_Entry | None],
+    tracks: Sequence[Track],
+    masks: Sequence[NDArray[np.bool_]],
+    reading: Reading,
+    stand_in: tuple[Tensor, ...] | None,
 ) -> CachedFeatures:
     images, levels = [], []
     for entry, track, mask in zip(stored, tracks, masks, strict=True):
@@ -172,10 +206,25 @@ def _collect(
             exists[rows[~entry.readable]] = False
             for row in rows[~entry.readable]:
                 note_broken(reading, track, int(row))
-        images.append(track_images(exists))
+        images.append(track_images(exists, stand_in is not None))
         kept = np.flatnonzero(entry.readable) if exists.any() else np.zeros(1, dtype=np.intp)
         levels.append(entry.levels if len(kept) == len(entry.readable) else tuple(x[kept] for x in entry.levels))
-    return CachedFeatures(images, reading, levels)
+    return CachedFeatures(images, reading, levels, stand_in)
+
+
+def _stand_in(embed: nn.Module, clip: Clip, device: torch.device, kind: str | None) -> tuple[Tensor, ...] | None:
+    """Return the features of a black image, or zeros in their shape; None where nearest images are shown."""
+    if kind is None:
+        return None
+    black = _half(embed, np.zeros((BATCH, clip.size, clip.size, 3), dtype=np.uint8), clip, device)
+    return tuple(torch.zeros_like(level[0]) if kind == "zero" else level[0].clone() for level in black)
+
+
+def _half(embed: nn.Module, images: NDArray[np.uint8], clip: Clip, device: torch.device) -> list[Tensor]:
+    """Return the features of images [U, size, size, 3], float16 on the CPU."""
+    with torch.inference_mode():
+        given = torch.from_numpy(images).permute(0, 3, 1, 2).to(device)
+        return [x.to(torch.float16).cpu().contiguous() for x in as_tuple(embed(normalise(given, clip)))]
 
 
 def _embed(
@@ -200,9 +249,7 @@ def _embed(
         batch[:count] = queue[:count]
         mine = owners[:count]
         del queue[:count], owners[:count]
-        with torch.inference_mode():
-            images = torch.from_numpy(batch).permute(0, 3, 1, 2).to(device)
-            levels = [x.to(torch.float16).cpu().contiguous() for x in as_tuple(embed(normalise(images, clip)))]
+        levels = _half(embed, batch, clip, device)
         for at, number in enumerate(mine):
             parts[number].append(tuple(level[at] for level in levels))
             waiting[number] -= 1

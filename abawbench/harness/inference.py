@@ -10,7 +10,9 @@ from torch import nn
 from abawbench.contracts import Clip, Task
 from abawbench.harness.clips import clips_of, distinct
 from abawbench.harness.features import Features
+from abawbench.harness.postprocessing import finished
 from abawbench.harness.progress import Progress
+from abawbench.harness.protocol import OFFICIAL, Protocol
 from abawbench.harness.training import Trained
 from abawbench.losses import scores_of
 
@@ -25,11 +27,13 @@ def predict(
     batch: int,
     device: torch.device,
     progress: Progress | None = None,
+    protocol: Protocol = OFFICIAL,
 ) -> dict[int, NDArray[np.float32]]:
     """Return the scores of each track by number: float32 [n_frames, K], or [1, K] for a track-level task.
 
     A frame in several clips gets the mean of their outputs, a track-level task the mean over its clips; the frames
-    that only pad a clip count in neither.
+    that only pad a clip count in neither. Then frames without an image are filled and scores smoothed, as the
+    protocol says.
     """
     clips = clips_of(numbers, features, clip)
     rows = {n: 1 if task.level == "track" else len(features.images[n].shows) for n in numbers}
@@ -51,4 +55,5 @@ def predict(
             else:
                 sums[one.track][one.frames[one.real]] += per_frame
                 counts[one.track][one.frames[one.real]] += 1
-    return {n: (sums[n] / counts[n]).astype(np.float32) for n in numbers}
+    effective = protocol.for_task(task)
+    return {n: finished(sums[n] / counts[n], features.images[n].rows, effective) for n in numbers}

@@ -2,31 +2,43 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import nn
 
 import abawbench
-from abawbench.contracts import Database, DataError, Labels, Metric, Model, Task, Track, UsageError, Weights
+from abawbench.contracts import (
+    Database,
+    DataError,
+    Labels,
+    Metric,
+    Model,
+    Task,
+    Track,
+    UsageError,
+    Weights,
+)
 from abawbench.harness import environment
 from abawbench.harness.cost import CostMeter
-from abawbench.harness.features import Features, features
-from abawbench.harness.inference import predict
+from abawbench.harness.features import Features
+from abawbench.harness.fitting import fit_and_predict, known_labels, phase
+from abawbench.harness.folds import Fold, folds_of
 from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
 from abawbench.harness.progress import Progress
-from abawbench.harness.scoring import official, score, tracks_digest
+from abawbench.harness.protocol import Protocol
+from abawbench.harness.rules import forbidden, layout_of
+from abawbench.harness.scoring import score, tracks_digest, unscored
 from abawbench.harness.settings import apply
-from abawbench.harness.training import Fitted, fit
 from abawbench.nn import is_frozen
 from abawbench.plugins import Plugin, Plugins, source_digest
 from abawbench.results import store
@@ -62,34 +74,29 @@ class Prepared:
     """How many of them are training tracks."""
     labels: list[Labels | None]
     digest: str
+    protocol: Protocol
+    """As it takes effect on the task."""
+    folds: list[Fold]
+    """What is fitted and what is scored: once, or once for each fold."""
+    against_the_rules: tuple[str, ...] = ()
+    """What the weights have seen that an entry to the task's challenge may not."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def scored(self) -> list[int]:
-        """Numbers of the validation tracks."""
-        return [n for n in range(self.training, len(self.tracks)) if self.labels[n] is not None]
+        """Numbers of the tracks that are predicted and scored."""
+        return [n for fold in self.folds for n in fold.scored]
 
     def database_record(self) -> DatabaseRecord:
         """Return what the record says about the data."""
-        known = [labels for n in self.scored if (labels := self.labels[n]) is not None]
         return DatabaseRecord(
             name=self.database_name,
-            layout=self.task.database,
+            layout=layout_of(self.task, self.database),
             synthetic=self.database.synthetic,
             fingerprint=self.database.fingerprint(),
-            split=VALIDATION,
-            tracks_sha256=tracks_digest([self.tracks[n] for n in self.scored], known),
+            split=self.protocol.scored,
+            tracks_sha256=tracks_digest([self.tracks[n] for n in self.scored], known_labels(self, self.scored)),
         )
-
-
-@contextmanager
-def phase(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Add the time inside to a phase."""
-    start = perf_counter()
-    try:
-        yield
-    finally:
-        seconds[name] = seconds.get(name, 0.0) + perf_counter() - start
 
 
 def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
@@ -102,10 +109,14 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         metric: Metric = took_part["metric"].build(task)
         builder: Any = took_part["model"].builder()
         model: Model = builder(apply(builder.Settings, job.overrides, job.model))
-        name, database = databases.for_task(task)
+        protocol = job.protocol.for_task(task)
+        name, database = databases.for_task(task, pooled=protocol.pooled)
         took_part["database"] = databases.plugin(name)
         weights = model.weights(job.weights, synthetic=database.synthetic)
-        train, validation = (list(database.tracks(task.label, split)) for split in (TRAIN, VALIDATION))
+        there = database.splits(task.label)
+        train, validation = (
+            list(database.tracks(task.label, split)) if split in there else [] for split in (TRAIN, VALIDATION)
+        )
         tracks = train + validation
         labels = [track.labels(task.label) for track in tracks]
         if job.control == "shuffled-labels":
@@ -125,6 +136,9 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         training=len(train),
         labels=labels,
         digest=digest,
+        protocol=protocol,
+        folds=folds_of(protocol, tracks, labels, len(train)),
+        against_the_rules=forbidden(task, database, weights, took_part["model"]),
         seconds=seconds,
     )
 
@@ -134,18 +148,15 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
     started = datetime.now(UTC)
     job, task, model, seconds = ready.job, ready.task, ready.model, ready.seconds
     device = accelerator.device
-    network = model.network(task, ready.weights).to(device)
-    with phase(seconds, "embed"):
-        source = features(network.embed, model.clip, ready.tracks, device, progress)  # type: ignore[arg-type]
-    batch = model.settings.batch
-    with phase(seconds, "fit"):
-        fitted = _fit(ready, network, source, accelerator, progress)
-    with phase(seconds, "predict"):
-        scores = predict(network, model.clip, task, source, ready.scored, batch=batch, device=device, progress=progress)
+    fits = [fit_and_predict(ready, fold, accelerator, progress) for fold in ready.folds]
+    network, source = fits[-1].network, fits[-1].source
+    scores = {n: found for one in fits for n, found in one.scores.items()}
     scored = [ready.tracks[n] for n in scores]
     known = [labels for n in scores if (labels := ready.labels[n]) is not None]
     with phase(seconds, "score"):
-        result, floor = score(ready.metric, task, scored, list(scores.values()), known)
+        result, floor = (
+            unscored(task) if job.protocol.refit else score(ready.metric, task, scored, list(scores.values()), known)
+        )
     with phase(seconds, "cost"):
         kind = f"{job.model} {asdict(model.settings)}"
         cost = meter.cost_of(network, model.clip, device, kind=kind, task=task.name, progress=progress)
@@ -161,13 +172,22 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
         database=ready.database_record(),
         seed=job.seed,
         settings=settings_record(ready),
-        weights=WeightsRecord.of(ready.weights),
+        protocol=ready.protocol.record(
+            model.clip,
+            threshold_values=tuple(one.thresholds for one in fits if one.thresholds),
+            tuned_on=next((one.tuned_on for one in fits if one.tuned_on), None),
+        ),
+        weights=WeightsRecord.of(ready.weights, ready.against_the_rules),
         plugins=ready.plugins,
         score=result,
         floor=floor,
-        counts=_counts(ready, source),
+        counts=_counts(ready, source, scores),
         cost=cost,
-        training=tuple(Epoch(**row) for row in fitted.log),  # type: ignore[arg-type]
+        training=tuple(
+            Epoch(**row, fold=place if ready.protocol.folds else None)  # type: ignore[arg-type]
+            for place, one in enumerate(fits, 1)
+            for row in one.fitted.log
+        ),
         seconds=Seconds(**seconds),
         hardware=environment.hardware(device),
         versions=environment.versions(),
@@ -181,7 +201,8 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
         if task.level == "track"
         else {ready.tracks[n].id: ready.tracks[n].frame_names() for n in scores},
     )
-    return store.write(store.folder_of(out, record), record, predictions, trained_weights(network))
+    kept = None if ready.protocol.folds else trained_weights(network)
+    return store.write(store.folder_of(out, record), record, predictions, kept)
 
 
 def failed(job: Job, status: str, reason: str, task: Task | None, database: Database | None, digest: str) -> Record:
@@ -202,7 +223,7 @@ def failed(job: Job, status: str, reason: str, task: Task | None, database: Data
             name=database.name if database else "none",
             synthetic=database.synthetic if database else False,
             fingerprint="",
-            split=VALIDATION,
+            split=job.protocol.scored,
         ),
         seed=job.seed,
     )
@@ -260,41 +281,20 @@ def settings_record(ready: Prepared) -> dict[str, Any]:
     return chosen
 
 
-def _fit(ready: Prepared, network: nn.Module, source: Features, accelerator: Accelerator, progress: Progress) -> Fitted:
-    model, task = ready.model, ready.task
-    numbers = [n for n in range(ready.training) if ready.labels[n] is not None]
-
-    def evaluate(chosen: Sequence[int]) -> float:
-        scores = predict(
-            network, model.clip, task, source, chosen, batch=model.settings.batch, device=accelerator.device
-        )
-        known = [labels for n in chosen if (labels := ready.labels[n]) is not None]
-        return official(ready.metric, task, [ready.tracks[n].id for n in chosen], list(scores.values()), known)
-
-    return fit(
-        network,
-        model.clip,
-        task,
-        model.settings,
-        source,
-        ready.labels,
-        [track.subject for track in ready.tracks],
-        numbers,
-        accelerator=accelerator,
-        seed=ready.job.seed,
-        evaluate=evaluate,
-        progress=progress,
-    )
-
-
-def _counts(ready: Prepared, source: Features) -> Counts:
+def _counts(ready: Prepared, source: Features, scores: Mapping[int, NDArray[np.float32]]) -> Counts:
     scored = ready.scored
-    known = [labels for n in scored if (labels := ready.labels[n]) is not None]
+    known = known_labels(ready, scored)
     problems = [str(problem) for problem in ready.database.problems.items]
+    annotated = sum(int(labels.annotated.sum()) for labels in known)
+    predicted = sum(
+        int((labels.annotated & np.isfinite(scores[n]).all(axis=1)).sum())
+        for n, labels in zip(scored, known, strict=True)
+    )
     return Counts(
         tracks=sum(bool(labels.mask.any()) for labels in known),
         frames=sum(ready.tracks[n].n_frames for n in scored),
-        annotated_frames=sum(int(labels.annotated.sum()) for labels in known),
+        annotated_frames=annotated,
+        coverage=predicted / annotated if annotated else None,
         frames_without_image=sum(source.images[n].filled for n in scored),
         broken_images=len(source.reading.broken),
         skipped_tracks=len({p.track for p in ready.database.problems.items if p.track}),
@@ -330,6 +330,7 @@ def _digest(
         job.device,
         job.precision,
         job.control,
+        asdict(job.protocol.for_task(task)),
         asdict(task),
         asdict(model.settings),
         weights.source,

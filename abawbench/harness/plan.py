@@ -7,6 +7,7 @@ from typing import Any
 from abawbench.config import Roots
 from abawbench.contracts import Database, DatabaseDeclaration, Task, TaskDeclaration, UsageError
 from abawbench.harness.progress import Progress
+from abawbench.harness.protocol import OFFICIAL, Protocol
 from abawbench.plugins import Plugin, Plugins
 
 TRAIN, VALIDATION = "train", "val"
@@ -31,6 +32,7 @@ class Job:
     weights: str | None = None
     device: str = "auto"
     precision: str = "no"
+    protocol: Protocol = OFFICIAL
     control: str | None = None
     """``shuffled-labels`` trains on labels shuffled across tracks: a control that must fall to the floor."""
 
@@ -66,16 +68,18 @@ class Databases:
             self._opened[name] = made
         return self._opened[name]
 
-    def for_task(self, task: Task) -> tuple[str, Database]:
+    def for_task(self, task: Task, *, pooled: bool = False) -> tuple[str, Database]:
         """Return the database a task is run on: its own if given, else the first that has its labels.
 
+        It has both a training and a validation split, or any of them where they are ``pooled``.
         Raises UsageError, with what would help, when no database given can serve the task.
         """
         order = sorted(self._roots, key=lambda name: name != task.database)
         for name in order:
             database = self.open(name)
             splits = database.splits(task.label)
-            if {TRAIN, VALIDATION} <= set(splits):
+            found = {TRAIN, VALIDATION} & set(splits)
+            if len(found) == 2 or (pooled and found):
                 return name, database.for_label(task.label)
             if name == task.database and splits:
                 raise UsageError(

@@ -15,6 +15,7 @@ from abawbench.harness.cost import CostMeter
 from abawbench.harness.job import CONTROLS, Prepared, execute, explain, failed, prepare, repeatable
 from abawbench.harness.plan import Databases, Generated, Job, model_names, task_names
 from abawbench.harness.progress import Progress
+from abawbench.harness.protocol import OFFICIAL, Protocol
 from abawbench.plugins import Plugins
 from abawbench.results import store
 from abawbench.results.record import Record
@@ -34,12 +35,15 @@ def plan(
     device: str,
     precision: str,
     control: str | None,
+    protocol: Protocol = OFFICIAL,
 ) -> list[Job]:
     """Return the jobs: every model on every task with every seed. Raises UsageError for an unknown name."""
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision '{precision}'; use {', '.join(PRECISIONS)}")
     if control is not None and control not in CONTROLS:
         raise UsageError(f"unknown control '{control}'; use {', '.join(CONTROLS)}")
+    if control is not None and protocol.pooled:
+        raise UsageError(f"control '{control}' needs the official split; leave out folds and refit")
     return [
         Job(
             model=model,
@@ -50,6 +54,7 @@ def plan(
             device=device,
             precision=precision,
             control=control,
+            protocol=protocol,
         )
         for model in model_names(plugins, models)
         for task in task_names(plugins, tasks)

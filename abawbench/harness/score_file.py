@@ -13,6 +13,7 @@ from abawbench.harness.data import nearest
 from abawbench.harness.frame_index import FrameIndex
 from abawbench.harness.plan import Databases
 from abawbench.harness.prediction_files import FilePredictions, read_prediction_file, submission_of
+from abawbench.harness.rules import layout_of
 from abawbench.harness.scoring import Predicted, score, tracks_digest
 from abawbench.plugins import Plugins
 from abawbench.results import store
@@ -37,7 +38,7 @@ class _Labelled:
     def record(self, task: Task, split: str) -> DatabaseRecord:
         return DatabaseRecord(
             name=self.name,
-            layout=task.database,
+            layout=layout_of(task, self.database),
             synthetic=self.database.synthetic,
             fingerprint=self.database.fingerprint(),
             split=split,
@@ -123,7 +124,7 @@ def _run_tracks(
 
     A run over several splits together (folds) has them all.
     """
-    name, database = databases.for_split(task, "val")
+    name, database = databases.for_task(task, pooled=True)
     there = database.splits(task.label)
     splits = [record.database.split] if record.database.split in there else [s for s in there if s != "test"]
     tracks = {track.id: track for split in splits for track in database.tracks(task.label, split)}

@@ -86,6 +86,12 @@ def tracks_digest(tracks: Sequence[Track], labels: Sequence[Labels]) -> str:
     return hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest()
 
 
+def unscored(task: Task) -> tuple[Score, None]:
+    """Return the score of a run that fitted every labelled track: no value, and why."""
+    why = "refit on training and validation tracks: no labelled track is left to score"
+    return Score(metric=task.metric, value=None, reason=why), None
+
+
 def official(
     metric: Metric, task: Task, names: Sequence[str], scores: Sequence[Predicted], labels: Sequence[Labels]
 ) -> float:

@@ -11,16 +11,16 @@ from pydantic import TypeAdapter, ValidationError
 from abawbench.contracts import Recipe, UsageError
 
 
-def parse_assignments(items: Iterable[str]) -> dict[str, Any]:
+def parse_assignments(items: Iterable[str], option: str = "--set", example: str = "lr=1e-3") -> dict[str, Any]:
     """Return name -> value from ``name=value`` items; values are read as JSON where they are JSON, else as text.
 
-    ``name.key=value`` sets one key of a mapping.
+    ``name.key=value`` sets one key of a mapping. Messages name the option of the command line and give an example.
     """
     found: dict[str, Any] = {}
     for item in items:
         name, equals, text = item.partition("=")
         if not equals or not name:
-            raise UsageError(f"--set '{item}': write name=value, for example --set lr=1e-3")
+            raise UsageError(f"{option} '{item}': write name=value, for example {option} {example}")
         try:
             value = json.loads(text)
         except json.JSONDecodeError:
@@ -42,6 +42,11 @@ def apply(kind: type[Recipe], overrides: Mapping[str, Any], model: str) -> Recip
     Mappings are merged into the default ones. Raises UsageError for an unknown name, with near misses, and for a
     value of the wrong type.
     """
+    return dataclasses.replace(kind(), **checked(kind, overrides, f"model '{model}'", "setting"))
+
+
+def checked(kind: type[Any], overrides: Mapping[str, Any], owner: str, noun: str) -> dict[str, Any]:
+    """Return the overrides of a dataclass with defaults, checked as ``apply`` says; messages name owner and noun."""
     fields = get_type_hints(kind)
     defaults = kind()
     given: dict[str, Any] = {}
@@ -49,16 +54,14 @@ def apply(kind: type[Recipe], overrides: Mapping[str, Any], model: str) -> Recip
         if name not in fields:
             near = get_close_matches(name, fields, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(fields)}"
-            raise UsageError(f"model '{model}' has no setting '{name}'; {hint}")
+            raise UsageError(f"{owner} has no {noun} '{name}'; {hint}")
         default = getattr(defaults, name)
         merged = _merge(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
         try:
             given[name] = TypeAdapter(fields[name]).validate_python(merged)
         except ValidationError as error:
-            raise UsageError(
-                f"setting '{name}' of model '{model}': {error.errors()[0]['msg']}, not {value!r}"
-            ) from error
-    return dataclasses.replace(defaults, **given)
+            raise UsageError(f"{noun} '{name}' of {owner}: {error.errors()[0]['msg']}, not {value!r}") from error
+    return given
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The official file of a test set: predicted by a stored run, in the rows and order of the template."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,10 @@ from abawbench.harness.frame_index import FrameIndex
 from abawbench.harness.inference import predict
 from abawbench.harness.job import repeatable
 from abawbench.harness.plan import Databases
+from abawbench.harness.postprocessing import stretched
 from abawbench.harness.prediction_files import submission_of
 from abawbench.harness.progress import Progress
+from abawbench.harness.protocol import OFFICIAL, Protocol, protocol_of
 from abawbench.harness.restored import restored
 from abawbench.harness.run import accelerator_on
 from abawbench.plugins import Plugins
@@ -152,14 +155,39 @@ def _predict(
 ) -> tuple[list[NDArray[np.float32]], int]:
     """Return the scores of each track, and the number of frames that show another's image."""
     device = accelerator_on(device_name, "no").device
+    protocol, thresholds = protocol_of_record(record)
     numbers = range(len(tracks))
     with repeatable(record.seed):
         model, network = restored(folder, record, plugins, task, weights)
         network = network.to(device)
-        source = features(network.embed, model.clip, tracks, device, progress)  # type: ignore[arg-type]
-        batch = model.settings.batch
-        scores = predict(network, model.clip, task, source, numbers, batch=batch, device=device, progress=progress)
-    return [scores[number] for number in numbers], sum(source.images[number].filled for number in numbers)
+        embed: Any = network.embed
+        source = features(embed, model.clip, tracks, device, progress, protocol.stand_in)
+        scores = predict(
+            network,
+            model.clip,
+            task,
+            source,
+            numbers,
+            batch=model.settings.batch,
+            device=device,
+            progress=progress,
+            protocol=protocol,
+        )
+    found = [scores[number] for number in numbers]
+    if thresholds:
+        values = [thresholds[output] for output in task.outputs]
+        found = [stretched(one, values, task.threshold) for one in found]
+    return found, sum(source.images[number].filled for number in numbers)
+
+
+def protocol_of_record(record: Record) -> tuple[Protocol, dict[str, float]]:
+    """Return the protocol of a run, and its tuned thresholds by output (empty where they are fixed)."""
+    said = record.protocol
+    if said is None:
+        return OFFICIAL, {}
+    names = [field.name for field in fields(Protocol)]
+    tuned = said.threshold_values[0] if said.threshold_values else {}
+    return protocol_of({name: getattr(said, name) for name in names}), {n: v for n, v in tuned.items() if v is not None}
 
 
 def _check(form: Submission, path: Path, wanted: Template, predicted: Decided) -> None:

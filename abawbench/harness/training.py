@@ -28,9 +28,11 @@ class Trained(nn.Module):
         self._clip = clip
 
     def forward(self, inputs: Sequence[Tensor], index: Tensor) -> Tensor:
-        """Return logits [B, K] or [B, T, K]; uint8 inputs are images, others features."""
+        """Return logits [B, K] or [B, T, K]; uint8 inputs are images and perhaps a mask, others features."""
         if inputs[0].dtype == torch.uint8:
             features = as_tuple(self.network.get_submodule("embed")(normalise(inputs[0], self._clip)))
+            for mask in inputs[1:]:
+                features = tuple(x * mask.view(-1, *(1,) * (x.ndim - 1)) for x in features)
         else:
             features = tuple(x.to(torch.float32) for x in inputs)
         given = features[0] if len(features) == 1 else features

@@ -11,7 +11,7 @@ from abawbench.contracts.errors import DataError
 from abawbench.results.files import replacing
 from abawbench.results.record import Record
 from abawbench.results.store import read
-from abawbench.results.table import SYNTHETIC, cost_columns, system, value_text
+from abawbench.results.table import COVERAGE, SYNTHETIC, cost_columns, coverage_text, system, value_text
 from abawbench.results.text import NONE, markdown
 
 PUBLISHED = "published.yaml"
@@ -146,6 +146,7 @@ def _measured_table(records: Sequence[Record]) -> str:
         "seed": [str(record.seed) for record in ordered],
         "value [interval]": [value_text(record.score) for record in ordered],
         "floor": [NONE if floor is None else f"{floor:.3f}" for floor in floors],
+        COVERAGE: [coverage_text(record.counts) for record in ordered],
         **cost_columns(ordered),
         "runtime": [markdown(_runtime(record), 40) for record in ordered],
     }

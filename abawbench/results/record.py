@@ -63,9 +63,11 @@ class WeightsRecord(_Part):
     sha256: str | None = None
     licence: str | None = None
     trained_on: tuple[str, ...] = ()
+    against_the_rules: tuple[str, ...] = ()
+    """What they have seen that an entry to the task's challenge may not: other labels of the scored database."""
 
     @classmethod
-    def of(cls, weights: Weights) -> Self:
+    def of(cls, weights: Weights, against_the_rules: tuple[str, ...] = ()) -> Self:
         """Return the record of resolved weights, without the folders of this machine."""
         kind, equals, file = weights.source.partition("=")
         return cls(
@@ -74,6 +76,7 @@ class WeightsRecord(_Part):
             sha256=weights.sha256,
             licence=weights.licence,
             trained_on=weights.trained_on,
+            against_the_rules=against_the_rules,
         )
 
 
@@ -106,6 +109,34 @@ class DatabaseRecord(_Part):
     """The split that was scored."""
     tracks_sha256: str | None = None
     """SHA-256 over the sorted ids of the scored tracks, each followed by a line feed."""
+
+
+class ProtocolRecord(_Part):
+    """How frames became decisions, and which tracks were fitted and scored."""
+
+    no_face: str = "nearest"
+    """What stood for a frame without an image: ``nearest``, ``interpolate``, ``black`` or ``zero``."""
+    smoothing: str = "none"
+    """Of scores before decisions, in frames: ``none``, ``box:<half width>`` or ``gaussian:<sigma>``."""
+    thresholds: str = "fixed"
+    """``fixed``, or ``tuned`` on training subjects: ``threshold_values`` by output, one set for each fit."""
+    threshold_values: tuple[dict[str, Number], ...] = ()
+    tuned_on: str | None = None
+    """On which tracks, where thresholds were tuned. Stored scores are stretched so that the task's own decides."""
+    clip_length: Count
+    """Frames the model saw at once."""
+    clip_stride: Count
+    """Frames between clips; a frame in several clips has the mean of their outputs."""
+    folds: Count = 0
+    """Of a cross-validation over training and validation tracks together, grouped by subject; 0: official split."""
+    refit: bool = False
+    """Whether training and validation tracks were fitted together, with nothing left to score."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Return the options that are not the official protocol's, as ``name=value``; the split names folds."""
+        given = {"no_face": self.no_face, "smoothing": self.smoothing, "thresholds": self.thresholds}
+        return tuple(f"{name}={v}" for name, v in given.items() if v != type(self).model_fields[name].default)
 
 
 class Interval(_Part):
@@ -161,8 +192,10 @@ class Counts(_Part):
     tracks: Count
     frames: Count
     annotated_frames: Count
+    coverage: Number = None
+    """Annotated frames that have a prediction, divided by annotated frames."""
     frames_without_image: Count = 0
-    """Frames without a usable image, predicted from the nearest image of their track."""
+    """Frames without a usable image, filled by the rule ``protocol.no_face``."""
     broken_images: Count = 0
     skipped_tracks: Count = 0
     problems: tuple[str, ...] = Field(default=(), max_length=MAX_PROBLEMS)
@@ -258,6 +291,8 @@ class Epoch(_Part):
     """One epoch of training."""
 
     epoch: Count
+    fold: Count | None = None
+    """Of a cross-validation, from 1."""
     loss: Number
     held_out: Number = None
     """The official value on held-out training tracks."""
@@ -292,6 +327,7 @@ class Record(_Part):
     seed: int
     settings: Settings = Field(default_factory=dict)
     """The recipe after overrides."""
+    protocol: ProtocolRecord | None = None
     weights: WeightsRecord | None = None
     plugins: tuple[PluginRecord, ...] = ()
 
@@ -319,13 +355,19 @@ class Record(_Part):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """Return what makes the value no achievement of the model: such results are shown, marked and never ranked.
+        """Return what keeps the value from being ranked; such results are shown and marked.
 
-        ``weights=none`` for a network that started from no weights, ``control=...`` for a run that checks the harness.
+        ``weights=none`` for a network that started from no weights, ``control=...`` for a run that checks the harness,
+        ``trained on ...`` for weights that have seen what an entry to the challenge may not.
         """
         control = self.settings.get("control")
-        none = self.weights is not None and self.weights.source == "none"
-        return (*(["weights=none"] if none else []), *([f"control={control}"] if control else []))
+        source = self.weights.source if self.weights else ""
+        forbidden = self.weights.against_the_rules if self.weights else ()
+        return (
+            *(["weights=none"] if source == "none" else []),
+            *([f"control={control}"] if control else []),
+            *(f"trained on {seen}" for seen in forbidden),
+        )
 
     def to_json(self) -> str:
         """Return the record as indented JSON that holds no NaN, ending in a newline."""

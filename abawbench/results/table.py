@@ -1,13 +1,16 @@
 """The table of a run: accuracy beside cost, one row per task."""
 
+import math
 import textwrap
 from collections.abc import Callable, Sequence
 
-from abawbench.results.record import Interval, Latency, Record, Score, all_synthetic
+from abawbench.results.record import Counts, Interval, Latency, Record, Score, all_synthetic
 from abawbench.results.text import NONE, markdown, millions, number, plain
 
 MARKDOWN_FORMATS = frozenset({"github", "pipe"})
 SYNTHETIC = "SYNTHETIC DATA: these values say nothing about real faces"
+COVERAGE = "coverage (filled)"
+"""Heading: annotated frames predicted, and in brackets the frames without image that a rule filled."""
 _WIDTH = 150
 
 
@@ -51,12 +54,13 @@ def _stacked(heading: str) -> str:
 
 
 def system(record: Record, *, seeds: bool = False, width: int | None = None) -> str:
-    """Return the words for what ran: the model, its seed where asked, and the record's marks.
+    """Return the words for what ran: the model, its seed where asked, protocol options, and the record's marks.
 
     ``width`` cuts the model's name and nothing else.
     """
     seed = [f"seed {record.seed}"] if seeds else []
-    return " ".join([plain(record.model, width), *seed, *record.marks])
+    options = record.protocol.options if record.protocol else ()
+    return " ".join([plain(record.model, width), *seed, *options, *record.marks])
 
 
 def value_text(score: Score | None) -> str:
@@ -64,6 +68,17 @@ def value_text(score: Score | None) -> str:
     if score is None or score.value is None:
         return NONE
     return f"{score.value:.3f}{interval_text(score.interval)}"
+
+
+def coverage_text(counts: Counts | None) -> str:
+    """Return the share of annotated frames that were predicted, and the frames filled by a rule: ``100% (4)``.
+
+    The share is cut, not rounded: only all of the frames are 100%.
+    """
+    if counts is None or counts.coverage is None:
+        return NONE
+    share = f"{math.floor(counts.coverage * 1000) / 10:.1f}%" if counts.coverage < 1 else "100%"
+    return f"{share} ({counts.frames_without_image})"
 
 
 def interval_text(interval: Interval | None) -> str:
@@ -100,6 +115,7 @@ def _accuracy(records: Sequence[Record], escape: Callable[..., str]) -> dict[str
             value_text(record.score) if record.status == "ok" else record.status for record in records
         ],
         "floor": [NONE if floor is None else f"{floor:.3f}" for floor in floors],
+        COVERAGE: [coverage_text(record.counts) for record in records],
     }
 
 

@@ -2,13 +2,18 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from abawbench.contracts.dataset import Database, Problems, Track
-from abawbench.contracts.errors import DataError
+from abawbench.contracts.errors import DataError, UsageError
+from abawbench.contracts.inspection import Count, Expected, Inspection, Part
+from abawbench_plugins.databases._expected import expected_counts
 from abawbench_plugins.databases._folders import check_roots
-from abawbench_plugins.databases._tracks import FileTrack
+from abawbench_plugins.databases._inspect import count_label, double_tracks
+from abawbench_plugins.databases._parts import ImageFolder, MediaFile
+from abawbench_plugins.databases._tracks import FileTrack, without_person
 
 SPLITS = ("train", "val", "test")
 
@@ -19,11 +24,19 @@ class FolderDatabase(Database):
     labels: tuple[str, ...]
     faces: str = ""
     """The folder of face images to name when a split has none at all; empty where a missing one is no error."""
+    media: str = ""
+    """What to call the media of a track that has none; empty where that is no error."""
+    released: tuple[str, ...] = SPLITS
+    """The splits of an official copy."""
+    classes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Names of the classes or binary outputs of a label, for counting."""
+    participants = False
+    """Whether a track's subject is a known person."""
 
     def __init__(self, roots: Iterable[Path | str]):
         self.roots = check_roots(roots, self.name)
         self.problems = Problems(self.roots)
-        self._tracks: dict[tuple[str, str], list[Track]] = {}
+        self._tracks: dict[tuple[str, str], list[FileTrack]] = {}
 
     def tracks(self, label: str, split: str) -> Sequence[Track]:
         """Return the tracks of a split, sorted by id. Raises DataError when files are missing or unreadable."""
@@ -54,6 +67,68 @@ class FolderDatabase(Database):
             digest.update(content)
         return digest.hexdigest()
 
+    def expected(self, edition: int | None = None) -> Sequence[Expected]:
+        """Return the numbers that an official copy has under an edition; none where nothing is known."""
+        return expected_counts(self.name, edition)
+
+    def inspect(self, labels: Sequence[str] = (), splits: Sequence[str] = ()) -> Inspection:
+        """Return what the copy holds; all that is wrong with annotations and folders goes to ``problems``."""
+        if unknown := sorted(set(labels) - set(self.labels)):
+            raise UsageError(f"{self.name} has no label {unknown[0]!r}; it has {', '.join(self.labels)}.")
+        counts: list[Count] = []
+        everything: list[FileTrack] = []
+        for label in labels or self.labels:
+            found = {split: self._inspected(label, split) for split in SPLITS if not splits or split in splits}
+            found = {split: tracks for split, tracks in found.items() if tracks}
+            for track, split, earlier in double_tracks(found):
+                self.problems.add(self._where(label, split), f"track {track} stands in the {earlier} split too")
+            counts += count_label(label, found, self.classes.get(label, ()), self.participants)
+            everything += [track for tracks in found.values() for track in tracks]
+        self._note_missing(everything)
+        folders = {part.path: part for part in self._image_folders(everything)}
+        counts.append(Count("", "", "image folders", len(folders)))
+        counts.append(Count("", "", "images", sum(part.files for part in folders.values())))
+        media = [MediaFile(path) for path in sorted(set(self._media(everything)))]
+        return Inspection(counts, [*folders.values(), *media, *self._texts(everything)])
+
+    def _inspected(self, label: str, split: str) -> list[FileTrack]:
+        prefix = f"{' and '.join(map(str, self.roots))}: "
+        if split not in self.splits(label):
+            if split in self.released:
+                self.problems.add(self.roots[0], self._absent(label, split).removeprefix(prefix))
+            return []
+        try:
+            self.tracks(label, split)
+        except DataError as error:
+            self.problems.add(self._where(label, split), str(error).removeprefix(prefix))
+            return []
+        tracks = self._tracks[label, split]
+        for sentence in {track.images.absent for track in tracks} - {""}:
+            self.problems.add(self.roots[0], sentence.removeprefix(prefix))
+        return tracks
+
+    def _image_folders(self, tracks: Iterable[FileTrack]) -> Iterator[ImageFolder]:
+        """Yield every folder of images that the copy has for its tracks, and others that are known."""
+        for track in tracks:
+            for path, _ in track.images.folders:
+                yield ImageFolder(path, track.images.frame_name, None, len(track.images.numbers))
+
+    def _media(self, tracks: Iterable[FileTrack]) -> Iterable[Path]:
+        """Return every media file that is known."""
+        return [track.media for track in tracks if track.media is not None]
+
+    def _texts(self, tracks: Iterable[FileTrack]) -> Iterable[Part]:
+        """Return what there is to read of transcripts."""
+        return ()
+
+    def _note_missing(self, tracks: Sequence[FileTrack]) -> None:
+        """Count tracks without a media file, or say once that there is none at all."""
+        if self.media and tracks and not any(track.media for track in tracks):
+            self.problems.add(self.roots[0], f"no {self.media} at all; unpack them")
+        elif self.media:
+            for name in dict.fromkeys(without_person(track.id) for track in tracks if track.media is None):
+                self.problems.add(self.roots[0], f"no {self.media} for {name}")
+
     def _check_faces(self, tracks: Sequence[FileTrack], where: Path) -> None:
         """Count tracks without an image folder; when no track has one, asking for an image becomes an error."""
         missing = [track for track in tracks if self.faces and not track.images.folders]
@@ -71,7 +146,7 @@ class FolderDatabase(Database):
         if unknown:
             shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
             what = f"{len(unknown)} image folder(s) without annotation or test list ({shown}); ignored"
-            self.problems.add(folders[unknown[0]].parent, what)
+            self.problems.add(folders[unknown[0]].parent, what, extra=True)
 
     def _error(self, what: str) -> DataError:
         return DataError(f"{' and '.join(map(str, self.roots))}: {what}.")

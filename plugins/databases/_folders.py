@@ -60,7 +60,7 @@ def subfolders(folder: Path, problems: Problems) -> list[str]:
         if entry.is_dir():
             names.append(entry.name)
         elif not entry.name.lower().endswith((*_MEDIA, ".zip", ".rar", ".tar.gz")):
-            problems.add(entry.path, "is a stray file among the track folders; ignored")
+            problems.add(entry.path, "is a stray file among the track folders; ignored", extra=True)
     return names
 
 

@@ -17,7 +17,8 @@ from abawbench_plugins.databases._folders import entries
 EMPTY_SIZE = (112, 112)
 """Height and width of the black frames of a track that has no readable image: the size of the aligned faces."""
 
-_NUMBERED = re.compile(r"(?:frame-)?(\d{1,9})\.jpe?g$", re.IGNORECASE)
+NUMBERED = re.compile(r"(?:frame-)?(\d{1,9})\.jpe?g$", re.IGNORECASE)
+"""Names of numbered images: the number is group 1."""
 
 
 @dataclass
@@ -49,9 +50,9 @@ class Images:
         unusual: dict[int, str] = {}
         for place, (folder, _) in enumerate(self.folders):
             for entry in entries(folder, self.problems):
-                match = _NUMBERED.match(entry.name)
+                match = NUMBERED.match(entry.name)
                 if match is None:
-                    self.problems.add(entry.path, "is not a numbered .jpg image; ignored")
+                    self.problems.add(entry.path, "is not a numbered .jpg image; ignored", extra=True)
                 elif (number := int(match[1])) not in owner:
                     owner[number] = place
                     if entry.name != self.frame_name.format(number):
@@ -136,16 +137,21 @@ class Images:
             return None
 
 
-def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
-    """Return the RGB image [H, W, 3] of a whole JPEG file; greyscale gets three equal channels. Raises ValueError."""
-    import cv2
-
+def check_whole(data: bytes) -> None:
+    """Raise ValueError, saying why, unless the bytes begin and end like one whole JPEG file."""
     if not data.startswith(b"\xff\xd8"):
         raise ValueError("is empty" if not data else "is not a JPEG image")
     # OpenCV decodes the upper part of a truncated file and only warns. Neither marker can occur inside coded data, so a
     # whole file has its last end of image (D9) after its last start of scan (DA), whatever thumbnails it embeds.
     if data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda"):
         raise ValueError("is a truncated JPEG image")
+
+
+def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """Return the RGB image [H, W, 3] of a whole JPEG file; greyscale gets three equal channels. Raises ValueError."""
+    import cv2
+
+    check_whole(data)
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
@@ -153,3 +159,15 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
     if image is None:
         raise ValueError("is an unreadable JPEG image")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def jpeg_size(data: bytes) -> tuple[int, int]:
+    """Return height and width from the headers of a JPEG file, decoding nothing. Raises ValueError."""
+    check_whole(data)
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
+        at += 2 + length
+    raise ValueError("is an unreadable JPEG image")

@@ -1,21 +1,29 @@
 """Aff-Wild2 in its official layout: the VA, EXPR and AU challenges of editions 3 to 10."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from abawbench.contracts.dataset import Problems
 from abawbench.contracts.declarations import DatabaseDeclaration
 from abawbench.hookspecs import hookimpl
-from abawbench_plugins.databases._annotations import FORMATS, RowError, read_annotation
+from abawbench_plugins.databases._annotations import ACTION_UNITS, EXPRESSIONS, FORMATS, RowError, read_annotation
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import entries, find_faces, find_lists, find_videos, matching
 from abawbench_plugins.databases._images import Images
-from abawbench_plugins.databases._listings import Listing, read_lines, read_listing
+from abawbench_plugins.databases._listings import read_lines, read_listing
+from abawbench_plugins.databases._parsed import ParsedFiles
+from abawbench_plugins.databases._parts import ImageFolder
 from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
+
+ALIGNED_SIZE = (112, 112)
+"""Height and width of the aligned faces: abaw-protocols, section 2.2."""
+FRAME_NAME = "{:05d}.jpg"
 
 _CHALLENGES = {
     "va": ("VA_Estimation_Challenge",),
@@ -67,6 +75,8 @@ class AffWild2(FolderDatabase):
     name = "aff-wild2"
     labels = ("va", "expr", "au")
     faces = "cropped_aligned"
+    media = "raw video"
+    classes: ClassVar = {"expr": EXPRESSIONS, "au": ACTION_UNITS}
 
     def __init__(self, roots: Iterable[Path | str], edition: int | None = None):
         super().__init__(roots)
@@ -114,38 +124,54 @@ class AffWild2(FolderDatabase):
         return self._template(label) if label in self.labels else None
 
     def _read(self, label: str, split: str) -> Iterator[FileTrack]:
-        self._note_unlisted({name: folders[0][0] for name, folders in self._faces.items()}, self._known)
+        if self._faces:
+            self._note_unlisted({name: folders[0][0] for name, folders in self._faces.items()}, self._known)
         if split == "test":
             template = self._template(label)
             assert template is not None
-            listings = read_listing(template, self.problems)
+            listings = self._listed(template)
             self._compare_release(label, template, listings)
-            for name, listing in listings.items():
-                yield self._track(name, listing.numbers)
+            for name, numbers in listings.items():
+                yield self._track(name, numbers)
             return
         seen: set[str] = set()
         for folder in self._folders(label, split):
-            for entry in entries(folder, self.problems):
-                path = folder / entry.name
-                if path.suffix.lower() != ".txt" or entry.is_dir():
-                    self.problems.add(path, "is not an annotation file; ignored")
-                elif path.stem in seen:
-                    self.problems.add(path, "is a second annotation of a track that was read already; ignored")
-                elif (track := self._annotated(path, label)) is not None:
-                    seen.add(path.stem)
-                    yield track
+            with ParsedFiles(label, folder) as parsed:
+                for entry in entries(folder, self.problems):
+                    path = folder / entry.name
+                    if path.suffix.lower() != ".txt" or entry.is_dir():
+                        self.problems.add(path, "is not an annotation file; ignored", extra=True)
+                    elif path.stem in seen:
+                        self.problems.add(path, "is a second annotation of a track that was read already; ignored")
+                    elif (track := self._annotated(path, label, parsed)) is not None:
+                        seen.add(path.stem)
+                        yield track
 
-    def _compare_release(self, label: str, template: Path, listings: Mapping[str, Listing]) -> None:
+    def _listed(self, template: Path) -> Mapping[str, NDArray[np.int64]]:
+        """Return the numbers of the frames of each track of a template; one with problems is parsed every time."""
+        met = Problems(self.roots)
+        with ParsedFiles("template", template) as parsed:
+            numbers = parsed.get(
+                template,
+                lambda: {name: listing.numbers for name, listing in read_listing(template, met).items()},
+                keep=lambda: not met.items,
+            )
+        self.problems.take(met)
+        return numbers
+
+    def _compare_release(self, label: str, template: Path, listings: Container[str]) -> None:
         for path in self._lists:
             if _LISTS[label].search(path.name) and "release" in path.name.lower():
                 for number, line in enumerate(read_lines(path), start=1):
                     if line.strip() and line.strip() not in listings:
                         self.problems.add(path, f"track {line.strip()[:60]} has no frames in {template.name}", number)
 
-    def _annotated(self, path: Path, label: str) -> FileTrack | None:
+    def _annotated(self, path: Path, label: str, parsed: ParsedFiles) -> FileTrack | None:
         form = FORMATS[label]
+        kept = np.int8 if form.integer else np.float64
         try:
-            values = read_annotation(path, form)
+            arrays = parsed.get(path, lambda: {"rows": read_annotation(path, form).astype(kept, copy=False)})
+            values = arrays["rows"].astype(np.float64, copy=False)
         except RowError as error:
             self.problems.add(path, f"{error.what}; the track is skipped", error.line, track=path.stem)
             return None
@@ -172,11 +198,23 @@ class AffWild2(FolderDatabase):
             media=self._videos.get(video) or self._videos.get(name),
         )
 
+    def _image_folders(self, tracks: Iterable[FileTrack]) -> Iterator[ImageFolder]:
+        sizes = {part.path: part.files for part in super()._image_folders(tracks)}
+        for path, _ in (pair for pairs in self._faces.values() for pair in pairs):
+            aligned = path.parent.name.lower().startswith("cropped_aligned")
+            files = sizes.get(path) or len(entries(path, self.problems))
+            yield ImageFolder(path, FRAME_NAME, ALIGNED_SIZE if aligned else None, files)
+
+    def _media(self, tracks: Iterable[FileTrack]) -> Iterable[Path]:
+        return self._videos.values()
+
     @cached_property
     def _known(self) -> set[str]:
-        lines = (line for path in self._lists for line in read_lines(path))
         names = {path.stem for path in self._annotation_files() if path not in self._lists}
-        return names | {line.partition("/")[0].strip() for line in lines}
+        for path in self._lists:
+            with ParsedFiles("names", path) as parsed:
+                names |= set(parsed.get(path, lambda path=path: _names(path)))  # type: ignore[misc]
+        return names
 
     def _annotation_files(self) -> Iterator[Path]:
         yield from self._lists
@@ -194,3 +232,9 @@ class AffWild2(FolderDatabase):
             return str(self._error(f"no *test_set_sample.txt for {label}; put the template of the test set there"))
         wanted = f"*_ABAW_Annotations/{_CHALLENGES[label][0]}/{_SETS[split]}"
         return str(self._error(f"no folder {wanted}; unpack the {label} annotations there"))
+
+
+def _names(path: Path) -> dict[str, NDArray[np.int64]]:
+    """Return what may be the name of a track in any line of a test list, each with nothing beside it."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return {line.partition("/")[0].strip(): nothing for line in read_lines(path)}

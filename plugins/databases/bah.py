@@ -5,18 +5,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from abawbench.contracts.dataset import Labels, Problems
 from abawbench.contracts.declarations import DatabaseDeclaration
 from abawbench.contracts.errors import DataError
+from abawbench.contracts.inspection import Part
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
-from abawbench_plugins.databases._folders import below, subfolders
+from abawbench_plugins.databases._folders import below, entries, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import Listing, read_lines, read_listing
+from abawbench_plugins.databases._parts import ImageFolder, Transcript
 from abawbench_plugins.databases._text import compose, items, mapping, scalar
 from abawbench_plugins.databases._tracks import FileTrack
 
@@ -74,7 +76,24 @@ class AnswerTrack(FileTrack):
         return self.spoken
 
 
-class BAH(FolderDatabase):
+class AnswerDatabase(FolderDatabase):
+    """What both packages of BAH share: people, their videos and transcripts."""
+
+    media = "video"
+    participants = True
+
+    def _texts(self, tracks: Iterable[FileTrack]) -> Iterable[Part]:
+        paths = {track.transcript for track in tracks if isinstance(track, AnswerTrack) and track.transcript}
+        return [Transcript(path) for path in sorted(paths)]
+
+    def _note_missing(self, tracks: Sequence[FileTrack]) -> None:
+        super()._note_missing(tracks)
+        for track in tracks:
+            if isinstance(track, AnswerTrack) and track.transcript is None:
+                self.problems.add(self.roots[0], f"no transcript for {track.id}")
+
+
+class BAH(AnswerDatabase):
     """BAH, ABAW8 edition; a root, or folders in it, hold ``ABAW-8th-BAH-train-data`` and ``ABAW-8th-BAH-test-data``.
 
     - ``default-split/train.txt`` and ``val.txt`` list videos; ``annotation.yml`` gives their frames under
@@ -89,6 +108,7 @@ class BAH(FolderDatabase):
     name = "bah"
     labels = ("ah",)
     faces = _FACES
+    classes: ClassVar = {"ah": ("absent", "present")}
 
     def __init__(self, roots: Iterable[Path | str]):
         super().__init__(roots)
@@ -197,6 +217,11 @@ class BAH(FolderDatabase):
 
     def _beside(self, kind: str, path: str) -> Path | None:
         return next((p for folder, _ in self._packages if (p := folder / kind / path).is_file()), None)
+
+    def _image_folders(self, tracks: Iterable[FileTrack]) -> Iterator[ImageFolder]:
+        sizes = {part.path: part.files for part in super()._image_folders(tracks)}
+        for path in self._face_videos.values():
+            yield ImageFolder(path, FRAME_NAME, None, sizes.get(path) or len(entries(path, self.problems)))
 
     def _annotation_files(self) -> Iterable[Path]:
         return [*self._lists.values(), *self._annotations]

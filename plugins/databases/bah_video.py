@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from abawbench.contracts.dataset import Labels
 from abawbench.contracts.declarations import DatabaseDeclaration
 from abawbench.hookspecs import hookimpl
-from abawbench_plugins.databases._database import SPLITS, FolderDatabase
+from abawbench_plugins.databases._database import SPLITS
 from abawbench_plugins.databases._folders import below, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._tracks import CountedTrack
-from abawbench_plugins.databases.bah import FRAME_NAME, RATE, AnswerTrack, read_split
+from abawbench_plugins.databases.bah import FRAME_NAME, RATE, AnswerDatabase, AnswerTrack, read_split
 
 _FACES = "cropped-aligned-faces"
 _VIDEOS = "Videos"
@@ -41,7 +42,7 @@ class VideoTrack(CountedTrack, AnswerTrack):
     """The recorded answer to one question, labelled as a whole; its face images are its frames."""
 
 
-class BAHVideo(FolderDatabase):
+class BAHVideo(AnswerDatabase):
     """BAH, the package of ABAW10 and 11; a root, or a folder in it, holds ``split``.
 
     - ``split/train.txt``, ``val.txt`` and ``test.txt`` (the public test set, with labels): rows
@@ -56,6 +57,7 @@ class BAHVideo(FolderDatabase):
 
     name = "bah-video"
     labels = ("ah-video",)
+    classes: ClassVar = {"ah-video": ("absent", "present")}
     faces = f"{_FACES}/{_VIDEOS}"
 
     def __init__(self, roots: Iterable[Path | str]):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,7 +16,16 @@ from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines, read_listing
 from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
 
-CLASSES = 7
+COMPOUNDS = (
+    "Fearfully Surprised",
+    "Happily Surprised",
+    "Sadly Surprised",
+    "Disgustedly Surprised",
+    "Angrily Surprised",
+    "Sadly Fearful",
+    "Sadly Angry",
+)
+"""The classes in the order of the template's header: abaw-protocols, section 3."""
 
 
 @hookimpl
@@ -52,6 +62,9 @@ class CExprDB(FolderDatabase):
     name = "c-expr-db"
     labels = ("ce",)
     faces = "cropped_aligned"
+    media = "video"
+    released = ("test",)
+    classes: ClassVar = {"ce": COMPOUNDS}
 
     def __init__(self, roots: Iterable[Path | str]):
         super().__init__(roots)
@@ -108,9 +121,12 @@ class CExprDB(FolderDatabase):
                 media=self._videos.get(video) or self._videos.get(name),
             )
             if labelled:
-                mask = (listing.values >= 0) & (listing.values < CLASSES)
+                mask = (listing.values >= 0) & (listing.values < len(COMPOUNDS))
                 track.parsed = {label: Labels(np.where(mask, listing.values, -1), mask)}
             yield track
+
+    def _media(self, tracks: Iterable[FileTrack]) -> Iterable[Path]:
+        return self._videos.values()
 
     def _annotation_files(self) -> Iterable[Path]:
         return self._files.values()
@@ -119,4 +135,6 @@ class CExprDB(FolderDatabase):
         return self._files[split]
 
     def _absent(self, label: str, split: str) -> str:
+        if split == "test":
+            return str(self._error("no *CE_test_set_sample.txt; put the official template there"))
         return str(self._error(f"no labels/{split}.txt; the official release has no {split} labels, provide your own"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +104,8 @@ class DVD(FolderDatabase):
 
     name = "dvd"
     labels = ("vd",)
+    released = ("train", "val")
+    classes: ClassVar = {"vd": ("other", "violent")}
 
     def __init__(self, roots: Iterable[Path | str]):
         super().__init__(roots)
@@ -147,7 +150,7 @@ class DVD(FolderDatabase):
             if entry.is_file() and entry.name.lower().endswith(".csv"):
                 yield Path(entry.path)
             else:
-                self.problems.add(entry.path, "is not an annotation file; ignored")
+                self.problems.add(entry.path, "is not an annotation file; ignored", extra=True)
 
     def _annotation_files(self) -> Iterable[Path]:
         return [path for pairs in self._folders.values() for folder, _ in pairs for path in self._tables(folder)]

@@ -17,7 +17,8 @@ from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, entries
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
-from abawbench_plugins.databases._tracks import CountedTrack
+from abawbench_plugins.databases._parts import ImageFolder
+from abawbench_plugins.databases._tracks import CountedTrack, FileTrack
 
 EMOTIONS = ("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy")
 FIRST_TEST = 12660
@@ -25,6 +26,8 @@ FIRST_TEST = 12660
 RATE = 30.0
 """Frames per second of the face images. The real spacing is not published; 30 makes clips take every image."""
 FRAME_NAME = "{}.jpg"
+FACE_SIZE = (160, 160)
+"""Height and width of the face images: abaw-protocols, section 4.1."""
 
 _TABLES = {"train": "train_split.csv", "val": "valid_split.csv", "test": "test_split.csv"}
 _MEDIA = {"face_images": "", "audio": ".mp3", "raw": ".mp4"}
@@ -107,7 +110,7 @@ class HumeVidmimic2(FolderDatabase):
             if path.suffix.lower() == suffix and path.stem.isdecimal() and entry.is_dir() == (not suffix):
                 yield path
             else:
-                self.problems.add(path, f"is not a clip of {kind}; ignored")
+                self.problems.add(path, f"is not a clip of {kind}; ignored", extra=True)
 
     @cached_property
     def _listed(self) -> set[str]:
@@ -157,6 +160,25 @@ class HumeVidmimic2(FolderDatabase):
             parsed = {} if values is None else {label: Labels(values[None, :], np.ones(1, dtype=np.bool_))}
             images = Images(faces.get(clip, ()), self.problems, frame_name=FRAME_NAME)
             yield MimicTrack(clip, images, media[0][0] if media else None, parsed)
+
+    def _image_folders(self, tracks: Iterable[FileTrack]) -> Iterator[ImageFolder]:
+        sizes = {part.path: part.files for part in super()._image_folders(tracks)}
+        for path, _ in (pair for pairs in self._clips["face_images"].values() for pair in pairs):
+            yield ImageFolder(path, FRAME_NAME, FACE_SIZE, sizes.get(path) or len(entries(path, self.problems)))
+
+    def _media(self, tracks: Iterable[FileTrack]) -> Iterable[Path]:
+        return [path for kind in ("audio", "raw") for pairs in self._clips[kind].values() for path, _ in pairs]
+
+    def _note_missing(self, tracks: Sequence[FileTrack]) -> None:
+        for kind in ("audio", "raw"):
+            found = self._clips[kind]
+            if tracks and not found:
+                self.problems.add(self.roots[0], f"no {kind} folder with clips; unpack it")
+            for track in tracks if found else ():
+                if track.id not in found:
+                    self.problems.add(self.roots[0], f"no {kind}/{track.id}{_MEDIA[kind]}")
+            for clip in sorted(set(found) - self._known):
+                self.problems.add(found[clip][0][0], "belongs to no listed clip; ignored", extra=True)
 
     def _annotation_files(self) -> Iterable[Path]:
         return self._tables.values()

@@ -15,7 +15,7 @@ def test_a_database_may_have_several_roots(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("item", "message"),
-    [("=x", "write NAME=ROOT"), ("bah=", "write NAME=ROOT"), ("bah=/no/where", "no folder at /no/where")],
+    [("=x", "write NAME=ROOT"), ("bah=", "write NAME=ROOT"), ("bah=/no/where", "no folder or file at /no/where")],
 )
 def test_what_names_no_folder_is_refused(item: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):

@@ -2,14 +2,18 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from abawbench import cache
+from abawbench import cache as folders
 from abawbench.contracts.dataset import Database, Problems, Track
-from abawbench.contracts.errors import DataError
+from abawbench.contracts.errors import DataError, UsageError
+from abawbench.contracts.inspection import Count, Expected, Inspection
 from abawbench_plugins.databases.synthetic import manifest
 from abawbench_plugins.databases.synthetic.generate import Progress, ensure, folder_beside, folder_of
+from abawbench_plugins.databases.synthetic.inspection import count_tracks, manifest_parts, strangers
 from abawbench_plugins.databases.synthetic.plan import DATABASES, FURTHER
 from abawbench_plugins.databases.synthetic.presets import preset_named
 
@@ -39,29 +43,40 @@ def open_database(
     The four databases of ABAW8 are generated together, each of the further ones by itself. ``roots`` may name one
     folder that was generated before; preset and seed then mean nothing. ``progress`` is called with (done, total,
     what) while files are made. Raises UsageError for an unknown preset and DataError for a folder that is not a
-    complete synthetic database.
+    synthetic database; one that is not complete raises it when it is read.
     """
     if roots:
         there = _made_before(roots)
-        return Synthetic(roots[0], there.__getitem__, tuple(there))
-    parent, chosen = cache.root() / "synthetic", preset_named(preset)
+        return Synthetic(roots[0], cache(lambda owner: _complete(there[owner])), tuple(there))
+    parent, chosen = folders.root() / "synthetic", preset_named(preset)
 
     def make(owner: str) -> Path:
         return ensure(parent, chosen, seed, progress, owner if owner in FURTHER else None)
 
-    return Synthetic(folder_of(parent, chosen, seed), make)
+    able = DATABASES[:1] if chosen.labels_only else DATABASES + FURTHER
+    return Synthetic(folder_of(parent, chosen, seed), make, able)
 
 
 def _made_before(roots: Sequence[Path]) -> dict[str, Path]:
     """The databases in a folder and in those beside it, with the folder of each."""
-    folder = Path(roots[0])
-    if len(roots) > 1 or not manifest.is_complete(folder):
-        raise DataError(
-            f"{', '.join(map(str, roots))} is not one complete synthetic database; leave the root out to generate one."
-        )
+    try:
+        (folder,) = map(Path, roots)
+        manifest.read(folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        what = f"{', '.join(map(str, roots))} is not one complete synthetic database"
+        raise DataError(f"{what}: no whole {manifest.NAME}; leave the root out to generate one.") from None
     beside = {owner: folder_beside(folder, owner) for owner in FURTHER}
     further = {owner: path for owner, path in beside.items() if manifest.is_complete(path)}
     return {owner: folder for owner in DATABASES + FURTHER if (folder / owner).is_dir()} | further
+
+
+def _complete(folder: Path) -> Path:
+    if not manifest.is_complete(folder):
+        raise DataError(
+            f"{folder} is not a complete synthetic database; 'abawbench data verify synthetic {folder}' names what is "
+            "wrong, and without a root it is generated anew."
+        )
+    return folder
 
 
 class Synthetic(Database):
@@ -91,8 +106,7 @@ class Synthetic(Database):
 
     def _database(self, owner: str) -> Database:
         if owner not in self._opened:
-            module = import_module(f"abawbench_plugins.databases.{owner.replace('-', '_')}")
-            database: Database = module.open_database([self._make(owner) / owner])
+            database = _open(self._make(owner), owner)
             self.problems.take(database.problems)
             database.problems = self.problems
             self._opened[owner] = database
@@ -126,3 +140,45 @@ class Synthetic(Database):
         if owner is None or owner in self._covers:
             return self
         return Synthetic(self._folder, self._make, (owner,), (owner,))
+
+    def expected(self, edition: int | None = None) -> Sequence[Expected]:
+        """Return the numbers of tracks that the manifest tells."""
+        return count_tracks(manifest.read(self._folder)) if (self._folder / manifest.NAME).is_file() else ()
+
+    def inspect(self, labels: Sequence[str] = (), splits: Sequence[str] = ()) -> Inspection:
+        """Return what lies there; the files are compared with their manifest, byte by byte, and nothing else.
+
+        A further database that was not generated yet is generated if one of its labels is asked for.
+        """
+        if unknown := sorted(label for label in labels if OWNERS.get(label) not in self._there):
+            raise UsageError(f"This synthetic database has no label '{unknown[0]}'.")
+        wanted: dict[str, list[str]] = {}
+        for label, owner in OWNERS.items():
+            if label in labels or (not labels and owner in self._there and self._lies_there(owner)):
+                wanted.setdefault(owner, []).append(label)
+        counts: list[Count] = []
+        for owner, names in wanted.items():
+            with suppress(DataError):  # the manifest names the files that are missing
+                found = _open(self._of(owner), owner).inspect(names, splits)
+                counts += [count for count in found.counts if count.label]
+        manifests = {folder: manifest.read(folder) for folder in map(self._of, wanted)}
+        for folder, files in manifests.items():
+            for path in strangers(folder, files):
+                self.problems.add(path, "is not in the manifest; ignored", extra=True)
+        return Inspection(counts, [part for item in manifests.items() for part in manifest_parts(*item)])
+
+    def _lies_there(self, owner: str) -> bool:
+        beside = folder_beside(self._folder, owner)
+        return owner in self._covers or any((path / owner).is_dir() for path in (self._folder, beside))
+
+    def _of(self, owner: str) -> Path:
+        """Return the folder of a database, complete or not; it is made if it is missing and can be made."""
+        with suppress(DataError):
+            return self._make(owner)
+        return self._folder
+
+
+def _open(folder: Path, owner: str) -> Database:
+    module = import_module(f"abawbench_plugins.databases.{owner.replace('-', '_')}")
+    database: Database = module.open_database([folder / owner])
+    return database

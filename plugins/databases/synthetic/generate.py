@@ -14,6 +14,7 @@ from multiprocessing import current_process, get_context
 from pathlib import Path
 
 from abawbench_plugins.databases.synthetic import (
+    labels_only,
     manifest,
     write_aff_wild2,
     write_bah,
@@ -116,6 +117,8 @@ def generate(
     databases: Sequence[str] = DATABASES,
 ) -> None:
     """Write whole synthetic databases into an empty folder, the manifest last."""
+    if preset.labels_only:
+        return manifest.write(folder, labels_only.write(folder, seed))
     takes = plan(preset, seed, databases)
     groups = videos(takes)
     files: dict[str, manifest.Digest] = {}
@@ -126,7 +129,7 @@ def generate(
                 progress(done, len(groups), group[0].database)
     for path, text in _shared(takes, databases).items():
         files[path] = _write(folder / path, text.encode())
-    manifest.write(folder, files)
+    return manifest.write(folder, files)
 
 
 def _made(

@@ -36,6 +36,8 @@ class Preset:
     processes: int
     further: Mapping[str, Amount] = field(default_factory=_further)
     """The amounts for the databases that are generated one by one; by default tiny ones."""
+    labels_only: bool = False
+    """Whether it holds the annotations of Aff-Wild2 in official size and nothing else."""
 
     def amounts(self) -> Mapping[str, Amount]:
         """Return the amounts by database name."""
@@ -77,9 +79,14 @@ PRESETS: Mapping[str, Preset] = {
 }
 """The presets by name; many short tracks rather than few long ones, because intervals resample tracks."""
 
+_NOTHING = Amount(0, 0, (0, 0))
+LABELS_ONLY = Preset("labels-only", _NOTHING, _NOTHING, _NOTHING, _NOTHING, processes=1, labels_only=True)
+"""Annotations of official size: nothing can be trained on it, but reading and scoring at scale can be tried."""
+
 
 def preset_named(name: str) -> Preset:
     """Return the preset of that name. Raises UsageError for any other, with the names there are."""
-    if name not in PRESETS:
-        raise UsageError(f"There is no synthetic preset '{name}'; choose one of {', '.join(PRESETS)}.")
-    return PRESETS[name]
+    known = {**PRESETS, LABELS_ONLY.name: LABELS_ONLY}
+    if name not in known:
+        raise UsageError(f"There is no synthetic preset '{name}'; choose one of {', '.join(known)}.")
+    return known[name]

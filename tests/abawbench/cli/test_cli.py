@@ -43,6 +43,14 @@ def test_run_prints_records_as_json_for_machines(call) -> None:
     assert record["settings"]["epochs"] == 1
 
 
+def test_protocol_options_reach_the_record(call) -> None:
+    (record,) = json.loads(call(*RUN, "--protocol", "no-face=black", "--folds", "2", "--json", "--quiet").stdout)
+    assert record["protocol"]["no_face"] == "black"
+    assert record["protocol"]["folds"] == 2
+    (refit,) = json.loads(call(*RUN, "--refit", "--json", "--quiet").stdout)
+    assert refit["score"]["value"] is None
+
+
 def test_the_second_run_says_that_it_was_read_back(call) -> None:
     call(*RUN)
     assert "already done" in call(*RUN).stderr
@@ -138,7 +146,9 @@ def test_leaderboard_prints_published_and_measured_results(call) -> None:
     ("args", "message"),
     [
         (["run", "--model", "nothing-like-it"], "unknown model"),
-        (["run", "--model", "mnv4-tam", "--data", "bah=/no/where"], "no folder at"),
+        (["run", "--model", "mnv4-tam", "--data", "bah=/no/where"], "no folder or file at"),
+        (["run", "--model", "mnv4-tam", "--protocol", "smooth=box:3"], "did you mean smoothing"),
+        (["run", "--model", "mnv4-tam", "--protocol", "folds"], "--protocol smoothing=box:50"),
         (["run"], "Missing option"),
         (["nonsense"], "No such command"),
         (["score", "/no/where", "--task", "va"], "does not exist"),

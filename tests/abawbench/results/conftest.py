@@ -58,7 +58,7 @@ def make_record() -> Callable[..., Record]:
                 metric="concordance", value=value, interval=INTERVAL, parts={"valence": PartScore(value=0.5)}
             ),
             "floor": Floor(value=0.0, what="the mean of the training labels"),
-            "counts": Counts(tracks=3, frames=100, annotated_frames=90, frames_without_image=4),
+            "counts": Counts(tracks=3, frames=100, annotated_frames=90, coverage=1.0, frames_without_image=4),
             "cost": Cost(
                 parameters_total=4_328_138,
                 parameters_trained=3_066_474,

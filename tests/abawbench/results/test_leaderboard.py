@@ -8,7 +8,7 @@ import pytest
 from abawbench.contracts.errors import DataError
 from abawbench.results import leaderboard
 from abawbench.results.leaderboard import Published, load, page_text, render, write
-from abawbench.results.record import DatabaseRecord, Record
+from abawbench.results.record import DatabaseRecord, ProtocolRecord, Record, WeightsRecord
 
 Make = Callable[..., Record]
 FOLDER = Path(__file__).resolve().parents[3] / "leaderboards"
@@ -68,7 +68,14 @@ def test_synthetic_results_stand_apart(make_record: Make) -> None:
     assert "synthetic data" not in render([], [make_record()])
 
 
-@pytest.mark.parametrize("mark", [{"source": "none"}, {"settings": {"control": "shuffled-labels"}}])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"source": "none"},
+        {"settings": {"control": "shuffled-labels"}},
+        {"weights": WeightsRecord(source="face-net", against_the_rules=("aff-wild2 au",))},
+    ],
+)
 def test_a_marked_run_is_shown_and_never_ranked(make_record: Make, mark: dict[str, object]) -> None:
     page = render([], [make_record(model="chance", value=0.9, **mark), make_record(model="real", value=0.1)])
     ranked = [line for line in page.splitlines() if "real" in line and line.startswith("|")]
@@ -76,6 +83,17 @@ def test_a_marked_run_is_shown_and_never_ranked(make_record: Make, mark: dict[st
     assert ranked[0].startswith("| 1 ")
     assert unranked[0].startswith("| – ")
     assert page.index("chance") > page.index("| real")
+
+
+def test_an_out_of_fold_value_never_shares_a_table_with_the_official_split(make_record: Make) -> None:
+    folds = DatabaseRecord(
+        name="aff-wild2", synthetic=False, fingerprint="ab" * 32, split="train+val, 6 folds by subject"
+    )
+    protocol = ProtocolRecord(clip_length=8, clip_stride=8, folds=6)
+    page = render([], [make_record(model="official"), make_record(model="folded", database=folds, protocol=protocol)])
+    tables = section(page, "Measured").split("### ")
+    assert [("| official" in part, "folded" in part) for part in tables[1:]] == [(True, False), (False, True)]
+    assert "6 folds by subject" in next(part for part in tables if "folded" in part).splitlines()[0]
 
 
 def test_the_best_stands_first_and_other_files_stand_elsewhere(make_record: Make) -> None:

@@ -118,6 +118,8 @@ def test_a_moment_without_a_time_zone_is_refused(make_record: Make) -> None:
 def test_a_value_that_is_no_achievement_is_marked(make_record: Make) -> None:
     assert make_record(source="none").marks == ("weights=none",)
     assert make_record(settings={"control": "shuffled-labels"}).marks == ("control=shuffled-labels",)
+    seen = WeightsRecord(source="face-net", against_the_rules=("aff-wild2 au", "aff-wild2 expr"))
+    assert make_record(weights=seen).marks == ("trained on aff-wild2 au", "trained on aff-wild2 expr")
     assert make_record(source="synthetic").marks == ()
     assert make_record(weights=None).marks == ()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from abawbench.results.record import Cost, DatabaseRecord, Record
+from abawbench.results.record import Cost, Counts, DatabaseRecord, ProtocolRecord, Record
 from abawbench.results.table import table
 
 Make = Callable[..., Record]
@@ -24,6 +24,7 @@ def test_one_row_shows_accuracy_and_cost(make_record: Make) -> None:
         "concordance",
         "0.412 [0.380, 0.441]",
         "0.000",
+        "100% (4)",
         "4.33M",
         "223M",
         "123/130/–",
@@ -49,9 +50,11 @@ def test_synthetic_and_real_results_share_no_table(make_record: Make) -> None:
 
 
 def test_a_run_without_a_result_keeps_its_row_and_gives_its_reason(make_record: Make) -> None:
-    failed = make_record(task="ce", status="failed", reason="no labels in val", score=None, floor=None, cost=None)
+    failed = make_record(
+        task="ce", status="failed", reason="no labels in val", score=None, floor=None, counts=None, cost=None
+    )
     text = table([make_record(), failed], "github")
-    assert cells(text, "ce") == ["ce", "–", "failed", "–", "–", "–", "–", "–", "–", "6.5"]
+    assert cells(text, "ce") == ["ce", "–", "failed", "–", "–", "–", "–", "–", "–", "–", "6.5"]
     assert "ce (mnv4-tam): failed: no labels in val" in text
 
 
@@ -77,9 +80,22 @@ def test_databases_are_named_where_they_differ(make_record: Make) -> None:
     assert "bah test" in table([make_record(), make_record(database=other)])
 
 
+def test_coverage_is_never_rounded_up_to_all_frames(make_record: Make) -> None:
+    counts = Counts(tracks=1, frames=4000, annotated_frames=3000, coverage=2999 / 3000, frames_without_image=57)
+    assert cells(table([make_record(counts=counts)], "github"), "va")[4] == "99.9% (57)"
+
+
+def test_protocol_options_stand_beside_the_model_and_the_official_protocol_says_nothing(make_record: Make) -> None:
+    official = ProtocolRecord(clip_length=8, clip_stride=8)
+    other = ProtocolRecord(clip_length=8, clip_stride=4, no_face="black", smoothing="box:50", thresholds="tuned")
+    assert table([make_record(protocol=official)]).splitlines()[0] == "mnv4-tam · aff-wild2 val"
+    title = table([make_record(protocol=other)]).splitlines()[0]
+    assert title == "mnv4-tam no_face=black smoothing=box:50 thresholds=tuned · aff-wild2 val"
+
+
 def test_macs_fall_back_on_the_other_counter(make_record: Make) -> None:
     cost = Cost(parameters_total=1, parameters_trained=1, macs_per_frame={"flop_counter": None, "fvcore": 2e9})
-    assert cells(table([make_record(cost=cost)], "github"), "va")[5] == "2.00G"
+    assert cells(table([make_record(cost=cost)], "github"), "va")[6] == "2.00G"
 
 
 @pytest.mark.parametrize("fmt", ["simple", "github", "plain"])
@@ -96,7 +112,7 @@ def test_names_and_reasons_cannot_break_the_table(make_record: Make, fmt: str) -
 
 def test_a_table_fits_a_wide_terminal(make_record: Make) -> None:
     one_model = [make_record(task=task) for task in ("va", "expr", "au", "ce", "emi", "ah")]
-    assert max(map(len, table(one_model).splitlines())) <= 115
+    assert max(map(len, table(one_model).splitlines())) <= 130
     databases = [
         DatabaseRecord(name=name, synthetic=False, fingerprint="f", split="val") for name in ("aff-wild2", "c-expr-db")
     ]
@@ -105,7 +121,7 @@ def test_a_table_fits_a_wide_terminal(make_record: Make) -> None:
         make_record(model=f"{'long-name' * 5}{place}", database=database, status=status, reason=reason)
         for place, (database, status) in enumerate(zip(databases, ("ok", "failed"), strict=True))
     ]
-    assert max(map(len, table(wide).splitlines())) <= 150
+    assert max(map(len, table(wide).splitlines())) <= 160
 
 
 def test_no_records_make_no_table() -> None:

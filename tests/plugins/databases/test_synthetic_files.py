@@ -284,7 +284,7 @@ def test_a_damaged_folder_is_made_anew(tmp_path: Path, damage: str) -> None:
         victim.write_bytes(victim.read_bytes()[:100])
     assert not manifest.is_complete(folder)
     with pytest.raises(DataError, match="complete"):
-        open_database([folder])
+        open_database([folder]).tracks("va", "train")
     assert manifest.read(ensure(tmp_path, LEAST, 0)) == before
     assert os.listdir(tmp_path) == [folder.name]
 

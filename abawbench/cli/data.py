@@ -1,0 +1,131 @@
+"""``abawbench data``: what lies on disk."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from abawbench.harness.verify import Line, Verification
+
+SHOWN = 200
+"""Problems printed; --json has all of them."""
+
+EPILOG = """\b
+Examples:
+  abawbench data verify aff-wild2 /data/Aff-Wild2 /data/new_50_vids
+  abawbench data verify aff-wild2 /data/Aff-Wild2 --label va --split train --split val --fast
+  abawbench data verify bah /data/BAH --json
+  abawbench data verify synthetic --preset tiny
+
+Exit status: 0 complete, 1 incomplete, 2 unusable or wrong usage, 130 interrupted.
+"""
+
+
+@click.group()
+def data() -> None:
+    """Look at databases on disk."""
+
+
+@data.command(epilog=EPILOG)
+@click.argument("database")
+@click.argument("roots", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--edition", type=int, help="Whose annotations and numbers; default: the latest known.")
+@click.option("--label", "labels", multiple=True, help="Look at this label alone, for example va. Repeatable.")
+@click.option("--split", "splits", multiple=True, type=click.Choice(["train", "val", "test"]), help="Repeatable.")
+@click.option("--preset", default="small", show_default=True, help="Of a synthetic database without ROOTS; "
+              "labels-only holds annotations of official size.")  # fmt: skip
+@click.option("--data-seed", default=0, show_default=True, help="Seed of a synthetic database without ROOTS.")
+@click.option("--fast", is_flag=True, help="Read the sizes of images and the headers of media, decode nothing.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes; default: one per processor.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+def verify(
+    database: str,
+    roots: tuple[Path, ...],
+    edition: int | None,
+    labels: tuple[str, ...],
+    splits: tuple[str, ...],
+    preset: str,
+    data_seed: int,
+    fast: bool,
+    jobs: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Compare a copy of DATABASE under ROOTS with the official one and read every file of it.
+
+    Without ROOTS those of abawbench.toml are taken. A number that only one source gives is shown, and decides nothing.
+    """
+    from abawbench.cli.progress import TerminalProgress
+    from abawbench.config import read_config
+    from abawbench.harness import verify as harness
+    from abawbench.harness.plan import Generated
+    from abawbench.plugins import default_plugins
+
+    plugin = default_plugins().get("database", database)
+    progress = TerminalProgress(quiet)
+    copy = harness.open_copy(
+        plugin, roots or read_config(Path.cwd()).get(database, ()), edition, Generated(preset, data_seed), progress
+    )
+    found = harness.verify(copy, edition=edition, labels=labels, splits=splits, fast=fast, jobs=jobs, progress=progress)
+    click.echo(json.dumps(_json(found), indent=2) if as_json else _text(found))
+    return int(found.status)
+
+
+def _json(found: "Verification") -> dict[str, object]:
+    return {
+        "database": found.database,
+        "edition": found.edition,
+        "status": found.status.name.lower(),
+        "files": found.files,
+        "seconds": round(found.seconds, 3),
+        "counts": [_fields(line) for line in found.lines],
+        "problems": [vars(problem) for problem in found.problems],
+    }
+
+
+def _fields(line: "Line") -> dict[str, object]:
+    known = line.official
+    return {
+        "label": line.label,
+        "split": line.split,
+        "what": line.what,
+        "found": line.found,
+        "official": known.number if known else None,
+        "confidence": known.confidence if known else None,
+        "source": known.source if known else None,
+        "verdict": line.verdict,
+    }
+
+
+def _text(found: "Verification") -> str:
+    from tabulate import tabulate
+
+    from abawbench.results.text import NONE, plain
+
+    rows = [
+        [
+            line.label or NONE,
+            line.split or NONE,
+            plain(line.what),
+            NONE if line.found is None else f"{line.found:,}",
+            f"{line.official.number:,}" if line.official else NONE,
+            line.verdict,
+            f"{line.official.confidence}, {line.official.source}" if line.official else "",
+        ]
+        for line in found.lines
+        if line.official or not line.detail
+    ]
+    headers = ["label", "split", "what", "found", "official", "", "confidence, source"]
+    table = tabulate(rows, headers=headers, colalign=("left", "left", "left", "right", "right"), disable_numparse=True)
+    problems = [f"{'extra' if p.extra else 'defect'}: {plain(str(p))}" for p in found.problems]
+    if len(problems) > SHOWN:
+        problems[SHOWN:] = [f"... and {len(problems) - SHOWN} more, all of which --json prints"]
+    differ = sum(line.verdict == "differs" for line in found.lines)
+    summary = (
+        f"{found.database}: {found.status.name.lower()}; {len(found.defects)} defect(s), {differ} confirmed number(s) "
+        f"that differ; {found.files:,} files read in {found.seconds:.1f} s"
+    )
+    return "\n".join([table, *problems, summary])

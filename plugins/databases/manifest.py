@@ -1,0 +1,282 @@
+"""Your own data: one CSV or Parquet file that names tracks, frames, images, sound, text and labels."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abawbench.contracts import Database, DatabaseDeclaration, DataError, Labels, Track
+from abawbench.contracts.dataset import Problems
+from abawbench.hookspecs import hookimpl
+from abawbench_plugins.databases._images import EMPTY_SIZE, decode_jpeg
+from abawbench_plugins.databases._manifest import SPLITS, TRACK_LEVEL, Manifest, read_manifest
+from abawbench_plugins.databases._tracks import RATE
+from abawbench_plugins.databases._video import Video
+
+FILES = ("manifest.csv", "manifest.parquet")
+
+
+@hookimpl
+def abawbench_databases() -> list[DatabaseDeclaration]:
+    """Return the declaration of ``manifest``."""
+    return [
+        DatabaseDeclaration(
+            name="manifest",
+            summary="your own data: one CSV or Parquet file with tracks, frames, images, sound, text and labels",
+            build="abawbench_plugins.databases.manifest:open_database",
+            licence="your own",
+        )
+    ]
+
+
+def open_database(roots: Sequence[Path]) -> "ManifestDatabase":
+    """Return the data that a manifest describes; the root is the file, or a folder with manifest.csv or .parquet.
+
+    Raises DataError when there is none, or more than one.
+    """
+    if len(roots) != 1:
+        raise DataError(f"manifest reads one file, not {len(roots)}; join them, with a column 'split'")
+    root = Path(roots[0])
+    found = [root] if root.is_file() else [root / name for name in FILES if (root / name).is_file()]
+    if len(found) != 1:
+        what = f"{root} has both {' and '.join(FILES)}" if found else f"{root} has no {' or '.join(FILES)}"
+        raise DataError(f"{what}; give the file itself: --data manifest=FILE")
+    return ManifestDatabase(found[0])
+
+
+class ManifestTrack(Track):
+    """A track of a manifest: images by path, or the frames of a video."""
+
+    def __init__(self, manifest: Manifest, number: int, folder: Path, problems: Problems) -> None:
+        self._manifest = manifest
+        self._number = number
+        self._folder = folder
+        self._problems = problems
+        self._rows = slice(int(manifest.starts[number]), int(manifest.starts[number + 1]))
+        self.id = manifest.ids[number]
+        self.subject = self.cell("subject") or self.id
+
+    def cell(self, name: str) -> str | None:
+        """Return what the manifest says of the whole track in a column, or None."""
+        return self._manifest.cells[name][self._number] if name in self._manifest.cells else None
+
+    @cached_property
+    def _video(self) -> Video | None:
+        path = self.cell("video")
+        return None if path is None else Video(self._folder / path, self._problems)
+
+    @cached_property
+    def _numbers(self) -> NDArray[np.int64]:
+        """The number of each frame, from 1; a whole video without frames has one that is missing."""
+        frames = self._manifest.frames[self._rows]
+        if frames[0] == 0 and self._video is not None:
+            return np.arange(1, max(len(self._video), 1) + 1)
+        return frames
+
+    @property
+    def n_frames(self) -> int:  # type: ignore[override]
+        """Return the number of frames; of a track that is a whole video this opens the file."""
+        return len(self._numbers)
+
+    @property
+    def rate(self) -> float:  # type: ignore[override]
+        """Return the frames per second that the manifest gives, else the video's, else 30."""
+        given = float(self._manifest.rates[self._number])
+        if np.isnan(given):
+            return (None if self._video is None else self._video.rate) or RATE
+        return given
+
+    @property
+    def paths(self) -> list[str | None]:
+        """The image of each frame, or the video for all, relative to the manifest; None without."""
+        if self._video is not None:
+            return [self.cell("video")] * self.n_frames
+        images = self._manifest.images
+        return [None] * self.n_frames if images is None else images[self._rows.start : self._rows.stop].to_pylist()
+
+    @property
+    def lists_any(self) -> bool:
+        """Whether the manifest names an image or a video for the track."""
+        images = self._manifest.images
+        if self.cell("video") is not None or images is None:
+            return self.cell("video") is not None
+        return bool(images[self._rows.start : self._rows.stop].is_valid().to_numpy(zero_copy_only=False).any())
+
+    def exists(self) -> bool:
+        """Return whether any of the images or the video is there."""
+        video = self.cell("video")
+        return any((self._folder / path).is_file() for path in ([video] if video else self.paths) if path)
+
+    @cached_property
+    def _mask(self) -> NDArray[np.bool_]:
+        if self._video is not None:
+            return np.asarray(self._numbers <= len(self._video))
+        listed = self.paths
+        mask = np.array([bool(path) and (self._folder / str(path)).is_file() for path in listed], dtype=np.bool_)
+        missing = sum(path is not None for path in listed) - int(mask.sum())
+        if missing:
+            self._problems.add(self._folder, f"{missing} of the images listed for track {self.id} are not there")
+        return mask
+
+    def frame_mask(self) -> NDArray[np.bool_]:
+        """Return [n_frames], true where the image is a file, or the video has the frame."""
+        return self._mask.copy()
+
+    def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
+        """Return per frame (path relative to the manifest, bytes, modification time in ns), or None without an image.
+
+        A frame of a video adds its number to the path.
+        """
+        if self._video is not None:
+            path = self.cell("video")
+            try:
+                status = (self._folder / str(path)).stat()
+            except OSError:
+                return [None] * self.n_frames
+            numbers = zip(self._numbers.tolist(), self._mask.tolist(), strict=True)
+            return [(f"{path}#{n}", status.st_size, status.st_mtime_ns) if has else None for n, has in numbers]
+        return [self._stat(path) if path else None for path in self.paths]
+
+    def _stat(self, path: str) -> tuple[str, int, int] | None:
+        try:
+            status = (self._folder / path).stat()
+        except OSError:
+            return None
+        return path, status.st_size, status.st_mtime_ns
+
+    def frames(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return RGB images [T, H, W, 3] and a mask [T], false (and black) where an image is missing or broken.
+
+        H and W are those of the track's first readable image, whichever images are asked for; others are resized to it.
+        """
+        asked = np.asarray(indices, dtype=np.intp).tolist()
+        if self._video is not None:
+            return self._video.read(self._numbers[asked] - 1)
+        paths = self.paths
+        return _stacked([self._decode(paths[i]) for i in asked], self._size)
+
+    @cached_property
+    def _size(self) -> tuple[int, ...]:
+        """Height and width of the first image that can be read."""
+        decoded = (self._decode(path) for path in self.paths if path)
+        return next((image.shape[:2] for image in decoded if image is not None), EMPTY_SIZE)
+
+    def _decode(self, path: str | None) -> NDArray[np.uint8] | None:
+        import cv2
+
+        if path is None:
+            return None
+        file = self._folder / path
+        try:
+            data = file.read_bytes()
+            if data.startswith(b"\xff\xd8"):
+                return decode_jpeg(data)
+            image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR) if data else None
+        except (OSError, ValueError, cv2.error) as error:
+            self._problems.add(file, f"{error}; treated as missing")
+            return None
+        if image is None:
+            self._problems.add(file, "is not a readable image; treated as missing")
+            return None
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+    def labels(self, label: str) -> Labels | None:
+        """Return the labels of that name, or None when the manifest has no column of it."""
+        known = self._manifest.labels.get(label)
+        if known is None:
+            return None
+        if label in TRACK_LEVEL:
+            return Labels(known.values[self._number : self._number + 1], known.mask[self._number : self._number + 1])
+        if self._manifest.frames[self._rows.start] == 0:
+            # a whole video has no labels of single frames
+            return Labels(
+                np.repeat(known.values[self._rows], self.n_frames, axis=0),
+                np.zeros((self.n_frames, *known.mask.shape[1:]), np.bool_),
+            )
+        return Labels(known.values[self._rows], known.mask[self._rows])
+
+    def annotated(self, label: str) -> bool:
+        """Return whether the track has any label of that name, without opening a file."""
+        known = self._manifest.labels[label]
+        at = slice(self._number, self._number + 1) if label in TRACK_LEVEL else self._rows
+        return bool(known.mask[at].any())
+
+    def frame_names(self) -> Sequence[str]:
+        """Return ``<track>/<frame>.jpg`` for every frame, with the frame's number in the manifest."""
+        return [f"{self.id}/{number:05d}.jpg" for number in self._numbers.tolist()]
+
+    def audio(self) -> tuple[NDArray[np.float32], int] | None:
+        """Return the sound of the audio file, else of the video, or None without. Raises DataError if it is broken."""
+        path = self.cell("audio") or self.cell("video")
+        if path is None:
+            return None
+        from abawbench_plugins.databases._audio import read_audio
+
+        return read_audio(self._folder / path)
+
+    def text(self) -> str | None:
+        """Return the text of the track, or None without one."""
+        return self.cell("text")
+
+
+class ManifestDatabase(Database):
+    """The tracks of one manifest; docs/manifest.md says what may stand in it."""
+
+    name = "manifest"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problems = Problems([path.parent])
+        self._manifest = read_manifest(path, self.problems)
+        count = len(self._manifest.ids)
+        self._all = [ManifestTrack(self._manifest, n, path.parent, self.problems) for n in range(count)]
+        self._all.sort(key=lambda track: track.id)
+
+    def _split(self, label: str, split: str) -> list[ManifestTrack]:
+        """Return the tracks of a split that are annotated, or of the test split all."""
+        own = (track for track in self._all if (track.cell("split") or "train") == split)
+        return [track for track in own if split == "test" or track.annotated(label)]
+
+    def splits(self, label: str) -> Sequence[str]:
+        """Return the splits that have tracks with a label, in the order train, val, test; empty if there are none."""
+        if label not in self._manifest.labels:
+            return ()
+        return [split for split in SPLITS if self._split(label, split)]
+
+    def tracks(self, label: str, split: str) -> Sequence[Track]:
+        """Return the tracks of a split, sorted by id. Raises DataError when there are none, or none of their images."""
+        if split not in self.splits(label):
+            raise DataError(f"{self.path}: no track of split '{split}' has labels of '{label}'; add rows for it")
+        found = self._split(label, split)
+        self._check_media(found, split)
+        return found
+
+    def _check_media(self, tracks: Iterable[ManifestTrack], split: str) -> None:
+        listed = [track for track in tracks if track.lists_any]
+        if listed and not any(track.exists() for track in listed):
+            first = listed[0].cell("video") or next(path for path in listed[0].paths if path)
+            raise DataError(
+                f"{self.path}: none of the images and videos of split '{split}' is there, {first!r} the first; "
+                f"paths are relative to {self.path.parent}"
+            )
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 over the manifest's contents and form."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stacked(
+    images: Sequence[NDArray[np.uint8] | None], size: tuple[int, ...]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return images in one array of a height and width, each resized where it has another, and which there are."""
+    import cv2
+
+    stacked = np.zeros((len(images), *size, 3), dtype=np.uint8)
+    for place, image in enumerate(images):
+        if image is not None:
+            stacked[place] = image if image.shape[:2] == size else cv2.resize(image, size[::-1])
+    return stacked, np.array([image is not None for image in images], dtype=np.bool_)
