@@ -36,12 +36,12 @@ def world(toys, shared: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 @pytest.fixture
-def run(world, tmp_path: Path) -> Callable[[str], tuple[Path, Record]]:
-    def call(task: str) -> tuple[Path, Record]:
+def run(world, tmp_path: Path) -> Callable[..., tuple[Path, Record]]:
+    def call(task: str, **protocol: Any) -> tuple[Path, Record]:
         settings = {"epochs": 2, "lr": 0.05, "schedule": "constant"}
         (record,) = abawbench.run(
-            "toy", task, settings=settings, out=tmp_path / "runs", device="cpu", latency_seconds=0, plugins=world,
-            **SYNTHETIC,
+            "toy", task, settings=settings, out=tmp_path / "runs", device="cpu", protocol=protocol, latency_seconds=0,
+            plugins=world, **SYNTHETIC,
         )  # fmt: skip
         assert record.status == "ok", record.reason
         return store.folder_of(tmp_path / "runs", record), record
@@ -96,6 +96,34 @@ def test_a_run_folder_scores_its_stored_value_exactly(task: str, run, score) -> 
     assert found.score == record.score
     assert found.stored_value == record.score.value
     assert found.database == record.database
+
+
+@pytest.mark.parametrize(
+    ("task", "protocol"),
+    [
+        ("va", {"smoothing": "box:3", "no_face": "interpolate"}),
+        ("au", {"thresholds": "tuned"}),
+        ("ce", {"no_face": "black"}),
+    ],
+)
+def test_a_run_is_submitted_under_its_own_protocol(task: str, protocol, run, submit, score, tmp_path: Path) -> None:
+    folder, record = run(task, **protocol)
+    submit(folder, split="val")
+    assert score(tmp_path / "out.txt", task).score.value == pytest.approx(record.score.value, abs=1e-12, rel=0)
+
+
+def test_a_refit_can_be_submitted_and_not_verified(run, submit, score) -> None:
+    folder, _ = run("va", refit=True)
+    assert submit(folder, split="val").rows > 0
+    with pytest.raises(DataError, match="the run has no value to verify"):
+        score(folder)
+
+
+def test_a_cross_validation_can_be_verified_and_not_submitted(run, submit, score) -> None:
+    folder, record = run("va", folds=2)
+    assert score(folder).score == record.score
+    with pytest.raises(DataError, match="the run kept no weights"):
+        submit(folder, split="val")
 
 
 @pytest.fixture
