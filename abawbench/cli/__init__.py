@@ -5,6 +5,8 @@ import sys
 import click
 
 from abawbench import __version__
+from abawbench.cli.baseline import baseline
+from abawbench.cli.compare import compare
 from abawbench.cli.data import data
 from abawbench.cli.leaderboard import leaderboard
 from abawbench.cli.list import list_plugins
@@ -22,6 +24,7 @@ Examples:
   abawbench list models
   abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
+  abawbench compare runs/before runs/after
 """
 
 
@@ -37,6 +40,8 @@ group.add_command(submit)
 group.add_command(list_plugins)
 group.add_command(leaderboard)
 group.add_command(data)
+group.add_command(compare)
+group.add_command(baseline)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ def leaderboard(folder: Path | None, runs: Path | None, write: bool) -> int:
     """Print published results and measured ones, synthetic apart from real."""
     from abawbench.results.leaderboard import page_text
     from abawbench.results.leaderboard import write as write_page
+    from abawbench.results.sides import Run
     from abawbench.results.store import find
 
     if write:
@@ -30,7 +31,7 @@ def leaderboard(folder: Path | None, runs: Path | None, write: bool) -> int:
         click.echo(f"wrote {write_page(folder)}")
         return 0
     extra = find(runs, lambda error: click.echo(f"warning: skipped {error}", err=True)) if runs else []
-    click.echo(page_text(folder or installed(), [record for _, record in extra]), nl=False)
+    click.echo(page_text(folder or installed(), [Run(*found) for found in extra]), nl=False)
     return 0
 
 

@@ -10,6 +10,7 @@ from abawbench.harness.counting import count_bytes, count_macs, count_parameters
 from abawbench.harness.latency import EARNED, Latency, Throughput, measure_latency, measure_throughput
 from abawbench.harness.memory import peak_memory
 from abawbench.harness.progress import Progress
+from abawbench.harness.reference import relative_time
 from abawbench.results import record
 
 
@@ -20,6 +21,7 @@ class Speed:
     macs: float
     latency: Latency
     throughput: Throughput
+    relative: dict[str, record.RelativeTime]
     peak_memory_bytes: int | None
     task: str
 
@@ -63,6 +65,7 @@ class CostMeter:
             macs_difference_by_operator=dict(macs.difference),
             latency=record.Latency(**asdict(speed.latency), timed_on=speed.task) if speed else None,
             throughput=record.Throughput(**asdict(speed.throughput)) if speed else None,
+            relative=speed.relative if speed else {},
             peak_memory_bytes=speed.peak_memory_bytes if speed else None,
             weights_bytes=count_bytes(network),
         )
@@ -77,4 +80,8 @@ class CostMeter:
             latency = measure_latency(call, example, runtime=self.runtime, budget_s=self.seconds, advance=advance)
         several = example.expand(self.batch, *example.shape[1:]).contiguous()
         throughput = measure_throughput(call, several, runtime=self.runtime, budget_s=min(self.seconds / 2, 2.0))
-        return Speed(macs, latency, throughput, peak_memory(network, example), task)
+        relative = {
+            name: relative_time(call, clips, runtime=self.runtime, budget_s=min(self.seconds / 3, 5.0))
+            for name, clips in (("latency", example), ("throughput", several))
+        }
+        return Speed(macs, latency, throughput, relative, peak_memory(network, example), task)

@@ -37,7 +37,7 @@ from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import Protocol
 from abawbench.harness.rules import forbidden, layout_of
-from abawbench.harness.scoring import score, tracks_digest, unscored
+from abawbench.harness.scoring import score, track_statistics, tracks_digest, unscored
 from abawbench.harness.settings import apply
 from abawbench.nn import is_frozen
 from abawbench.plugins import Plugin, Plugins, source_digest
@@ -47,11 +47,14 @@ from abawbench.results.record import (
     Counts,
     DatabaseRecord,
     Epoch,
+    Floor,
     PluginRecord,
     Record,
+    Score,
     Seconds,
     WeightsRecord,
 )
+from abawbench.results.track_statistics import TrackStatistics
 
 CONTROLS = ("shuffled-labels",)
 
@@ -154,9 +157,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
     scored = [ready.tracks[n] for n in scores]
     known = [labels for n in scores if (labels := ready.labels[n]) is not None]
     with phase(seconds, "score"):
-        result, floor = (
-            unscored(task) if job.protocol.refit else score(ready.metric, task, scored, list(scores.values()), known)
-        )
+        result, floor, statistics = _scored(ready, scored, list(scores.values()), known)
     with phase(seconds, "cost"):
         kind = f"{job.model} {asdict(model.settings)}"
         cost = meter.cost_of(network, model.clip, device, kind=kind, task=task.name, progress=progress)
@@ -202,7 +203,16 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
         else {ready.tracks[n].id: ready.tracks[n].frame_names() for n in scores},
     )
     kept = None if ready.protocol.folds else trained_weights(network)
-    return store.write(store.folder_of(out, record), record, predictions, kept)
+    return store.write(store.folder_of(out, record), record, predictions, kept, statistics)
+
+
+def _scored(
+    ready: Prepared, tracks: Sequence[Track], scores: list[NDArray[Any]], known: list[Labels]
+) -> tuple[Score, Floor | None, TrackStatistics | None]:
+    if ready.job.protocol.refit:
+        return *unscored(ready.task), None
+    statistics = track_statistics(ready.metric, ready.task, tracks, scores, known)
+    return *score(ready.metric, ready.task, tracks, scores, known), statistics
 
 
 def failed(job: Job, status: str, reason: str, task: Task | None, database: Database | None, digest: str) -> Record:

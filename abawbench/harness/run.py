@@ -118,7 +118,7 @@ def _run(
 
 
 def _known(ready: Prepared, out: Path) -> Record | None:
-    """Return the record of the same job if it is there and its predictions are whole."""
+    """Return the record of the same job if it is there and the files it names are whole."""
     folder = store.run_folder(
         out,
         model=ready.job.model,
@@ -130,6 +130,8 @@ def _known(ready: Prepared, out: Path) -> Record | None:
     try:
         record = store.read(folder)
         store.read_run_predictions(folder)
+        if record.score is not None and record.score.value is not None:
+            store.read_run_statistics(folder, record)
     except DataError:
         return None
     return record if record.status == "ok" and record.job == ready.digest else None

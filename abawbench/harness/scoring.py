@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 from abawbench.contracts import DataError, Decided, Labels, Metric, Task, Track
 from abawbench.contracts.metric import Statistics
 from abawbench.results.record import Floor, Interval, PartScore, Score
+from abawbench.results.track_statistics import TrackStatistics
 from abawbench.statistics import bootstrap
 from abawbench.statistics.floor import floor
+from abawbench.statistics.jackknife import design_effect
+
+RANDOM_GROUPS = 200
 
 Predicted = NDArray[Any] | Decided
 """Predictions of one track: scores [N, K] that the task decides on, or decisions taken elsewhere."""
@@ -32,13 +36,22 @@ def statistics_of(
         if not np.isfinite((found.decisions if found.scores is None else found.scores)[known.annotated]).all():
             raise DataError(f"the predictions of track '{name}' hold NaN or infinity on annotated frames")
         try:
-            if found.scores is None:
-                rows.append(metric.statistics(found.decisions, known.values, known.mask))
-            else:
-                rows.append(metric.scored_statistics(found.scores, found.decisions, known.values, known.mask))
+            rows.append(_statistics(metric, found, known))
         except ValueError as error:
             raise DataError(f"track '{name}': {error}") from error
     return np.stack(rows)
+
+
+def track_statistics(
+    metric: Metric, task: Task, tracks: Sequence[Track], scores: Sequence[Predicted], labels: Sequence[Labels]
+) -> TrackStatistics:
+    """Return the statistics of the tracks that have an annotated frame. Raises DataError when none has."""
+    kept = [i for i, known in enumerate(labels) if known.mask.any()]
+    if not kept:
+        raise DataError(f"no frame of the scored split is annotated for task '{task.name}'")
+    names = [tracks[i].id for i in kept]
+    rows = statistics_of(metric, task, names, [scores[i] for i in kept], [labels[i] for i in kept])
+    return TrackStatistics(tuple(names), tuple(tracks[i].subject for i in kept), rows)
 
 
 def score(
@@ -50,31 +63,37 @@ def score(
 ) -> tuple[Score, Floor]:
     """Return the score of predictions per track, pooled over tracks, and the floor on the same frames.
 
-    Intervals are 95% percentile intervals of the track bootstrap, tracks of one subject drawn together; tracks
-    without an annotated frame take no part.
+    Intervals are 95% intervals of the track bootstrap (widened BCa, the plain percentile interval beside it), tracks
+    of one subject drawn together; tracks without an annotated frame take no part.
     """
-    kept = [i for i, known in enumerate(labels) if known.mask.any()]
-    if not kept:
-        raise DataError(f"no frame of the scored split is annotated for task '{task.name}'")
-    known = [labels[i] for i in kept]
-    rows = statistics_of(metric, task, [tracks[i].id for i in kept], [scores[i] for i in kept], known)
-    subjects = [tracks[i].subject for i in kept]
-    total = rows.sum(axis=0)
-    value, parts = bootstrap.intervals(metric, rows, groups=subjects)
+    found = track_statistics(metric, task, tracks, scores, labels)
+    total = found.values.sum(axis=0)
+    value, parts = bootstrap.intervals(metric, found.values, groups=found.subjects, method="widened BCa")
+    plain, plain_parts = bootstrap.intervals(metric, found.values, groups=found.subjects)
+    frames = sum(int(known.annotated.sum()) for known in labels)
+    effect = design_effect(
+        metric.value,
+        bootstrap.grouped(found.values, found.subjects),
+        _random_groups(metric, task, scores, labels),
+    )
+    known = [labels_ for labels_ in labels if labels_.mask.any()]
     floor_rows, what = floor(metric, task, known)
     return (
         Score(
             metric=task.metric,
             value=float(metric.value(total)),
             interval=_record(value),
+            percentile=_record(plain),
+            design_effect=effect,
+            effective_frames=frames / effect if effect > 0 else None,
             parts={
-                name: PartScore(value=float(part), interval=_record(parts[name]))
+                name: PartScore(value=float(part), interval=_record(parts[name]), percentile=_record(plain_parts[name]))
                 for name, part in metric.parts(total).items()
             },
         ),
         Floor(
             value=float(metric.value(floor_rows.sum(axis=0))),
-            interval=_record(bootstrap.interval(metric.value, floor_rows, groups=subjects)),
+            interval=_record(bootstrap.interval(metric.value, floor_rows, groups=found.subjects, method="widened BCa")),
             what=what,
         ),
     )
@@ -84,6 +103,38 @@ def tracks_digest(tracks: Sequence[Track], labels: Sequence[Labels]) -> str:
     """Return the SHA-256 over the sorted ids of the tracks with an annotated frame, one per line."""
     ids = sorted(track.id for track, known in zip(tracks, labels, strict=True) if known.annotated.any())
     return hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest()
+
+
+def _random_groups(metric: Metric, task: Task, scores: Sequence[Predicted], labels: Sequence[Labels]) -> Statistics:
+    """Return the statistics [G, S] of all annotated frames dealt at random into groups of one size."""
+    all_found = [decided(task, predicted) for predicted in scores]
+    kept = [known.annotated for known in labels]
+    decisions = _joined([found.decisions for found in all_found], kept)
+    known_scores = [found.scores for found in all_found if found.scores is not None]
+    numbers = _joined(known_scores, kept) if len(known_scores) == len(all_found) else None
+    target, mask = (_joined(part, kept) for part in ([k.values for k in labels], [k.mask for k in labels]))
+    groups = min(RANDOM_GROUPS, len(target))
+    order = np.random.default_rng(0).permutation(len(target))[: len(target) // groups * groups]
+    return np.stack(
+        [
+            _statistics(
+                metric,
+                Decided(decisions[some], None if numbers is None else numbers[some]),
+                Labels(target[some], mask[some]),
+            )
+            for some in np.split(order, groups)
+        ]
+    )
+
+
+def _joined(parts: Sequence[NDArray[Any]], kept: Sequence[NDArray[np.bool_]]) -> NDArray[Any]:
+    return np.concatenate([part[mask] for part, mask in zip(parts, kept, strict=True)])
+
+
+def _statistics(metric: Metric, found: Decided, known: Labels) -> Statistics:
+    if found.scores is None:
+        return metric.statistics(found.decisions, known.values, known.mask)
+    return metric.scored_statistics(found.scores, found.decisions, known.values, known.mask)
 
 
 def unscored(task: Task) -> tuple[Score, None]:

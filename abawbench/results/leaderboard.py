@@ -8,11 +8,15 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from abawbench.contracts.errors import DataError
+from abawbench.plugins import Plugins, default_plugins
 from abawbench.results.files import replacing
 from abawbench.results.record import Record
+from abawbench.results.sides import Run
 from abawbench.results.store import read
 from abawbench.results.table import COVERAGE, SYNTHETIC, cost_columns, coverage_text, system, value_text
 from abawbench.results.text import NONE, markdown
+from abawbench.results.ties import Separated, all_apart, told_apart
+from abawbench.statistics.ranking import shared_ranks
 
 PUBLISHED = "published.yaml"
 PAGE = "README.md"
@@ -37,7 +41,7 @@ abawbench leaderboard --folder leaderboards --write -->
 Measured results come from `results/*.json`, the records of runs. Published ones come from `published.yaml` and were
 not measured here: `CONFIRMED` was read in the source itself or in two independent places, `SINGLE` in one place, often
 about the source, and `INFERRED` is recalled or derived and wants checking before it is quoted. Rows of different
-editions may rest on different data.
+editions may rest on different data. Measured neighbours that the data cannot tell apart share a rank, marked `=`.
 """
 
 _T = TypeVar("_T")
@@ -91,17 +95,18 @@ def _identity(row: Published) -> tuple[object, ...]:
     return row.system, row.task, row.edition, row.database, row.split, row.metric
 
 
-def render(published: Sequence[Published], records: Sequence[Record]) -> str:
+def render(published: Sequence[Published], records: Sequence[Record], separated: Separated = all_apart) -> str:
     """Return the page: measured results, real apart from synthetic, then published ones, the best first.
 
-    Only runs with a value stand in it. Marked runs (no weights, controls) stand below the others, without a rank.
+    ``separated`` tells which neighbours differ; the others share a rank. Only runs with a value stand in it. Marked
+    runs (no weights, controls) stand below the others, without a rank.
     """
     scored = [record for record in records if record.status == "ok" and record.score and record.score.value is not None]
     real = [record for record in scored if not record.database.synthetic]
     synthetic = [record for record in scored if record.database.synthetic]
-    parts = [_HEAD, "## Measured\n", *_measured(real)]
+    parts = [_HEAD, "## Measured\n", *_measured(real, separated)]
     if synthetic:
-        parts += [f"## Measured on synthetic data\n\n{SYNTHETIC}.\n", *_measured(synthetic)]
+        parts += [f"## Measured on synthetic data\n\n{SYNTHETIC}.\n", *_measured(synthetic, separated)]
     return "\n".join([*parts, "## Published\n", *_published(published)]).rstrip("\n") + "\n"
 
 
@@ -114,16 +119,17 @@ def write(folder: Path) -> Path:
     return page
 
 
-def page_text(folder: Path, more: Sequence[Record] = ()) -> str:
-    """Return what ``README.md`` in a folder should hold, with ``more`` records among the measured ones.
+def page_text(folder: Path, more: Sequence[Run] = (), plugins: Plugins | None = None) -> str:
+    """Return what ``README.md`` in a folder should hold, with ``more`` runs among the measured ones.
 
-    Raises DataError when one of its sources is unreadable.
+    Neighbours are told apart by the statistics beside the records. Raises DataError when a source is unreadable.
     """
-    stored = [read(path) for path in sorted((folder / "results").glob("*.json"))]
-    return render(load(folder / PUBLISHED), [*stored, *more])
+    runs = [*(Run(path, read(path)) for path in sorted((folder / "results").glob("*.json"))), *more]
+    separated = told_apart(runs, plugins or default_plugins())
+    return render(load(folder / PUBLISHED), [run.record for run in runs], separated)
 
 
-def _measured(records: Sequence[Record]) -> list[str]:
+def _measured(records: Sequence[Record], separated: Separated) -> list[str]:
     if not records:
         return ["None yet.\n"]
     parts = []
@@ -131,17 +137,21 @@ def _measured(records: Sequence[Record]) -> list[str]:
     for (task, edition, database, split, fingerprint), group in groups.items():
         metric = " and ".join(sorted({record.score.metric for record in group if record.score}))
         title = markdown(f"{task}, edition {edition}: {metric} on {database} {split}")
-        parts += [f"### {title}\n", f"Annotations {markdown(str(fingerprint), 13)}\n", _measured_table(group)]
+        parts += [
+            f"### {title}\n",
+            f"Annotations {markdown(str(fingerprint), 13)}\n",
+            _measured_table(group, separated),
+        ]
     return parts
 
 
-def _measured_table(records: Sequence[Record]) -> str:
+def _measured_table(records: Sequence[Record], separated: Separated) -> str:
     ordered = sorted(
         records, key=lambda r: (bool(r.marks), -(r.score.value or 0.0) if r.score else 0.0, r.model, r.seed)
     )
     floors = [record.floor.value if record.floor else None for record in ordered]
     columns = {
-        "rank": [NONE if record.marks else str(place) for place, record in enumerate(ordered, 1)],
+        "rank": _ranks(ordered, separated),
         "model": [markdown(system(record), 60) for record in ordered],
         "seed": [str(record.seed) for record in ordered],
         "value [interval]": [value_text(record.score) for record in ordered],
@@ -151,6 +161,13 @@ def _measured_table(records: Sequence[Record]) -> str:
         "runtime": [markdown(_runtime(record), 40) for record in ordered],
     }
     return _table(columns)
+
+
+def _ranks(ordered: Sequence[Record], separated: Separated) -> list[str]:
+    ranked = [record for record in ordered if not record.marks]
+    ranks = shared_ranks(separated(ranked)) if ranked else []
+    words = [f"{rank}=" if ranks.count(rank) > 1 else str(rank) for rank in ranks]
+    return [*words, *[NONE] * (len(ordered) - len(ranked))]
 
 
 def _runtime(record: Record) -> str:

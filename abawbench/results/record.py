@@ -5,16 +5,14 @@ null, never ``NaN``; units stand in the field names. No field holds a path of th
 """
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from operator import index
-from pathlib import PurePath
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from abawbench.contracts.model import Weights
 from abawbench.contracts.task import Level
+from abawbench.results.fields import Count, Number, Part, Settings, finite
 
 SCHEMA_VERSION = 1
 """Raised whenever a reader of the old schema could misunderstand a record."""
@@ -24,36 +22,7 @@ MAX_PROBLEMS = 50
 Status = Literal["ok", "failed", "skipped", "unsupported"]
 
 
-def _finite(value: Any) -> float | None:
-    number = None if value is None else float(value)
-    return number if number is not None and math.isfinite(number) else None
-
-
-def _plain(value: Any) -> Any:
-    """Return a setting as JSON can hold it: tuples as lists, paths and non-finite numbers as text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
-    if isinstance(value, PurePath):
-        return value.name
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value.item() if hasattr(value, "item") else value
-
-
-Number = Annotated[float | None, BeforeValidator(_finite)]
-Count = Annotated[int, BeforeValidator(index), Field(ge=0)]
-Settings = Annotated[dict[str, JsonValue], BeforeValidator(_plain)]
-
-
-class _Part(BaseModel):
-    """The base of every piece of a record: unchangeable, and no field that the schema does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
-
-
-class WeightsRecord(_Part):
+class WeightsRecord(Part):
     """Where the network's parameters came from before training."""
 
     source: str
@@ -84,7 +53,7 @@ def _file_name(path: str) -> str:
     return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
-class PluginRecord(_Part):
+class PluginRecord(Part):
     """One plugin that took part."""
 
     kind: str
@@ -96,7 +65,7 @@ class PluginRecord(_Part):
     """SHA-256 over the plugin's source."""
 
 
-class DatabaseRecord(_Part):
+class DatabaseRecord(Part):
     """The data of the run."""
 
     name: str
@@ -111,7 +80,7 @@ class DatabaseRecord(_Part):
     """SHA-256 over the sorted ids of the scored tracks, each followed by a line feed."""
 
 
-class ProtocolRecord(_Part):
+class ProtocolRecord(Part):
     """How frames became decisions, and which tracks were fitted and scored."""
 
     no_face: str = "nearest"
@@ -139,7 +108,7 @@ class ProtocolRecord(_Part):
         return tuple(f"{name}={v}" for name, v in given.items() if v != type(self).model_fields[name].default)
 
 
-class Interval(_Part):
+class Interval(Part):
     """A confidence interval, and how it was made."""
 
     low: Number
@@ -152,14 +121,16 @@ class Interval(_Part):
     """What was resampled, for example ``tracks``."""
 
 
-class PartScore(_Part):
+class PartScore(Part):
     """A named part of the metric: a class, a dimension, a companion metric."""
 
     value: Number
     interval: Interval | None = None
+    percentile: Interval | None = None
+    """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
 
 
-class Score(_Part):
+class Score(Part):
     """The official value on the scored split."""
 
     metric: str
@@ -167,17 +138,23 @@ class Score(_Part):
     reason: str | None = None
     """Why there is no value, where there is none."""
     interval: Interval | None = None
+    percentile: Interval | None = None
+    """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
+    design_effect: Number = None
+    """How many times larger the variance over tracks is than if every annotated frame were drawn by itself."""
+    effective_frames: Number = None
+    """Annotated frames divided by the design effect: how many independent frames would know as much."""
     parts: dict[str, PartScore] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _explain_a_missing_value(cls, data: Any) -> Any:
-        if isinstance(data, dict) and _finite(data.get("value")) is None and not data.get("reason"):
+        if isinstance(data, dict) and finite(data.get("value")) is None and not data.get("reason"):
             return {**data, "reason": "the metric is not defined on these labels and predictions"}
         return data
 
 
-class Floor(_Part):
+class Floor(Part):
     """What the best predictor that looks at no input scores: the value to beat."""
 
     value: Number
@@ -186,7 +163,7 @@ class Floor(_Part):
     """Which constant predictor it is, for example ``the most frequent class of the training labels``."""
 
 
-class Counts(_Part):
+class Counts(Part):
     """How much was scored, and what was wrong with it."""
 
     tracks: Count
@@ -210,7 +187,7 @@ class Counts(_Part):
         return {"problems_total": len(problems), **data, "problems": problems[:MAX_PROBLEMS]}
 
 
-class Latency(_Part):
+class Latency(Part):
     """Time from a batch of clips to its outputs. A percentile is null unless enough samples earn it."""
 
     p50_ms: Number
@@ -230,7 +207,28 @@ class Latency(_Part):
     """The task whose network was timed; a run times a model's networks once when their MACs agree to 0.1%."""
 
 
-class Throughput(_Part):
+class RelativeTime(Part):
+    """The network and a reference workload timed by turns, so that a slower machine slows both."""
+
+    workload: str
+    """Which reference workload, with its version."""
+    model_ms: tuple[float, ...]
+    """One call of the network, one number per round."""
+    reference_ms: tuple[float, ...]
+    """One call of the reference workload, one number per round."""
+    batch: Count
+    """Clips per call of the network."""
+    threads: Count
+    device: str
+    runtime: str
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Return the network's time over the reference's, one number per round."""
+        return tuple(m / r for m, r in zip(self.model_ms, self.reference_ms, strict=True))
+
+
+class Throughput(Part):
     """Clips and frames per second at one batch size."""
 
     clips_per_second: Number
@@ -241,7 +239,7 @@ class Throughput(_Part):
     runtime: str
 
 
-class Cost(_Part):
+class Cost(Part):
     """What the network costs to run. MACs are multiply-accumulates: one MAC is two floating-point operations."""
 
     parameters_total: Count
@@ -256,12 +254,14 @@ class Cost(_Part):
     """Operator -> MACs by fvcore minus MACs by flop_counter, per clip."""
     latency: Latency | None = None
     throughput: Throughput | None = None
+    relative: dict[str, RelativeTime] = Field(default_factory=dict)
+    """``latency`` (one clip) and ``throughput`` (several clips) -> time against a reference workload, by turns."""
     peak_memory_bytes: Count | None = None
     weights_bytes: Count | None = None
     """Bytes of the network's parameters and buffers as saved."""
 
 
-class Seconds(_Part):
+class Seconds(Part):
     """Wall time by phase, in seconds."""
 
     read: float = 0.0
@@ -277,7 +277,7 @@ class Seconds(_Part):
         return self.read + self.embed + self.fit + self.predict + self.score + self.cost
 
 
-class Hardware(_Part):
+class Hardware(Part):
     """The machine, in words that say nothing about whose it is."""
 
     cpu: str
@@ -287,7 +287,7 @@ class Hardware(_Part):
     memory_bytes: Count | None = None
 
 
-class Epoch(_Part):
+class Epoch(Part):
     """One epoch of training."""
 
     epoch: Count
@@ -298,14 +298,14 @@ class Epoch(_Part):
     """The official value on held-out training tracks."""
 
 
-class NamedFile(_Part):
+class NamedFile(Part):
     """A file beside the record."""
 
     file: str = Field(pattern=r"^[^/\\]+$")
     sha256: str
 
 
-class Record(_Part):
+class Record(Part):
     """One run: one model on one task on one database with one seed."""
 
     schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
@@ -338,6 +338,8 @@ class Record(_Part):
     training: tuple[Epoch, ...] = ()
     predictions: NamedFile | None = None
     """Parquet: the scores of every frame."""
+    statistics: NamedFile | None = None
+    """Parquet: the additive statistics of every scored track, from which runs are compared."""
     trained: NamedFile | None = None
     """Safetensors: the parameters after training, without those of a frozen ``embed``."""
     seconds: Seconds = Seconds()

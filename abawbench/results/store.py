@@ -12,9 +12,11 @@ from abawbench.contracts.errors import DataError
 from abawbench.results.files import replacing, sha256
 from abawbench.results.predictions import Predictions, read_predictions, write_predictions
 from abawbench.results.record import SCHEMA_VERSION, NamedFile, Record
+from abawbench.results.track_statistics import TrackStatistics, read_statistics, write_statistics
 
 RESULT = "result.json"
 PREDICTIONS = "predictions.parquet"
+STATISTICS = "statistics.parquet"
 WEIGHTS = "weights.safetensors"
 
 _log = logging.getLogger(__name__)
@@ -49,19 +51,31 @@ def _safe(name: str) -> str:
     return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
 
 
-def write(folder: Path, record: Record, predictions: Predictions | None = None, weights: bytes | None = None) -> Record:
-    """Write a run and return its record, with the predictions and the trained weights (safetensors) named in it.
+def write(
+    folder: Path,
+    record: Record,
+    predictions: Predictions | None = None,
+    weights: bytes | None = None,
+    statistics: TrackStatistics | None = None,
+) -> Record:
+    """Write a run and return its record, which names the files beside it.
+
+    Those are the predictions, the trained weights (safetensors) and the statistics of the tracks, where given.
 
     Everything goes to temporary names first, and ``result.json`` comes last: a reader finds the old run, none, or the
     new one.
     """
     result = folder / RESULT
-    named: dict[str, NamedFile | None] = {"predictions": None, "trained": None}
+    named: dict[str, NamedFile | None] = {"predictions": None, "statistics": None, "trained": None}
     with ExitStack() as stack:
         if predictions is not None:
             fresh = stack.enter_context(replacing(folder / PREDICTIONS))
             write_predictions(fresh, predictions)
             named["predictions"] = NamedFile(file=PREDICTIONS, sha256=sha256(fresh))
+        if statistics is not None:
+            fresh = stack.enter_context(replacing(folder / STATISTICS))
+            write_statistics(fresh, statistics)
+            named["statistics"] = NamedFile(file=STATISTICS, sha256=sha256(fresh))
         if weights is not None:
             fresh = stack.enter_context(replacing(folder / WEIGHTS))
             fresh.write_bytes(weights)
@@ -70,7 +84,7 @@ def write(folder: Path, record: Record, predictions: Predictions | None = None, 
     record = record.model_copy(update=named)
     with replacing(result) as temporary:
         temporary.write_text(record.to_json(), encoding="utf-8")
-    for kind, name in (("predictions", PREDICTIONS), ("trained", WEIGHTS)):
+    for kind, name in (("predictions", PREDICTIONS), ("statistics", STATISTICS), ("trained", WEIGHTS)):
         if named[kind] is None:
             (folder / name).unlink(missing_ok=True)
     return record
@@ -102,12 +116,30 @@ def read_run_predictions(folder: Path, outputs: Sequence[str] | None = None) -> 
     record = read(folder)
     if record.predictions is None:
         raise DataError(f"{folder}: the run is {record.status} and has no predictions")
-    path = folder / record.predictions.file
+    return read_predictions(_unchanged(folder / record.predictions.file, record.predictions), outputs)
+
+
+def read_run_statistics(path: Path, record: Record) -> TrackStatistics:
+    """Return the statistics of the tracks of a run, given its folder or record file and its record.
+
+    Beside a record file of another name than ``result.json`` they lie under that name, with ``.parquet``. Raises
+    DataError when the run has none and when the file is not the one the record names.
+    """
+    if record.statistics is None:
+        raise DataError(f"{path}: the run has no statistics of its tracks, so it cannot be compared; run it again")
+    if path.is_dir():
+        file = path / record.statistics.file
+    else:
+        file = path.with_name(record.statistics.file) if path.name == RESULT else path.with_suffix(".parquet")
+    return read_statistics(_unchanged(file, record.statistics))
+
+
+def _unchanged(path: Path, named: NamedFile) -> Path:
     if not path.is_file():
-        raise DataError(f"{path}: named in {RESULT} but missing; run it again")
-    if sha256(path) != record.predictions.sha256:
-        raise DataError(f"{path}: changed since {RESULT} was written; run it again")
-    return read_predictions(path, outputs)
+        raise DataError(f"{path}: named in the record beside it but missing; run it again")
+    if sha256(path) != named.sha256:
+        raise DataError(f"{path}: not the file that the record beside it names; run it again")
+    return path
 
 
 def find(out: Path, unreadable: Callable[[DataError], None] | None = None) -> list[tuple[Path, Record]]:

@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.metric import Metric, Statistics
+from abawbench.statistics.jackknife import acceleration, variance_of
+from abawbench.statistics.student import NORMAL, widened_tail
 
+Method = Literal["percentile", "BCa", "widened percentile", "widened BCa"]
+"""Percentile: Efron (1979), Annals of Statistics 7. BCa: Efron (1987), JASA 82. Widened: see ``student.widened_tail``;
+by simulation (``tests/simulations/coverage.py``) only the widened ones hold their level over 30 to 160 tracks."""
 REPLICATES = 10_000
 BLOCK = 250_000
 """Weights drawn at a time: 2 MB stay in the cache, and thousands of tracks (EMI has 4,588) need no gigabytes."""
@@ -21,7 +26,7 @@ class Interval:
     low: float
     high: float
     level: float
-    method: Literal["percentile"] = "percentile"
+    method: Method = "percentile"
     replicates: int
     dropped: int = 0
     """Replicates that had no value (NaN) and were left out."""
@@ -76,14 +81,16 @@ def interval(
     replicates: int = REPLICATES,
     level: float = 0.95,
     seed: int = 0,
+    method: Method = "percentile",
 ) -> Interval:
-    """Return the percentile interval of a value over tracks with statistics [tracks, S].
+    """Return the interval of a value over tracks with statistics [tracks, S].
 
     ``value`` maps statistics [..., S] to [...], like ``Metric.value``; ``groups`` names the subject of each track. Give
     only tracks that have annotated frames: one without them would count as a unit and widen the interval.
     """
     units = grouped(statistics, groups)
-    return _percentiles(value(_totals(units, replicates, level, seed)), len(units), level, seed)
+    rows = _rows(units, replicates, level, seed)
+    return _interval(value(rows), len(units), level, seed, method)
 
 
 def intervals(
@@ -94,12 +101,13 @@ def intervals(
     replicates: int = REPLICATES,
     level: float = 0.95,
     seed: int = 0,
+    method: Method = "percentile",
 ) -> tuple[Interval, dict[str, Interval]]:
     """Return the intervals of a metric's value and of each named part, all from the same draws; see ``interval``."""
     units = grouped(statistics, groups)
-    totals = _totals(units, replicates, level, seed)
-    parts = {name: _percentiles(values, len(units), level, seed) for name, values in metric.parts(totals).items()}
-    return _percentiles(metric.value(totals), len(units), level, seed), parts
+    rows = _rows(units, replicates, level, seed)
+    parts = {name: _interval(found, len(units), level, seed, method) for name, found in metric.parts(rows).items()}
+    return _interval(metric.value(rows), len(units), level, seed, method), parts
 
 
 def _weight_blocks(units: int, replicates: int, seed: int) -> Iterator[NDArray[np.float64]]:
@@ -114,30 +122,63 @@ def _weight_blocks(units: int, replicates: int, seed: int) -> Iterator[NDArray[n
         yield np.bincount(drawn.ravel(), minlength=rows * units).reshape(rows, units).astype(np.float64)
 
 
-def _totals(units: Statistics, replicates: int, level: float, seed: int) -> Statistics:
+def _rows(units: Statistics, replicates: int, level: float, seed: int) -> Statistics:
+    """Return the replicates of the total, the total without each unit, and the total: [replicates + units + 1, S]."""
     if not 0 < level < 1:
         raise ValueError(f"the level must be between 0 and 1, not {level}")
+    total = units.sum(axis=0)
     if len(units) < 2:  # nothing to resample; the zeros only carry the shape
-        return np.zeros((replicates, units.shape[1]))
-    return resampled(units, replicates, seed)
+        return np.zeros((replicates + len(units) + 1, units.shape[1]))
+    return np.concatenate([resampled(units, replicates, seed), total - units, total[None]])
 
 
-def _percentiles(values: Statistics, units: int, level: float, seed: int) -> Interval:
-    usable = values[~np.isnan(values)]
+def _interval(values: Statistics, units: int, level: float, seed: int, method: Method) -> Interval:
+    """Return the interval from the values of ``_rows``."""
+    drawn, without, estimate = values[: -units - 1], values[-units - 1 : -1], float(values[-1])
+    usable = drawn[~np.isnan(drawn)]
     low, high, reason = np.nan, np.nan, None
     if units < 2:
         reason = f"an interval over tracks needs at least 2 independent tracks, there is {units}"
     elif not usable.size:
         reason = "no replicate has a value"
     else:
-        low, high = np.quantile(usable, [(1 - level) / 2, (1 + level) / 2])
+        without, tail = without[~np.isnan(without)], (1 - level) / 2
+        if method.startswith("widened"):
+            tail = widened_tail(tail, units, narrowness(usable, without))
+        shares = bca_shares(usable, estimate, without, tail) if method.endswith("BCa") else (tail, 1 - tail)
+        low, high = np.quantile(usable, shares)
     return Interval(
         low=float(low),
         high=float(high),
         level=level,
-        replicates=len(values),
-        dropped=len(values) - len(usable) if units >= 2 else 0,
+        method=method,
+        replicates=len(drawn),
+        dropped=len(drawn) - len(usable) if units >= 2 else 0,
         seed=seed,
         units=units,
         reason=reason,
     )
+
+
+def narrowness(usable: Statistics, without: Statistics) -> float:
+    """Return how many times the jackknife's standard error exceeds the spread of the replicates; 1 without spread."""
+    spread, error = float(usable.std()), variance_of(without) ** 0.5 if len(without) > 1 else 0.0
+    return error / spread if spread > 0 else 1.0
+
+
+def bca_shares(usable: Statistics, estimate: float, without: Statistics, tail: float) -> tuple[float, float]:
+    """Return the shares of replicates below the ends of a bias-corrected and accelerated interval.
+
+    ``without`` holds the values without each unit. Source: Efron (1987), JASA 82, "Better bootstrap confidence
+    intervals"; replicates equal to the estimate count half, so that a discrete metric is not called biased.
+    """
+    below = np.count_nonzero(usable < estimate) + np.count_nonzero(usable == estimate) / 2
+    if not 0 < below < len(usable) or not without.size:  # every replicate on one side: nothing to correct with
+        return tail, 1 - tail
+    bias, bend = NORMAL.inv_cdf(below / len(usable)), acceleration(without)
+
+    def moved(z: float) -> float:
+        stretch = 1 - bend * (bias + z)
+        return NORMAL.cdf(bias + (bias + z) / stretch) if stretch > 0 else float(z > 0)  # the limit from above
+
+    return moved(NORMAL.inv_cdf(tail)), moved(-NORMAL.inv_cdf(tail))

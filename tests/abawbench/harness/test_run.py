@@ -187,3 +187,22 @@ def test_subjects_held_out_choose_the_epoch_and_are_not_fitted(run) -> None:
     fitted, held_out = training.hold_out([0, 1, 2, 3], ["a", "a", "b", "c"], 0.34, seed=0)
     assert sorted(fitted + held_out) == [0, 1, 2, 3]
     assert {0, 1} <= set(fitted) or {0, 1} <= set(held_out)
+
+
+def test_the_statistics_of_the_tracks_lie_beside_the_record_and_give_its_value(run, toys, tmp_path: Path) -> None:
+    (record,) = run()
+    folder = store.folder_of(tmp_path / "runs", record)
+    found = store.read_run_statistics(folder, record)
+    task = toys.get("task", "colour").build()
+    metric = toys.get("metric", task.metric).build(task)
+    assert metric.value(found.values.sum(axis=0)) == record.score.value
+    assert found.tracks == ("val0", "val1", "val2", "val3", "val4")
+    assert found.subjects == ("val0", "val0", "val1", "val1", "val2")
+
+
+def test_the_score_says_how_many_independent_frames_it_rests_on(run) -> None:
+    (record,) = run(control="shuffled-labels")
+    assert record.score.effective_frames == pytest.approx(record.counts.annotated_frames / record.score.design_effect)
+    assert record.score.interval.method == "track bootstrap, widened BCa"
+    assert record.score.percentile.low >= record.score.interval.low
+    assert all(part.percentile is not None for part in record.score.parts.values())

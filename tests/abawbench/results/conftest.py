@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from abawbench.plugins import Plugins
+from abawbench.results import store
 from abawbench.results.record import (
     Cost,
     Counts,
@@ -23,6 +27,7 @@ from abawbench.results.record import (
     Throughput,
     WeightsRecord,
 )
+from abawbench.results.track_statistics import TrackStatistics
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 INTERVAL = Interval(low=0.380, high=0.441, method="track bootstrap, percentile", replicates=10_000, units="tracks")
@@ -74,5 +79,31 @@ def make_record() -> Callable[..., Record]:
             "versions": {"python": "3.11.7", "torch": "2.12.0"},
         }
         return Record(**complete | fields)
+
+    return make
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, make_record: Callable[..., Record]) -> Callable[..., Path]:
+    """Write a run of va on made-up tracks to a folder and return it; ``noise`` is how bad the predictions are."""
+    plugins = Plugins()
+    task = plugins.get("task", "va").build()
+    metric = plugins.get("metric", "ccc").build(task)
+
+    def make(folder: str, *, noise: float = 0.3, tracks: int = 24, seed: int = 0, **fields: Any) -> Path:
+        shared = np.random.default_rng(7)  # the labels, and what every model gets wrong in the same way
+        own = np.random.default_rng(int(1000 * noise) + seed)
+        rows = []
+        for n in range(tracks):
+            target = np.clip(shared.normal(0, 0.3, (20 + n, 2)), -1, 1)
+            predicted = np.clip(target + shared.normal(0, 0.1, 2) + noise * own.normal(0, 1, target.shape), -1, 1)
+            rows.append(metric.statistics(predicted, target, np.ones(len(target), bool)))
+        statistics = TrackStatistics(
+            tuple(f"t{n:02d}" for n in range(tracks)), tuple(f"s{n // 2:02d}" for n in range(tracks)), np.array(rows)
+        )
+        score = Score(metric="ccc", value=float(metric.value(statistics.values.sum(axis=0))))
+        record = make_record(**{"score": score, "seed": seed, **fields})
+        store.write(tmp_path / folder, record, statistics=statistics)
+        return tmp_path / folder
 
     return make

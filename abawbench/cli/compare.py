@@ -1,0 +1,81 @@
+"""``abawbench compare``: whether a difference is real, and whether a change may pass."""
+
+from pathlib import Path
+
+import click
+
+EPILOG = """\b
+Examples:
+  abawbench compare runs/before runs/after
+  abawbench compare tiny runs --gate gate.toml --markdown
+      against the stored baseline "tiny", as a comment for a pull request
+  abawbench compare tiny runs --max-drop 0.02 --max-latency 1.2
+  abawbench compare runs/a/va/synthetic-seed0-0f3a0f3a runs/b/va/synthetic-seed0-77aa77aa --json
+
+Exit status: 0 done, and every limit holds; 1 a limit is broken; 2 the data cannot tell, nothing could be compared, or
+wrong usage.
+"""
+LIMITS = {
+    "max_drop": "How far a metric may fall, in its own unit.",
+    "max_parameters": "How many times the parameters may grow.",
+    "max_macs": "How many times the multiply-accumulates may grow.",
+    "max_memory": "How many times the peak memory may grow.",
+    "max_latency": "How many times longer one clip may take.",
+    "max_throughput_time": "How many times longer a batch of clips may take.",
+}
+
+
+def _limits(command: click.Command) -> click.Command:
+    for name, words in LIMITS.items():
+        command.params.append(click.Option([f"--{name.replace('_', '-')}", name], type=float, metavar="X", help=words))
+    return command
+
+
+@click.command(epilog=EPILOG)
+@click.argument("a")
+@click.argument("b")
+@click.option("--gate", "gate_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Limits as TOML; options replace what it says.")  # fmt: skip
+@click.option("--level", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True, help="Of the intervals.")
+@click.option("--replicates", type=click.IntRange(100), default=10_000, show_default=True, help="Resamples of tracks.")
+@click.option("--markdown", "fmt", flag_value="github", default=None, help="Print Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+def compare(
+    a: str,
+    b: str,
+    gate_file: Path | None,
+    level: float,
+    replicates: int,
+    fmt: str | None,
+    as_json: bool,
+    **limits: float | None,
+) -> int:
+    """Compare runs B with runs A: paired differences with intervals, cost as ratios, and a gate for CI.
+
+    A and B are run folders, folders of runs, result files, or names of baselines (see abawbench baseline).
+    """
+    from abawbench.plugins import default_plugins
+    from abawbench.results import comparison, comparison_table, gate, sides
+
+    given = {name: value for name, value in limits.items() if value is not None}
+    wanted = gate.read_gate(gate_file) if gate_file else gate.Gate() if given else None
+    if wanted is not None:
+        wanted = gate.Gate.model_validate(wanted.model_dump() | given)
+    found = comparison.compare(
+        sides.load_side(a),
+        sides.load_side(b),
+        default_plugins(),
+        names=(a, b),
+        level=level,
+        replicates=replicates,
+    )
+    done = gate.checks(wanted, found) if wanted else []
+    status = gate.exit_status(wanted, done) if wanted else 0 if found.tasks else 2
+    if as_json:
+        click.echo(comparison_table.comparison_json(found, done, status if wanted else None), nl=False)
+    else:
+        click.echo(comparison_table.comparison_text(found, done, fmt=fmt or "simple"), nl=False)
+    return status
+
+
+_limits(compare)

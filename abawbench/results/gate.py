@@ -1,0 +1,163 @@
+"""A gate for CI: which changes are worse than allowed, which are not, and which this data cannot tell."""
+
+import math
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from abawbench.contracts.errors import DataError
+from abawbench.results.comparison import Comparison, Speed, TaskComparison
+from abawbench.results.text import number
+from abawbench.statistics.ranktest import mann_whitney, rounds_needed
+
+ALPHA = 0.002
+"""Level of the rank test, as asv's: a busy machine makes the rounds of one process alike, so 5% would be too loose."""
+Outcome = Literal["pass", "fail", "unsure"]
+
+
+class TaskLimits(BaseModel):
+    """Limits of one task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_drop: float = Field(ge=0)
+
+
+class Gate(BaseModel):
+    """What a change may cost. A limit that is not given is not looked at; ratios are B's over A's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_drop: float | None = Field(default=None, ge=0)
+    """How far the metric may fall, in its own unit."""
+    max_parameters: float | None = Field(default=None, gt=0)
+    max_macs: float | None = Field(default=None, gt=0)
+    max_memory: float | None = Field(default=None, gt=0)
+    max_latency: float | None = Field(default=None, gt=0)
+    """How many times longer one clip may take, against the reference workload."""
+    max_throughput_time: float | None = Field(default=None, gt=0)
+    """How many times longer a batch of clips may take, against the reference workload."""
+    when_unsure: Literal["fail", "pass"] = "fail"
+    """What the exit status says when the data cannot tell: 2 for ``fail``, 0 for ``pass``."""
+    tasks: dict[str, TaskLimits] = Field(default_factory=dict)
+    """Limits of single tasks, which replace the general one."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One limit, looked at."""
+
+    what: str
+    outcome: Outcome
+    words: str
+
+
+def read_gate(path: Path) -> Gate:
+    """Return the gate in a TOML file. Raises DataError naming the file and the entry that is wrong."""
+    try:
+        return Gate.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"{path}: not a readable TOML file ({error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+
+
+def checks(gate: Gate, comparison: Comparison) -> list[Check]:
+    """Return every limit of the gate with its outcome. What was refused, and a limit nobody measured, is unsure."""
+    found = [Check(task.task, "unsure", f"not compared: {task.reason}") for task in comparison.refused]
+    timed: set[tuple[object, ...]] = set()
+    for task in comparison.tasks:
+        found += _accuracy(gate, task)
+        found += _cost(gate, task)
+        for check, rounds in _speeds(gate, task):
+            if rounds not in timed:  # the networks of one model are timed once for all tasks
+                timed.add(rounds)
+                found.append(check)
+    return found
+
+
+def exit_status(gate: Gate, found: list[Check]) -> int:
+    """Return 1 when a limit is broken, else 2 when one could not be told (0 if the gate says so), else 0."""
+    outcomes = {check.outcome for check in found}
+    if "fail" in outcomes:
+        return 1
+    return 2 if "unsure" in outcomes and gate.when_unsure == "fail" else 0
+
+
+def _accuracy(gate: Gate, task: TaskComparison) -> Iterator[Check]:
+    drop = gate.tasks[task.task].max_drop if task.task in gate.tasks else gate.max_drop
+    if drop is None:
+        return
+    what, bounds = f"{task.task} {task.metric}", task.simultaneous
+    if task.difference is None or bounds.low is None or bounds.high is None:
+        yield Check(what, "unsure", task.reason or "no difference")
+        return
+    words = f"{task.difference:+.4f} [{bounds.low:+.4f}, {bounds.high:+.4f}], a drop of {drop:g} is allowed"
+    if bounds.high < -drop:
+        yield Check(what, "fail", words)
+    elif bounds.low >= -drop:
+        yield Check(what, "pass", words)
+    else:
+        yield Check(what, "unsure", f"{words}; {_tracks_needed(task.difference, bounds.low, bounds.high, drop, task)}")
+
+
+def _tracks_needed(difference: float, low: float, high: float, drop: float, task: TaskComparison) -> str:
+    """Return how many more tracks would settle it, were the difference what it seems: widths shrink as 1/sqrt(n)."""
+    distance = abs(difference + drop)
+    reach = difference - low if difference > -drop else high - difference
+    if distance <= 1e-3 * reach:
+        return "the difference lies on the limit, and no number of tracks would settle it"
+    more = math.ceil(task.tracks * ((reach / distance) ** 2 - 1))
+    return f"about {max(more, 1)} more tracks like these {task.tracks} would settle it, or a wider limit"
+
+
+def _cost(gate: Gate, task: TaskComparison) -> Iterator[Check]:
+    for name, limit in (("parameters", gate.max_parameters), ("macs", gate.max_macs), ("memory", gate.max_memory)):
+        if limit is None:
+            continue
+        what, ratio = f"{task.task} {name}", task.cost[name].ratio
+        if ratio is None:
+            yield Check(what, "unsure", "not measured on both sides; run with --latency-seconds above 0")
+        else:
+            words = f"{number(ratio, 4)} times, {limit:g} allowed"
+            yield Check(what, "fail" if ratio > limit else "pass", words)
+
+
+def _speeds(gate: Gate, task: TaskComparison) -> Iterator[tuple[Check, tuple[object, ...]]]:
+    for name, limit in (("latency", gate.max_latency), ("throughput", gate.max_throughput_time)):
+        if limit is not None:
+            speed = task.speed.get(name)
+            rounds = (name, speed.a.model_ms, speed.b.model_ms) if speed else (name, task.b)
+            yield speed_check(f"{task.b} {name}", speed, limit), rounds
+
+
+def speed_check(what: str, speed: Speed | None, limit: float) -> Check:
+    """Return whether B is slower than ``limit`` times A, by the rank test on rounds against the reference workload.
+
+    Both are asked: slower than the limit (fail), faster than it (pass), and neither for certain (unsure).
+    """
+    if speed is None:
+        return Check(what, "unsure", "not timed on both sides; run with --latency-seconds above 0")
+    for field in ("workload", "batch", "threads", "device", "runtime"):
+        one, other = getattr(speed.a, field), getattr(speed.b, field)
+        if one != other:
+            return Check(what, "unsure", f"the {field} of the timing differs: {one} against {other}")
+    allowed, seen = [limit * ratio for ratio in speed.a.ratios], list(speed.b.ratios)
+    times = float(np.median(seen) / np.median(speed.a.ratios))
+    slower, faster = mann_whitney(seen, allowed), mann_whitney(allowed, seen)
+    words = (
+        f"{times:.2f} times the time against the reference workload, {limit:g} allowed (p = {min(slower, faster):.1g})"
+    )
+    if times > limit and slower < ALPHA:
+        return Check(what, "fail", words)
+    if times <= limit and faster < ALPHA:
+        return Check(what, "pass", words)
+    needed = rounds_needed(seen, allowed, ALPHA)
+    repeats = f"about {needed} rounds on each side would settle it" if needed else "it lies on the limit"
+    return Check(what, "unsure", f"{words}; {repeats}, there are {len(speed.a.ratios)} and {len(seen)}")

@@ -1,0 +1,125 @@
+"""Is one model better than another on the same tracks? The difference, from resamples that both share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from abawbench.contracts.metric import Statistics
+from abawbench.statistics.bootstrap import REPLICATES, grouped, narrowness, resampled
+from abawbench.statistics.jackknife import Value, variance_of
+from abawbench.statistics.student import nominal_tail, quantile, widened_tail
+
+POWER = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """The value of B minus that of A on shared tracks. What cannot be computed is NaN, and ``reason`` says why."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+    p_value: float
+    """Two-sided, by inverting the interval: below 1 - level where that leaves out 0."""
+    standard_error: float
+    """Over tracks, by the jackknife."""
+    detectable: float
+    """The smallest true difference that this data would have shown, with a probability of 80%."""
+    units: int
+    replicates: int
+    reason: str | None = None
+
+
+def paired(
+    value: Value,
+    a: Statistics,
+    b: Statistics,
+    *,
+    groups: Sequence[str] | None = None,
+    replicates: int = REPLICATES,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Difference:
+    """Return the difference B - A for statistics [tracks, S] or, of several seeds, [seeds, tracks, S].
+
+    Both models get the same draws of the same tracks, those of one subject together, so that what is hard for both
+    cancels. Of several seeds the means of their values are compared, the seeds taken as they are. The interval is the
+    widened percentile interval; the p-value inverts it. Raises ValueError when the shapes differ.
+
+    Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, 15.4 and 16.4; the +1 of the p-value: Davison
+    & Hinkley (1997), 4.2; the smallest detectable difference: Bloom (1995), Evaluation Review 19.
+    """
+    units, seeds = _side_by_side(a, b, groups)
+    if len(units) < 2:
+        return _unknown(f"a comparison needs at least 2 independent tracks, there is {len(units)}", len(units), level)
+    total = units.sum(axis=0)
+    rows = np.concatenate([resampled(units, replicates, seed), total - units, total[None]])
+    values = value(rows.reshape(len(rows), 2, seeds, -1)).mean(axis=-1)
+    differences = values[:, 1] - values[:, 0]
+    drawn, without = differences[:replicates], differences[replicates:-1]
+    drawn, without = drawn[~np.isnan(drawn)], without[~np.isnan(without)]
+    if not drawn.size or np.isnan(differences[-1]):
+        return _unknown("the metric is not defined on these tracks", len(units), level)
+    factor, tail = narrowness(drawn, without), (1 - level) / 2
+    share = widened_tail(tail, len(units), factor)
+    low, high = np.quantile(drawn, (share, 1 - share))
+    error = variance_of(without) ** 0.5
+    return Difference(
+        value=float(differences[-1]),
+        low=float(low),
+        high=float(high),
+        level=level,
+        p_value=_p_value(drawn, len(units), factor),
+        standard_error=error,
+        detectable=error * (quantile(tail, len(units) - 1) + quantile(1 - POWER, len(units) - 1)),
+        units=len(units),
+        replicates=len(drawn),
+    )
+
+
+def seed_spread(value: Value, statistics: Statistics) -> float:
+    """Return the standard deviation between seeds of the value, for statistics [seeds, tracks, S]; NaN of one seed.
+
+    The tracks stay the same, so this is what training again changes and says nothing about other tracks; the
+    interval over tracks, in turn, takes the seeds as they are. The two are reported apart.
+
+    Source: Bouthillier et al. (2021), Accounting for Variance in Machine Learning Benchmarks, MLSys.
+    """
+    values = value(statistics.sum(axis=1))
+    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+
+def _side_by_side(a: Statistics, b: Statistics, groups: Sequence[str] | None) -> tuple[Statistics, int]:
+    """Return the units of A's seeds, then of B's, [units, 2 * seeds * S], and the number of seeds."""
+    a, b = (np.asarray(x, dtype=np.float64) for x in (a, b))
+    if a.shape != b.shape or a.ndim not in (2, 3):
+        raise ValueError(
+            f"A has statistics {list(a.shape)} and B {list(b.shape)}: expected the same [(seeds,) tracks, S]"
+        )
+    both = np.stack([a, b]).reshape(2, -1, *a.shape[-2:])
+    flat = both.transpose(2, 0, 1, 3).reshape(both.shape[2], -1)
+    return grouped(flat, groups), both.shape[1]
+
+
+def _p_value(drawn: Statistics, units: int, factor: float) -> float:
+    """Return the smallest level at which the widened interval of these replicates leaves out 0."""
+    share = (1 + min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))) / (len(drawn) + 1)
+    return min(1.0, 2 * nominal_tail(share, units, factor)) if share < 0.5 else 1.0
+
+
+def _unknown(reason: str, units: int, level: float) -> Difference:
+    none = float("nan")
+    return Difference(
+        value=none,
+        low=none,
+        high=none,
+        level=level,
+        p_value=none,
+        standard_error=none,
+        detectable=none,
+        units=units,
+        replicates=0,
+        reason=reason,
+    )

@@ -1,0 +1,84 @@
+"""``compare`` and ``baseline`` from the command line, on runs of the toy world."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from abawbench import cli
+
+RUN = ("run", "--model", "toy", "--task", "colour", "--data", "toy", "--latency-seconds", "0", "--quiet")
+
+
+@pytest.fixture
+def call(toys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr("abawbench.api.default_plugins", lambda: toys)
+    monkeypatch.setattr("abawbench.plugins.default_plugins", lambda: toys)
+    monkeypatch.setattr("abawbench.config._existing", lambda path, where: path)
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*args: str) -> Result:
+        return CliRunner().invoke(cli.group, args, standalone_mode=False, catch_exceptions=False)
+
+    invoke(*RUN, "--set", "epochs=30", "--set", "lr=0.05", "--out", "good")
+    invoke(*RUN, "--control", "shuffled-labels", "--set", "epochs=1", "--out", "bad")
+    return invoke
+
+
+def test_compare_prints_a_table_markdown_or_json(call) -> None:
+    assert "B - A [interval]" in call("compare", "good", "bad").stdout
+    assert call("compare", "good", "bad", "--markdown").stdout.startswith("### bad against good\n")
+    (task,) = json.loads(call("compare", "good", "bad", "--json").stdout)["tasks"]
+    assert task["difference"] < -0.3
+    assert task["units"] == 3
+
+
+def test_the_exit_status_says_pass_fail_or_cannot_tell(call) -> None:
+    assert call("compare", "good", "bad").return_value == 0
+    assert call("compare", "good", "good", "--max-drop", "0").return_value == 0
+    assert call("compare", "good", "bad", "--max-parameters", "0.5").return_value == 1
+    assert call("compare", "good", "good", "--max-latency", "1.2").return_value == 2
+
+
+def test_options_replace_what_the_gate_file_says(call) -> None:
+    Path("gate.toml").write_text('max_parameters = 0.5\nwhen_unsure = "pass"\n', encoding="utf-8")
+    assert call("compare", "good", "good", "--gate", "gate.toml").return_value == 1
+    result = call(
+        "compare", "good", "good", "--gate", "gate.toml", "--max-parameters", "1", "--max-latency", "2", "--json"
+    )
+    assert result.return_value == 0
+    gate = json.loads(result.stdout)["gate"]
+    assert gate["exit_status"] == 0
+    assert [check["outcome"] for check in gate["checks"]] == ["pass", "unsure"]
+
+
+def test_a_saved_baseline_is_listed_and_compared_by_name(call) -> None:
+    assert "1 runs" in call("baseline", "save", "toy", "good").stdout
+    assert "toy\t" in call("baseline", "list").stdout
+    assert call("compare", "toy", "good", "--max-drop", "0").return_value == 0
+
+
+def test_compare_without_a_model_loads_no_torch(call, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import abawbench.results.comparison, abawbench.results.gate, sys; "
+         "assert not {'torch', 'pyarrow', 'scipy', 'timm'} & set(sys.modules)"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_nothing_to_compare_gives_status_2(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "abawbench", "compare", "nothing", "here"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "no such file, folder or baseline" in done.stderr

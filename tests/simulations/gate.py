@@ -1,0 +1,102 @@
+"""The gate on three planted changes: ``python tests/simulations/gate.py [no-ops] [seconds]``.
+
+A model made 3 points worse, one made slower by half, and a refactoring that changes nothing, measured again and again
+while other processes keep the machine busy. Every measurement is a process of its own, as in CI.
+"""
+
+import multiprocessing as mp
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).parent))
+from population import population
+
+from abawbench.harness.reference import relative_time
+from abawbench.results.comparison import Speed
+from abawbench.results.gate import speed_check
+from abawbench.results.record import RelativeTime
+from abawbench.statistics.paired import paired
+
+LIMIT = 1.25
+
+
+def measure(extra: int, seconds: float) -> RelativeTime:
+    """Return the timing of a small network; ``extra`` of its 6 blocks are run twice."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    blocks = [nn.Sequential(nn.Conv2d(32, 32, 3, padding=1), nn.Hardswish()) for _ in range(6)]
+    network = nn.Sequential(nn.Conv2d(3, 32, 3, 2), *blocks, *blocks[:extra]).eval()
+
+    def call(x: Tensor) -> Tensor:
+        with torch.inference_mode():
+            found: Tensor = network(x)
+            return found
+
+    return relative_time(call, torch.zeros(4, 3, 112, 112), budget_s=seconds)
+
+
+def burn(stop: float) -> None:
+    """Keep a core busy in bursts of random length."""
+    import time
+
+    random = np.random.default_rng(os.getpid())
+    while time.time() < stop:
+        busy = time.perf_counter() + random.exponential(0.05)
+        while time.perf_counter() < busy:
+            np.ones((200, 200)) @ np.ones((200, 200))
+        time.sleep(random.exponential(0.05))
+
+
+def accuracy() -> None:
+    """Print what the gate's interval says of a model that is 3 points worse, on 76 tracks."""
+    for name, gap in (("ccc", 0.06), ("macro-f1", 0.075)):
+        pool = population(name, 2_000, seed=6, models=2, gap=gap)
+        random, failed = np.random.default_rng(0), 0
+        for seed in range(200):
+            rows = pool.statistics[random.integers(0, len(pool.statistics), 76)]
+            found = paired(pool.metric.value, rows[:, 0], rows[:, 1], replicates=1_000, seed=seed)
+            failed += found.high < 0
+        drop = float(pool.truth[0] - pool.truth[1])
+        print(
+            f"{name}: a model {drop:.3f} worse, allowed drop 0: fails in {failed} of 200 samples of 76 tracks",
+            flush=True,
+        )
+
+
+def main(repeats: int = 100, seconds: float = 2.0) -> None:
+    """Print the figures."""
+    import time
+
+    accuracy()
+    context = mp.get_context("spawn")
+
+    def apart(extra: int) -> RelativeTime:
+        with context.Pool(1) as pool:
+            return pool.apply(measure, (extra, seconds))
+
+    base = apart(0)
+    slow = speed_check("a model that runs half of its blocks twice", Speed(a=base, b=apart(3)), LIMIT)
+    print(f"{slow.what}: {slow.outcome}: {slow.words}", flush=True)
+    loads = [context.Process(target=burn, args=(time.time() + 3600,)) for _ in range(os.cpu_count() or 1)]
+    for load in loads:
+        load.start()
+    try:
+        slow = speed_check("the same under load", Speed(a=base, b=apart(3)), LIMIT)
+        print(f"{slow.what}: {slow.outcome}: {slow.words}", flush=True)
+        found = [speed_check("no-op", Speed(a=base, b=apart(0)), LIMIT) for _ in range(repeats)]
+    finally:
+        for load in loads:
+            load.terminate()
+    counts = {kind: sum(check.outcome == kind for check in found) for kind in ("pass", "fail", "unsure")}
+    times = sorted(float(check.words.split(" ")[0]) for check in found)
+    words = f"{repeats} no-ops under load against one unloaded baseline, limit {LIMIT}"
+    print(f"{words}: {counts}; ratios {times[0]} to {times[-1]}")
+
+
+if __name__ == "__main__":
+    main(*(type_(word) for type_, word in zip((int, float), sys.argv[1:], strict=False)))
