@@ -76,16 +76,16 @@ def report(found: "ScoredFile") -> str:
     lines += [
         plain(f"{found.file} ({found.form}): {found.task} on {where}, {found.tracks} tracks"),
         "",
-        f"{found.score.metric}  {value_text(found.score)}",
-        plain(f"floor  {text(found.floor.value)}  {found.floor.what}"),
-        f"coverage  {found.coverage:.2%}  {found.predicted_frames} of {found.annotated_frames} annotated",
+        f"{found.score.metric}: {value_text(found.score)}",
+        plain(f"floor: {text(found.floor.value)}, {found.floor.what}"),
+        f"coverage: {found.coverage:.2%}, {found.predicted_frames} of {found.annotated_frames} annotated",
     ]
     if found.filled_frames:
         lines[-1] += f", {found.filled_frames} filled: {found.missing}"
     if found.score.reason:
         lines.append(plain(found.score.reason))
     if found.stored_value is not None:
-        lines.append(f"verified  the record's value, {found.stored_value!r}, from the stored predictions")
+        lines.append(f"verified: the record's value, {found.stored_value!r}, from the stored predictions")
     rows = [
         (plain(name), f"{text(part.value)}{interval_text(part.interval)}") for name, part in found.score.parts.items()
     ]

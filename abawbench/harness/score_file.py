@@ -138,7 +138,8 @@ def _run_tracks(
     for track_id in ids:
         rows, wanted = len(predictions[track_id]), len(labels[track_id].mask)
         if rows != wanted:
-            raise DataError(f"{folder}: track '{track_id}' has {rows} predictions and {wanted} labels")
+            remedy = _other_labels(record, known.record(task, record.database.split))
+            raise DataError(f"{folder}: track '{track_id}' has {rows} predictions and {wanted} labels; {remedy}")
     return known
 
 

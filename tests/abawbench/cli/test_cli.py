@@ -86,9 +86,9 @@ def test_score_of_a_run_prints_the_stored_value_floor_coverage_and_parts(call) -
     text = call("score", str(folder), "--data", "toy").stdout
     record = json.loads((folder / "result.json").read_text())
     assert "SYNTHETIC" in text
-    assert f"macro-f1  {record['score']['value']:.3f} [" in text
-    assert "coverage  100.00%" in text
-    assert f"verified  the record's value, {record['score']['value']!r}" in text
+    assert f"macro-f1: {record['score']['value']:.3f} [" in text
+    assert "coverage: 100.00%" in text
+    assert f"verified: the record's value, {record['score']['value']!r}" in text
     assert [line.split()[0] for line in text.splitlines()[-3:]] == ["red", "green", "blue"]
 
 
