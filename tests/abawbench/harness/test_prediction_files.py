@@ -161,55 +161,6 @@ def test_multitask_rows_hold_valence_arousal_an_expression_and_twelve_units(tmp_
     assert form.template(tmp_path / "MTL.txt").names == ["3-30-640x360/00002.jpg", "3-30-640x360/00001.jpg"]
 
 
-def archive(path: Path, **tables: str) -> Path:
-    with ZipFile(path, "w") as zipped:
-        for name, text in tables.items():
-            zipped.writestr(f"predictions/{name.replace('_', '-')}.csv", text)
-    return path
-
-
-def test_violence_is_an_archive_with_a_table_per_video(tmp_path: Path) -> None:
-    file = archive(tmp_path / "vd.zip", **{"3_30_640x360": "Frame_Num,Label\n3,1\n1,0\n"})
-    found = read(file, "vd")
-    assert found.given[0].tolist() == [True, False, True]
-    assert found.tracks[0].decisions.tolist() == [0, 0, 1]
-    form = submission_of(task("vd"))
-    assert form is not None
-    template = form.template(file)
-    assert template == Template(["3-30-640x360/00003.jpg", "3-30-640x360/00001.jpg"], "Frame_Num,Label")
-    form.write(tmp_path / "out.zip", template, Decided(np.array([1, 0])))
-    with ZipFile(tmp_path / "out.zip") as written:
-        assert written.read("3-30-640x360.csv") == b"Frame_Num,Label\n3,1\n1,0\n"
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ("Frame_Number,Label\n1,1\n2,2\n", r"3-30-640x360.csv:3: 2 is not allowed"),
-        ("Frame_Number,Label\n1,1\n0,1\n", r"3-30-640x360.csv:3: track '3-30-640x360' has no frame '00000.jpg'"),
-        ("Frame_Number,Label\n1.5,1\n", r"3-30-640x360.csv:2: '1.5' is no frame number"),
-        ("Frame_Number,Label\n1,1\n1,0\n", r"3-30-640x360.csv:3: .* a second time, first at .*csv:2"),
-        ("Label,Frame_Number\n1,1\n", r"3-30-640x360.csv:1: expected the header"),
-        ("", r"3-30-640x360.csv:1: expected the header"),
-    ],
-)
-def test_a_wrong_table_in_an_archive_is_refused_with_its_line(table: str, message: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=message):
-        read(archive(tmp_path / "vd.zip", **{"3_30_640x360": table}), "vd")
-
-
-def test_an_archive_that_is_none_or_unpacks_to_too_much_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(DataError, match="not a readable zip"):
-        read(tmp_path / "vd.zip", "vd", b"PK and nothing more")
-    with pytest.raises(DataError, match=r"expected <video>.csv files"):
-        read(archive(tmp_path / "vd.zip"), "vd")
-    monkeypatch.setattr("abawbench_plugins.tasks.archives.LARGEST", 10)
-    with pytest.raises(DataError, match=r"expected <video>.csv files"):
-        read(archive(tmp_path / "vd.zip", a="Frame_Number,Label\n1,1\n"), "vd")
-
-
 def test_every_pair_of_probabilities_that_is_written_sums_to_exactly_1() -> None:
     form = importlib.import_module("abawbench_plugins.tasks.submissions").bah_videos(task("ah"))
     present = np.arange(10001) / 10000 + 3e-5
