@@ -10,19 +10,30 @@ from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, U
 from abawbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from abawbench.api import run
+    from abawbench.api import run, score, submit
     from abawbench.results.record import Record
 
 __version__ = "0.1.0"
-__all__ = ["AbawbenchError", "DataError", "PluginError", "Record", "UsageError", "__version__", "hookimpl", "run"]
+__all__ = [
+    "AbawbenchError",
+    "DataError",
+    "PluginError",
+    "Record",
+    "UsageError",
+    "__version__",
+    "hookimpl",
+    "run",
+    "score",
+    "submit",
+]
 
 
 def __getattr__(name: str) -> object:
-    """Return ``run`` or ``Record``, imported when first asked for."""
-    if name == "run":
-        from abawbench.api import run
+    """Return ``run``, ``score``, ``submit`` or ``Record``, imported when first asked for."""
+    if name in ("run", "score", "submit"):
+        from abawbench import api
 
-        return run
+        return getattr(api, name)
     if name == "Record":
         from abawbench.results.record import Record
 

@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from abawbench.config import read_config
+from abawbench.contracts.errors import UsageError
 from abawbench.harness.progress import Progress
 from abawbench.plugins import Plugins, default_plugins
 
 if TYPE_CHECKING:
+    from abawbench.harness.plan import Databases
+    from abawbench.harness.score_file import Missing
+    from abawbench.harness.submit import Submitted
     from abawbench.results.record import Record
+    from abawbench.results.scored import ScoredFile
 
 
 def run(
@@ -76,6 +81,87 @@ def run(
         progress=progress or Progress(),
         finished=finished or (lambda record: None),
     )
+
+
+def score(
+    predictions: str | Path,
+    task: str | None = None,
+    data: Mapping[str, str | Path | Sequence[str | Path]] | None = None,
+    *,
+    split: str = "val",
+    missing: "Missing" = "error",
+    preset: str = "small",
+    data_seed: int = 0,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+) -> "ScoredFile":
+    """Return the official score, interval, parts, floor and coverage of predictions from any framework.
+
+    ``predictions`` is a file (Parquet, CSV, the task's official form), a folder with one file per track, or a run
+    folder, whose stored value must come out. ``missing`` fills annotated frames without a prediction: ``nearest`` or
+    ``interpolate``. The database is found as for ``run``. Raises DataError naming file and line, and UsageError.
+    """
+    from abawbench.harness.score_file import score_file, score_run
+    from abawbench.results.store import RESULT
+
+    plugins = plugins or default_plugins()
+    path = Path(predictions)
+    databases = _databases(plugins, data, preset, data_seed, progress)
+    if (path / RESULT).is_file():
+        return score_run(path, task, plugins, databases)
+    if task is None:
+        raise UsageError(f"{path}: not a run folder, so say which task it predicts with --task")
+    return score_file(path, task, plugins, databases, split=split, missing=missing)
+
+
+def submit(
+    run: str | Path,
+    out: str | Path,
+    task: str | None = None,
+    data: Mapping[str, str | Path | Sequence[str | Path]] | None = None,
+    *,
+    template: str | Path | None = None,
+    split: str = "test",
+    weights: str | None = None,
+    device: str = "auto",
+    preset: str = "small",
+    data_seed: int = 0,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+) -> "Submitted":
+    """Predict a split with the stored weights of a run, write the official file to ``out`` and return what it holds.
+
+    Rows and order are those of ``template``, or of the one the database has. ``weights`` says where the weights lie
+    that the run started from, when they came from a file. Nothing is written unless every row is predicted.
+    """
+    from abawbench.harness.submit import submit
+
+    plugins = plugins or default_plugins()
+    return submit(
+        Path(run),
+        Path(out),
+        plugins,
+        _databases(plugins, data, preset, data_seed, progress),
+        task_name=task,
+        template=None if template is None else Path(template),
+        split=split,
+        weights=weights,
+        device=device,
+        progress=progress or Progress(),
+    )
+
+
+def _databases(
+    plugins: Plugins,
+    data: Mapping[str, str | Path | Sequence[str | Path]] | None,
+    preset: str,
+    data_seed: int,
+    progress: Progress | None,
+) -> "Databases":
+    from abawbench.harness.plan import Databases, Generated
+
+    roots = {name: _paths(value) for name, value in data.items()} if data else read_config(Path.cwd())
+    return Databases(plugins, roots, Generated(preset, data_seed), progress or Progress())
 
 
 def _several(names: str | Sequence[str]) -> list[str]:

@@ -60,7 +60,14 @@ def test_importing_the_package_loads_nothing_heavy(module: str, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("list", "models"), ("list", "tasks"), ("run", "--help"), ("data", "verify", "--help")],
+    [
+        ("--help",),
+        ("list", "models"),
+        ("list", "tasks"),
+        ("run", "--help"),
+        ("score", "--help"),
+        ("data", "verify", "--help"),
+    ],
     ids=" ".join,
 )
 def test_looking_around_on_the_command_line_loads_nothing_heavy(arguments: tuple[str, ...], tmp_path: Path) -> None:

@@ -11,12 +11,16 @@ from abawbench.cli.data import data
 from abawbench.cli.leaderboard import leaderboard
 from abawbench.cli.list import list_plugins
 from abawbench.cli.run import run
+from abawbench.cli.score import score
+from abawbench.cli.submit import submit
 from abawbench.contracts.errors import AbawbenchError
 
 EPILOG = """\b
 Examples:
   abawbench run --model mnv4-tam --task all
   abawbench run --model mnv4-tam --task expr --data aff-wild2=/data/Aff-Wild2 --set freeze=none
+  abawbench score predictions.parquet --task au --data aff-wild2=/data/Aff-Wild2
+  abawbench submit RUN --task va --data aff-wild2=/data/Aff-Wild2 --out predictions.txt
   abawbench list models
   abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
@@ -31,6 +35,8 @@ def group() -> None:
 
 
 group.add_command(run)
+group.add_command(score)
+group.add_command(submit)
 group.add_command(list_plugins)
 group.add_command(leaderboard)
 group.add_command(data)

@@ -15,16 +15,19 @@ from abawbench.contracts.inspection import Count, Expected, Inspection, Part
 from abawbench.contracts.metric import Metric
 from abawbench.contracts.model import Clip, Model, Recipe, Weights
 from abawbench.contracts.runtime import Runtime
+from abawbench.contracts.submission import BadRow, Decided, Sheet, Submission, Template
 from abawbench.contracts.task import Task
 
 __all__ = [
     "CONTRACT_VERSION",
     "AbawbenchError",
+    "BadRow",
     "Clip",
     "Count",
     "DataError",
     "Database",
     "DatabaseDeclaration",
+    "Decided",
     "Declaration",
     "Expected",
     "Inspection",
@@ -38,8 +41,11 @@ __all__ = [
     "Recipe",
     "Runtime",
     "RuntimeDeclaration",
+    "Sheet",
+    "Submission",
     "Task",
     "TaskDeclaration",
+    "Template",
     "Track",
     "UsageError",
     "Weights",

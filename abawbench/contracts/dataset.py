@@ -142,6 +142,10 @@ class Database(ABC):
     def tracks(self, label: str, split: str) -> Sequence[Track]:
         """Return the tracks of a split, sorted by id. Raises DataError when files are missing or unreadable."""
 
+    def template(self, label: str) -> Path | None:
+        """Return the official template (or list) of the test split, None where there is none."""
+        return None
+
     @abstractmethod
     def fingerprint(self) -> str:
         """Return a SHA-256 over the names and sizes of the annotation files and their contents."""

@@ -60,6 +60,8 @@ class Task:
     ranges: tuple[float, float] | None = None
     """Smallest and largest value of a regression output."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    submission: str | None = None
+    """Import path of ``build(task) -> Submission``, the form of the official prediction file; None without one."""
     parts: tuple["Task", ...] = ()
     """The tasks a multitask task consists of, on the same frames; their own parts, databases and labels are unused."""
 

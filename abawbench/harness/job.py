@@ -37,7 +37,7 @@ from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import Protocol
 from abawbench.harness.rules import forbidden, layout_of
-from abawbench.harness.scoring import score, track_statistics, unscored
+from abawbench.harness.scoring import score, track_statistics, tracks_digest, unscored
 from abawbench.harness.settings import apply
 from abawbench.nn import is_frozen
 from abawbench.plugins import Plugin, Plugins, source_digest
@@ -98,6 +98,7 @@ class Prepared:
             synthetic=self.database.synthetic,
             fingerprint=self.database.fingerprint(),
             split=self.protocol.scored,
+            tracks_sha256=tracks_digest([self.tracks[n] for n in self.scored], known_labels(self, self.scored)),
         )
 
 

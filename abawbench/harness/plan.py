@@ -94,6 +94,23 @@ class Databases:
         )
         raise UsageError(f"no labels of task '{task.name}' in {', '.join(self._roots)}; {remedy}")
 
+    def for_split(self, task: Task, split: str) -> tuple[str, Database]:
+        """Return the database that has a split of a task: its own if given, else the first.
+
+        Raises UsageError, naming the splits there are, when no database given has it.
+        """
+        order = sorted(self._roots, key=lambda name: name != task.database)
+        there = {}
+        for name in order:
+            database = self.open(name)
+            there[name] = list(database.splits(task.label))
+            if split in there[name]:
+                return name, database.for_label(task.label)
+        found = "; ".join(f"{name} has {', '.join(splits)}" for name, splits in there.items() if splits) or "none does"
+        raise UsageError(
+            f"no database given has a split '{split}' of task '{task.name}' ({found}); add --data {task.database}=ROOT"
+        )
+
 
 def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
     """Return the task names asked for, ``all`` standing for the six of the competition; unknown ones raise."""

@@ -79,7 +79,7 @@ def run_jobs(
     A job that was run before with the very same inputs is read back instead, unless ``force``.
     """
     databases = Databases(plugins, roots, generated, progress)
-    accelerator = _accelerator(jobs[0].device, jobs[0].precision)
+    accelerator = accelerator_on(jobs[0].device, jobs[0].precision)
     records = []
     for number, job in enumerate(jobs, 1):
         progress.note(f"[{number}/{len(jobs)}] {job.model} on {job.task}, seed {job.seed}")
@@ -137,7 +137,7 @@ def _known(ready: Prepared, out: Path) -> Record | None:
     return record if record.status == "ok" and record.job == ready.digest else None
 
 
-def _accelerator(device: str, precision: str) -> Accelerator:
+def accelerator_on(device: str, precision: str) -> Accelerator:
     """Return accelerate's view of the devices. Raises UsageError when CUDA is asked for and absent."""
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"unknown device '{device}'; use auto, cpu or cuda")

@@ -1,12 +1,13 @@
 """The official value of predictions, its interval, its parts and its floor."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import DataError, Labels, Metric, Task, Track
+from abawbench.contracts import DataError, Decided, Labels, Metric, Task, Track
 from abawbench.contracts.metric import Statistics
 from abawbench.results.record import Floor, Interval, PartScore, Score
 from abawbench.results.track_statistics import TrackStatistics
@@ -18,25 +19,33 @@ RANDOM_GROUPS = 200
 SAMPLE = 200_000
 """Frames from which the variance of independent frames is estimated."""
 
+Predicted = NDArray[Any] | Decided
+"""Predictions of one track: scores [N, K] that the task decides on, or decisions taken elsewhere."""
+
+
+def decided(task: Task, predicted: Predicted) -> Decided:
+    """Return the decisions of a track, and the scores they rest on where those are known."""
+    return predicted if isinstance(predicted, Decided) else Decided(task.decide(predicted), predicted)
+
 
 def statistics_of(
-    metric: Metric, task: Task, names: Sequence[str], scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
+    metric: Metric, task: Task, names: Sequence[str], predictions: Sequence[Predicted], labels: Sequence[Labels]
 ) -> Statistics:
     """Return the additive statistics [tracks, S]. Raises DataError naming the track whose predictions are unusable."""
     rows = []
-    for name, predicted, known in zip(names, scores, labels, strict=True):
-        if not np.isfinite(predicted[known.annotated]).all():
+    for name, predicted, known in zip(names, predictions, labels, strict=True):
+        found = decided(task, predicted)
+        if not np.isfinite((found.decisions if found.scores is None else found.scores)[known.annotated]).all():
             raise DataError(f"the predictions of track '{name}' hold NaN or infinity on annotated frames")
         try:
-            decided = task.decide(predicted)
-            rows.append(metric.scored_statistics(predicted, decided, known.values, known.mask))
+            rows.append(_statistics(metric, found, known))
         except ValueError as error:
             raise DataError(f"track '{name}': {error}") from error
     return np.stack(rows)
 
 
 def track_statistics(
-    metric: Metric, task: Task, tracks: Sequence[Track], scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
+    metric: Metric, task: Task, tracks: Sequence[Track], scores: Sequence[Predicted], labels: Sequence[Labels]
 ) -> TrackStatistics:
     """Return the statistics of the tracks that have an annotated frame. Raises DataError when none has."""
     kept = [i for i, known in enumerate(labels) if known.mask.any()]
@@ -51,10 +60,10 @@ def score(
     metric: Metric,
     task: Task,
     tracks: Sequence[Track],
-    scores: Sequence[NDArray[Any]],
+    scores: Sequence[Predicted],
     labels: Sequence[Labels],
 ) -> tuple[Score, Floor]:
-    """Return the score of predictions [N, K] per track, pooled over tracks, and the floor on the same frames.
+    """Return the score of predictions per track, pooled over tracks, and the floor on the same frames.
 
     Intervals are 95% intervals of the track bootstrap (widened BCa, the plain percentile interval beside it), tracks
     of one subject drawn together; tracks without an annotated frame take no part.
@@ -90,7 +99,13 @@ def score(
     )
 
 
-def _random_groups(metric: Metric, task: Task, scores: Sequence[NDArray[Any]], labels: Sequence[Labels]) -> Statistics:
+def tracks_digest(tracks: Sequence[Track], labels: Sequence[Labels]) -> str:
+    """Return the SHA-256 over the sorted ids of the tracks with an annotated frame, one per line."""
+    ids = sorted(track.id for track, known in zip(tracks, labels, strict=True) if known.annotated.any())
+    return hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest()
+
+
+def _random_groups(metric: Metric, task: Task, scores: Sequence[Predicted], labels: Sequence[Labels]) -> Statistics:
     """Return the statistics [G, S] of annotated frames, at most ``SAMPLE``, dealt at random into groups of one size."""
     random = np.random.default_rng(0)
     frames = [np.flatnonzero(known.annotated) for known in labels]
@@ -98,16 +113,32 @@ def _random_groups(metric: Metric, task: Task, scores: Sequence[NDArray[Any]], l
     groups = min(RANDOM_GROUPS, int(ends[-1]))
     chosen = np.sort(random.choice(ends[-1], min(int(ends[-1]), SAMPLE) // groups * groups, replace=False))
     places = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
-    picked = [at[place - end + len(at)] for at, place, end in zip(frames, places, ends, strict=True)]
-    found = np.concatenate([score[at] for score, at in zip(scores, picked, strict=True)])
-    target = np.concatenate([known.values[at] for known, at in zip(labels, picked, strict=True)])
-    mask = np.concatenate([known.mask[at] for known, at in zip(labels, picked, strict=True)])
+    kept = [at[place - end + len(at)] for at, place, end in zip(frames, places, ends, strict=True)]
+    all_found = [decided(task, predicted) for predicted in scores]
+    decisions = _joined([found.decisions for found in all_found], kept)
+    known_scores = [found.scores for found in all_found if found.scores is not None]
+    numbers = _joined(known_scores, kept) if len(known_scores) == len(all_found) else None
+    target, mask = (_joined(part, kept) for part in ([k.values for k in labels], [k.mask for k in labels]))
     return np.stack(
         [
-            metric.scored_statistics(found[some], task.decide(found[some]), target[some], mask[some])
-            for some in np.split(random.permutation(len(found)), groups)
+            _statistics(
+                metric,
+                Decided(decisions[some], None if numbers is None else numbers[some]),
+                Labels(target[some], mask[some]),
+            )
+            for some in np.split(random.permutation(len(target)), groups)
         ]
     )
+
+
+def _joined(parts: Sequence[NDArray[Any]], kept: Sequence[NDArray[np.intp]]) -> NDArray[Any]:
+    return np.concatenate([part[frames] for part, frames in zip(parts, kept, strict=True)])
+
+
+def _statistics(metric: Metric, found: Decided, known: Labels) -> Statistics:
+    if found.scores is None:
+        return metric.statistics(found.decisions, known.values, known.mask)
+    return metric.scored_statistics(found.scores, found.decisions, known.values, known.mask)
 
 
 def unscored(task: Task) -> tuple[Score, None]:
@@ -117,7 +148,7 @@ def unscored(task: Task) -> tuple[Score, None]:
 
 
 def official(
-    metric: Metric, task: Task, names: Sequence[str], scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
+    metric: Metric, task: Task, names: Sequence[str], scores: Sequence[Predicted], labels: Sequence[Labels]
 ) -> float:
     """Return the official value alone."""
     return float(metric.value(statistics_of(metric, task, names, scores, labels).sum(axis=0)))

@@ -78,18 +78,36 @@ def read_predictions(path: Path, outputs: Sequence[str] | None = None) -> Predic
     table = _read_table(path)
     found = tuple(name.removeprefix(PREFIX) for name in table.column_names if name.startswith(PREFIX))
     wanted = found if outputs is None else tuple(outputs)
-    columns = ["track", "frame", *(f"{PREFIX}{output}" for output in wanted)]
-    missing = [name for name in columns if name not in table.column_names]
-    if missing or not wanted:
-        raise DataError(f"{path}: no column {', '.join(missing) or PREFIX + '<output>'}; it has {table.column_names}")
+    _check_columns(path, table, wanted)
     ids, rows = _rows_by_track(path, table)
-    scores = np.stack([_floats(path, table, f"{PREFIX}{output}") for output in wanted], axis=1)
+    with np.errstate(over="ignore"):
+        scores = np.stack([_floats(path, table, f"{PREFIX}{output}") for output in wanted], axis=1).astype(np.float32)
     names = table["frame_name"].to_pylist() if "frame_name" in table.column_names else None
     return Predictions(
         outputs=wanted,
         scores={track: scores[index] for track, index in zip(ids, rows, strict=True)},
         frame_names={t: [names[i] for i in index] for t, index in zip(ids, rows, strict=True)} if names else {},
     )
+
+
+def read_score_rows(path: Path, outputs: Sequence[str]) -> tuple[list[str], NDArray[np.int64], NDArray[Any]]:
+    """Return the track, the frame and the scores [N, K] of every row of a Parquet file as it stands.
+
+    Scores are float32 where every column is no wider, else float64; a null becomes NaN. Raises DataError when the file
+    cannot be read or a column is missing or of another type.
+    """
+    table = _read_table(path)
+    _check_columns(path, table, outputs)
+    ids, codes, frames = _keys(path, table)
+    scores = np.stack([_floats(path, table, f"{PREFIX}{output}") for output in outputs], axis=1)
+    return [ids[code] for code in codes.tolist()], frames, scores
+
+
+def _check_columns(path: Path, table: "pa.Table", outputs: Sequence[str]) -> None:
+    columns = ["track", "frame", *(f"{PREFIX}{output}" for output in outputs)]
+    missing = [name for name in columns if table.column_names.count(name) != 1]
+    if missing or not outputs:
+        raise DataError(f"{path}: no column {', '.join(missing) or PREFIX + '<output>'}; it has {table.column_names}")
 
 
 def _read_table(path: Path) -> "pa.Table":
@@ -102,18 +120,19 @@ def _read_table(path: Path) -> "pa.Table":
         raise DataError(f"{path}: not a readable Parquet file ({error})") from error
 
 
-def _floats(path: Path, table: "pa.Table", column: str) -> NDArray[np.float32]:
+def _floats(path: Path, table: "pa.Table", column: str) -> NDArray[Any]:
     import pyarrow as pa
 
+    kind = pa.float32() if table[column].type in (pa.float16(), pa.float32()) else pa.float64()
     try:
-        values: NDArray[np.float32] = table[column].cast(pa.float32(), safe=False).to_numpy()
+        values: NDArray[Any] = table[column].cast(kind, safe=False).to_numpy()
     except pa.ArrowException as error:
         raise DataError(f"{path}: column {column} holds {table[column].type}, expected numbers") from error
     return values
 
 
-def _rows_by_track(path: Path, table: "pa.Table") -> tuple[list[str], list[NDArray[np.intp]]]:
-    """Return the tracks in order of appearance, and the rows of each in order of frame."""
+def _keys(path: Path, table: "pa.Table") -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the tracks in order of appearance, and per row the number of its track and its frame."""
     import pyarrow as pa
 
     for name in ("track", "frame"):
@@ -124,9 +143,14 @@ def _rows_by_track(path: Path, table: "pa.Table") -> tuple[list[str], list[NDArr
         frames = table["frame"].cast(pa.int64()).to_numpy()
     except pa.ArrowException as error:
         raise DataError(f"{path}: track must be text and frame a whole number ({error})") from error
-    codes = tracks.indices.to_numpy(zero_copy_only=False)
-    order = np.lexsort((frames, codes))
     ids: list[str] = tracks.dictionary.to_pylist()
+    return ids, tracks.indices.to_numpy(zero_copy_only=False).astype(np.int64), frames
+
+
+def _rows_by_track(path: Path, table: "pa.Table") -> tuple[list[str], list[NDArray[np.intp]]]:
+    """Return the tracks in order of appearance, and the rows of each in order of frame."""
+    ids, codes, frames = _keys(path, table)
+    order = np.lexsort((frames, codes))
     rows = np.split(order, np.searchsorted(codes[order], np.arange(1, len(ids)))) if ids else []
     for track, index in zip(ids, rows, strict=True):
         wrong = np.flatnonzero(frames[index] != np.arange(len(index)))

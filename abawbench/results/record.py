@@ -76,6 +76,8 @@ class DatabaseRecord(Part):
     """SHA-256 over the annotation files."""
     split: str
     """The split that was scored."""
+    tracks_sha256: str | None = None
+    """SHA-256 over the sorted ids of the scored tracks, each followed by a line feed."""
 
 
 class ProtocolRecord(Part):

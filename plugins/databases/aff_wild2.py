@@ -119,6 +119,10 @@ class AffWild2(FolderDatabase):
         found = [path for path in self._lists if _LISTS[label].search(path.name) and "release" not in path.name.lower()]
         return max(found, key=lambda path: ([int(n) for n in re.findall(r"\d+", path.name)], path.name), default=None)
 
+    def template(self, label: str) -> Path | None:
+        """Return the newest template of the test set, or None without one."""
+        return self._template(label) if label in self.labels else None
+
     def _read(self, label: str, split: str) -> Iterator[FileTrack]:
         if self._faces:
             self._note_unlisted({name: folders[0][0] for name, folders in self._faces.items()}, self._known)

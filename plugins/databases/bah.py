@@ -160,6 +160,10 @@ class BAH(AnswerDatabase):
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
         return [split for split in SPLITS if split in self._lists] if label in self.labels else ()
 
+    def template(self, label: str) -> Path | None:
+        """Return ``submissions/trial-1.txt``, or None without one."""
+        return self._lists.get("test") if label in self.labels else None
+
     def _read(self, label: str, split: str) -> Iterator[AnswerTrack]:
         self._note_unlisted(self._face_videos, self._known)
         if split == "test":

@@ -73,8 +73,9 @@ class CExprDB(FolderDatabase):
         templates = [
             path for path in lists if "ce" in path.name.lower().split("_") and "release" not in path.name.lower()
         ]
+        self._templates = {"ce": max(templates, key=lambda path: path.name)} if templates else {}
         if templates:
-            self._files["test"] = max(templates, key=lambda path: path.name)
+            self._files["test"] = self._templates["ce"]
         for root in self.roots:
             for split in SPLITS:
                 path = root / "labels" / f"{split}.txt"
@@ -100,6 +101,10 @@ class CExprDB(FolderDatabase):
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
         return [split for split in SPLITS if split in self._files] if label in self.labels else ()
+
+    def template(self, label: str) -> Path | None:
+        """Return the template of the test set, or None without one."""
+        return self._templates.get(label)
 
     def _read(self, label: str, split: str) -> Iterator[FileTrack]:
         path = self._files[split]

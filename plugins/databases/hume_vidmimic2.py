@@ -138,6 +138,10 @@ class HumeVidmimic2(FolderDatabase):
         found = set(self._tables) | ({"test"} if "test" not in self._tables and self._unlisted else set())
         return [split for split in SPLITS if split in found]
 
+    def template(self, label: str) -> Path | None:
+        """Return ``test_split.csv``, or None without one."""
+        return self._tables.get("test") if label in self.labels else None
+
     def _read(self, label: str, split: str) -> Iterator[MimicTrack]:
         if split in self._tables:
             rows = read_table(self._tables[split], self.problems, () if split == "test" else self.emotions)

@@ -100,6 +100,10 @@ class SAffWild2(FolderDatabase):
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
         return [split for split in SPLITS if split in self._lists] if label in self.labels else ()
 
+    def template(self, label: str) -> Path | None:
+        """Return ``MTL.txt``, or None without it."""
+        return self._lists.get("test") if label in self.labels else None
+
     def _read(self, label: str, split: str) -> Iterator[FileTrack]:
         if split == "test":
             for name, listing in read_listing(self._lists[split], self.problems).items():

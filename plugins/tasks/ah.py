@@ -23,6 +23,7 @@ def task() -> Task:
         edition=8,
         activation="softmax",
         loss="abawbench.losses:focal_cross_entropy",
+        submission="abawbench_plugins.tasks.submissions:bah_frames",
     )
 
 

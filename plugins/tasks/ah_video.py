@@ -26,6 +26,7 @@ def task() -> Task:
         edition=10,
         activation="softmax",
         loss="abawbench.losses:focal_cross_entropy",
+        submission="abawbench_plugins.tasks.submissions:bah_videos",
     )
 
 

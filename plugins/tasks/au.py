@@ -24,6 +24,7 @@ def task() -> Task:
         activation="sigmoid",
         loss="abawbench.losses:focal_sigmoid",
         threshold=0.5,
+        submission="abawbench_plugins.tasks.submissions:frames",
     )
 
 

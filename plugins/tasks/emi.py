@@ -24,6 +24,7 @@ def task() -> Task:
         activation="sigmoid",
         loss="abawbench.losses:mean_squared_error",
         ranges=(0.0, 1.0),
+        submission="abawbench_plugins.tasks.submissions:clips",
     )
 
 

@@ -29,6 +29,7 @@ def task() -> Task:
         activation="parts",
         loss="",
         parts=parts,
+        submission="abawbench_plugins.tasks.submissions:multitask",
     )
 
 

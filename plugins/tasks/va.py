@@ -24,6 +24,7 @@ def task() -> Task:
         activation="tanh",
         loss="abawbench.losses:concordance",
         ranges=(-1.0, 1.0),
+        submission="abawbench_plugins.tasks.submissions:frames",
     )
 
 

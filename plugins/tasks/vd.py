@@ -24,6 +24,7 @@ def task() -> Task:
         edition=10,
         activation="softmax",
         loss="abawbench.losses:focal_cross_entropy",
+        submission="abawbench_plugins.tasks.archives:videos",
     )
 
 

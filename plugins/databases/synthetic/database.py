@@ -124,6 +124,11 @@ class Synthetic(Database):
             raise DataError(f"The synthetic database has no label '{label}'; it has {', '.join(labels)}.")
         return self._database(OWNERS[label]).tracks(label, split)
 
+    def template(self, label: str) -> Path | None:
+        """Return the template of the test split, or None without one."""
+        owner = OWNERS.get(label)
+        return self._database(owner).template(label) if owner in self._there else None
+
     def fingerprint(self) -> str:
         """Return a SHA-256 over the fingerprints of the databases it covers, each over its annotation files."""
         parts = [self._database(owner).fingerprint() for owner in self._covers]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 import abawbench.plugins
 from abawbench import cli
+from abawbench.contracts import DataError
 
 
 @pytest.fixture
@@ -78,6 +80,45 @@ def test_ctrl_c_gives_status_130_and_shows_what_is_whole(call, monkeypatch: pyte
     assert "colour" in result.stdout
 
 
+def test_score_of_a_run_prints_the_stored_value_floor_coverage_and_parts(call) -> None:
+    call(*RUN)
+    (folder,) = Path("runs").glob("toy/colour/*")
+    text = call("score", str(folder), "--data", "toy").stdout
+    record = json.loads((folder / "result.json").read_text())
+    assert "SYNTHETIC" in text
+    assert f"macro-f1: {record['score']['value']:.3f} [" in text
+    assert "coverage: 100.00%" in text
+    assert f"verified: the record's value, {record['score']['value']!r}" in text
+    assert [line.split()[0] for line in text.splitlines()[-3:]] == ["red", "green", "blue"]
+
+
+def test_score_prints_json_for_machines(call) -> None:
+    call(*RUN)
+    (file,) = Path("runs").glob("toy/colour/*/predictions.parquet")
+    found = json.loads(call("score", str(file), "--task", "colour", "--data", "toy", "--json").stdout)
+    assert (found["form"], found["coverage"], found["database"]["synthetic"]) == ("Parquet", 1, True)
+    assert found["score"]["interval"]["low"] <= found["score"]["value"]
+
+
+def test_a_file_that_cannot_be_scored_is_a_data_error_with_its_line(call, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("track,frame,class\nval0,0,3\n")
+    with pytest.raises(DataError, match=r"p.csv:2: 3 is not allowed"):
+        call("score", "p.csv", "--task", "colour", "--data", "toy")
+
+
+def test_submit_says_what_it_wrote(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = sys.modules["abawbench_toy"].toy_task
+    form = "abawbench_plugins.tasks.submissions:frames"
+    monkeypatch.setattr(sys.modules["abawbench_toy"], "toy_task", lambda: replace(original(), submission=form))
+    call(*RUN)
+    arguments = ("submit", "runs", "--data", "toy", "--split", "val", "--device", "cpu", "--out", "out.txt")
+    text = call(*arguments).stdout
+    rows = len(Path("out.txt").read_text().splitlines()) - 1
+    assert f"wrote out.txt: {rows} rows of 5 tracks, colour on toy val, SYNTHETIC" in text
+    assert json.loads(call(*arguments, "--json").stdout)["rows"] == rows
+    assert call("score", "out.txt", "--task", "colour", "--data", "toy").return_value == 0
+
+
 def test_list_shows_kind_name_line_distribution_and_version(call) -> None:
     result = call("list", "tasks")
     assert result.stdout.splitlines()[0].split() == ["kind", "name", "what", "it", "is", "distribution", "version"]
@@ -110,6 +151,10 @@ def test_leaderboard_prints_published_and_measured_results(call) -> None:
         (["run", "--model", "mnv4-tam", "--protocol", "folds"], "--protocol smoothing=box:50"),
         (["run"], "Missing option"),
         (["nonsense"], "No such command"),
+        (["score", "/no/where", "--task", "va"], "does not exist"),
+        (["score", "."], "say which task it predicts with --task"),
+        (["submit", "."], "Missing option '--out'"),
+        (["submit", ".", "--out", "out.txt"], "no finished run here"),
     ],
 )
 def test_wrong_usage_gives_one_message_no_traceback_and_status_2(args: list[str], message: str, tmp_path: Path) -> None:
@@ -121,7 +166,7 @@ def test_wrong_usage_gives_one_message_no_traceback_and_status_2(args: list[str]
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["list"], ["leaderboard"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["score"], ["submit"], ["list"], ["leaderboard"]])
 def test_help_has_examples(command: list[str]) -> None:
     result = CliRunner().invoke(cli.group, [*command, "--help"])
     assert result.exit_code == 0

@@ -1,0 +1,92 @@
+"""``abawbench score``: the official value of predictions from any framework."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from abawbench.results.scored import ScoredFile
+
+EPILOG = """\b
+Examples:
+  abawbench score predictions.parquet --task au --data aff-wild2=/data/Aff-Wild2
+      columns track, frame (from 0) and score_<output>; the same as CSV
+  abawbench score predictions.txt --task va --data aff-wild2=/data/Aff-Wild2
+      the official file of the challenge; also a folder of <track>.txt
+  abawbench score runs/mnv4-tam/va/synthetic-seed0-0f3a0f3a
+      a run: its stored value must come out again
+
+Exit status: 0 scored, 2 wrong usage, or a file that cannot be scored.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.option("--task", "-t", help="What the file predicts; a run folder knows.")
+@click.option("--data", multiple=True, metavar="NAME=ROOT", help="Where a database lies. Repeatable; default: "
+              "abawbench.toml, else the synthetic database.")  # fmt: skip
+@click.option("--split", default="val", show_default=True, help="The split that is scored.")
+@click.option("--missing", type=click.Choice(["error", "nearest", "interpolate"]), default="error", show_default=True,
+              help="What stands for annotated frames without a prediction.")  # fmt: skip
+@click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small.")
+@click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+def score(
+    file: Path,
+    task: str | None,
+    data: tuple[str, ...],
+    split: str,
+    missing: str,
+    preset: str,
+    data_seed: int,
+    as_json: bool,
+) -> int:
+    """Score a file of predictions, or verify a run, by the official metric."""
+    from abawbench import api
+    from abawbench.cli.progress import TerminalProgress
+    from abawbench.config import parse_data
+
+    found = api.score(
+        file,
+        task,
+        parse_data(data),
+        split=split,
+        missing=missing,  # type: ignore[arg-type]  # click has checked it
+        preset=preset,
+        data_seed=data_seed,
+        progress=TerminalProgress(quiet=as_json),
+    )
+    click.echo(found.model_dump_json(indent=2) if as_json else report(found))
+    return 0
+
+
+def report(found: "ScoredFile") -> str:
+    """Return the score as text: value and interval, floor, coverage, and a row per part."""
+    from tabulate import tabulate
+
+    from abawbench.results.table import SYNTHETIC, interval_text, value_text
+    from abawbench.results.text import NONE, plain
+
+    def text(value: float | None) -> str:
+        return NONE if value is None else f"{value:.3f}"
+
+    lines = [SYNTHETIC] if found.database.synthetic else []
+    where = f"{found.database.name} {found.database.split}"
+    lines += [
+        plain(f"{found.file} ({found.form}): {found.task} on {where}, {found.tracks} tracks"),
+        "",
+        f"{found.score.metric}: {value_text(found.score)}",
+        plain(f"floor: {text(found.floor.value)}, {found.floor.what}"),
+        f"coverage: {found.coverage:.2%}, {found.predicted_frames} of {found.annotated_frames} annotated",
+    ]
+    if found.filled_frames:
+        lines[-1] += f", {found.filled_frames} filled: {found.missing}"
+    if found.score.reason:
+        lines.append(plain(found.score.reason))
+    if found.stored_value is not None:
+        lines.append(f"verified: the record's value, {found.stored_value!r}, from the stored predictions")
+    rows = [
+        (plain(name), f"{text(part.value)}{interval_text(part.interval)}") for name, part in found.score.parts.items()
+    ]
+    return "\n".join([*lines, "", tabulate(rows, headers=("part", "value [interval]"), disable_numparse=True)])

@@ -1,0 +1,98 @@
+"""The official prediction file of violence detection: an archive with a table per video."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+
+from abawbench.contracts import BadRow, DataError, Decided, Sheet, Submission, Task, Template
+from abawbench.contracts.submission import lines_of, split_rows
+
+HEADERS = ("Frame_Number,Label", "Frame_Num,Label")
+"""Of ABAW10 and of the templates of ABAW9."""
+LARGEST = 2**30
+"""Bytes an archive may unpack to."""
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def videos(task: Task) -> Submission:
+    """Return the form of VD: a zip of one ``<video>.csv`` per video, ``Frame_Number,Label`` and a row per frame from 1.
+
+    Source: abaw-protocols, section 7 (SINGLE).
+    """
+    return ArchiveSubmission(task)
+
+
+class ArchiveSubmission(Submission):
+    """A zip of tables; its names are those of the frames, ``<video>/%05d.jpg``."""
+
+    def read(self, path: Path) -> Sheet:
+        """Return what the tables say. Raises DataError naming archive, table and line."""
+        names: list[str] = []
+        places: list[str] = []
+        found = []
+        for member, video, _, rows in _tables(path):
+            try:
+                numbers, values = split_rows(rows, self.widths)
+                names += [f"{video}/{_frame(row, number)}.jpg" for row, number in enumerate(numbers)]
+                found.append(self.decode(values).decisions)
+            except BadRow as error:
+                raise DataError(f"{path}:{member}:{error.row + 2}: {error.what}") from error
+            places += [f"{path}:{member}:{row + 2}" for row in range(len(rows))]
+        return Sheet(names, Decided(np.concatenate(found)), places.__getitem__)
+
+    def template(self, path: Path) -> Template:
+        """Return the frames in the tables of an archive, and their header."""
+        names: list[str] = []
+        first = HEADERS[0]
+        for member, video, header, rows in _tables(path):
+            first = header
+            try:
+                names += [f"{video}/{_frame(row, text.partition(',')[0].strip())}.jpg" for row, text in enumerate(rows)]
+            except BadRow as error:
+                raise DataError(f"{path}:{member}:{error.row + 2}: {error.what}") from error
+        if not names or len(set(names)) < len(names):
+            raise DataError(f"{path}: the template names no frame, or one of them twice; take the official one")
+        return Template(names, first)
+
+    def write(self, path: Path, template: Template, predicted: Decided) -> None:
+        """Write a table per video of the template; the same predictions give the same bytes."""
+        rows = zip(template.names, self.encode(predicted), strict=True)
+        with ZipFile(path, "w") as archive:
+            for video, frames in groupby(rows, key=lambda row: row[0].rpartition("/")[0]):
+                lines = [f"{int(PurePosixPath(name).stem)},{label}\n" for name, label in frames]
+                content = f"{template.header or HEADERS[0]}\n{''.join(lines)}"
+                archive.writestr(ZipInfo(f"{video}.csv", _DATE), content, compress_type=ZIP_DEFLATED)
+
+
+def _tables(path: Path) -> Iterator[tuple[str, str, str, Sequence[str]]]:
+    """Yield (name in the archive, video, header, rows) of each table. Raises DataError for what is no such archive."""
+    try:
+        with ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if _is_table(info)]
+            if not members or sum(info.file_size for info in members) > LARGEST:
+                raise DataError(f"{path}: expected <video>.csv files of at most {LARGEST // 2**20} MiB in all")
+            for info in members:
+                lines = lines_of(archive.read(info))
+                header = lines[0].strip() if lines else ""
+                if header.casefold() not in [known.casefold() for known in HEADERS]:
+                    raise DataError(
+                        f"{path}:{info.filename}:1: expected the header {HEADERS[0]}; found {header[:60]!r}"
+                    )
+                yield info.filename, PurePosixPath(info.filename).stem, header, lines[1:]
+    except (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+        raise DataError(f"{path}: not a readable zip of <video>.csv files ({error})") from error
+
+
+def _is_table(info: ZipInfo) -> bool:
+    name = PurePosixPath(info.filename)
+    return name.suffix.lower() == ".csv" and not name.name.startswith(".") and "__MACOSX" not in name.parts
+
+
+def _frame(row: int, text: str) -> str:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise BadRow(row, f"{text[:40]!r} is no frame number; frames are counted from 1")
+    return f"{int(text):05d}"

@@ -1,0 +1,81 @@
+"""The archive of tables that violence detection is submitted as."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+
+from abawbench.contracts import DataError, Decided, Template, Track
+from abawbench.harness.prediction_files import FilePredictions, read_prediction_file
+from abawbench_plugins.tasks.archives import videos
+from abawbench_plugins.tasks.vd import task
+
+
+class Scene(Track):
+    """A track of three frames."""
+
+    id, subject, n_frames, rate = "3-30-640x360", "somebody", 3, 30.0
+
+    def frame_names(self) -> Sequence[str]:
+        return [f"{self.id}/{i:05d}.jpg" for i in (1, 2, 3)]
+
+    def frame_mask(self):
+        raise AssertionError("a file of predictions needs no image")
+
+    frames = frame_files = labels = frame_mask
+
+
+def read(path: Path, content: bytes | None = None) -> FilePredictions:
+    if content is not None:
+        path.write_bytes(content)
+    return read_prediction_file(path, task(), [Scene()])
+
+
+def archive(path: Path, **tables: str) -> Path:
+    with ZipFile(path, "w") as zipped:
+        for name, text in tables.items():
+            zipped.writestr(f"predictions/{name.replace('_', '-')}.csv", text)
+    return path
+
+
+def test_violence_is_an_archive_with_a_table_per_video(tmp_path: Path) -> None:
+    file = archive(tmp_path / "vd.zip", **{"3_30_640x360": "Frame_Num,Label\n3,1\n1,0\n"})
+    found = read(file)
+    assert found.given[0].tolist() == [True, False, True]
+    assert found.tracks[0].decisions.tolist() == [0, 0, 1]
+    form = videos(task())
+    template = form.template(file)
+    assert template == Template(["3-30-640x360/00003.jpg", "3-30-640x360/00001.jpg"], "Frame_Num,Label")
+    form.write(tmp_path / "out.zip", template, Decided(np.array([1, 0])))
+    with ZipFile(tmp_path / "out.zip") as written:
+        assert written.read("3-30-640x360.csv") == b"Frame_Num,Label\n3,1\n1,0\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("Frame_Number,Label\n1,1\n2,2\n", r"3-30-640x360.csv:3: 2 is not allowed"),
+        ("Frame_Number,Label\n1,1\n0,1\n", r"3-30-640x360.csv:3: track '3-30-640x360' has no frame '00000.jpg'"),
+        ("Frame_Number,Label\n1.5,1\n", r"3-30-640x360.csv:2: '1.5' is no frame number"),
+        ("Frame_Number,Label\n1,1\n1,0\n", r"3-30-640x360.csv:3: .* a second time, first at .*csv:2"),
+        ("Label,Frame_Number\n1,1\n", r"3-30-640x360.csv:1: expected the header"),
+        ("", r"3-30-640x360.csv:1: expected the header"),
+    ],
+)
+def test_a_wrong_table_in_an_archive_is_refused_with_its_line(table: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        read(archive(tmp_path / "vd.zip", **{"3_30_640x360": table}))
+
+
+def test_an_archive_that_is_none_or_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError, match="not a readable zip"):
+        read(tmp_path / "vd.zip", b"PK and nothing more")
+    with pytest.raises(DataError, match=r"expected <video>.csv files"):
+        read(archive(tmp_path / "vd.zip"))
+    monkeypatch.setattr("abawbench_plugins.tasks.archives.LARGEST", 10)
+    with pytest.raises(DataError, match=r"expected <video>.csv files"):
+        read(archive(tmp_path / "vd.zip", a="Frame_Number,Label\n1,1\n"))
