@@ -134,11 +134,21 @@ def as_tuple(output: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 def digest_of(embed: nn.Module, clip: Clip) -> str:
-    """Return the SHA-256 of a frozen network: its structure, its parameters and how its images are prepared."""
+    """Return the SHA-256 of a frozen network: its structure, its parameters, its answer and how images are prepared.
+
+    The answer to a fixed image is what tells two networks apart that hold the same parameters and use them differently,
+    such as one that gives three of its maps and one that gives the last.
+    """
     sha = hashlib.sha256(json.dumps([torch.__version__, repr(embed), clip.size, clip.mean, clip.std]).encode())
     for name, tensor in embed.state_dict().items():
         sha.update(name.encode())
         sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    probe = torch.linspace(-2, 2, 3 * clip.size**2).view(1, 3, clip.size, clip.size)
+    device = next(embed.parameters()).device
+    with torch.inference_mode():
+        for level in as_tuple(embed(probe.to(device).contiguous(memory_format=torch.channels_last))):
+            sha.update(json.dumps(level.shape).encode())
+            sha.update(level.to(torch.float16).cpu().contiguous().numpy().tobytes())
     return sha.hexdigest()
 
 

@@ -60,6 +60,28 @@ def test_other_weights_get_other_features_and_never_the_first_ones(tracks) -> No
     assert digest_of(frozen(0), CLIP) == digest_of(frozen(0), CLIP) != digest_of(frozen(1), CLIP)
 
 
+class Halves(nn.Module):
+    """Gives one or both halves of a convolution's channels: the same parameters, another answer."""
+
+    def __init__(self, both: bool) -> None:
+        super().__init__()
+        self.convolution = frozen()
+        self._both = both
+
+    def forward(self, images):
+        halves = self.convolution(images).chunk(2, dim=1)
+        return halves if self._both else halves[:1]
+
+
+def test_a_network_with_the_same_parameters_and_another_answer_gets_its_own_features(tracks) -> None:
+    one, both = Halves(False), Halves(True)
+    assert repr(one) == repr(both)
+    assert digest_of(one, CLIP) != digest_of(both, CLIP)
+    pairs = np.array([[0, 0]])
+    assert len(read(one, tracks).gather(pairs)) == 1
+    assert len(read(both, tracks).gather(pairs)) == 2
+
+
 def test_other_preprocessing_gets_other_features(tracks) -> None:
     read(frozen(), tracks)
     assert read(frozen(), tracks, Clip(length=5, stride=5, size=16, mean=(0, 0, 0))).reading.cached == 0

@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from abawbench.contracts import Task, UsageError, Weights
+from abawbench.contracts import Clip, Task, UsageError, Weights
 from abawbench.harness.counting import count_macs, count_parameters
+from abawbench.harness.features import digest_of
 from abawbench_plugins.models.mnv4_tam import abawbench_models, model, sources
-from abawbench_plugins.models.mnv4_tam.network import build_network, patches
+from abawbench_plugins.models.mnv4_tam.network import BACKBONE, build_network, patches
 
 AU = Task(
     name="au",
@@ -298,3 +299,10 @@ def test_the_bundled_weights_fit() -> None:
     weights = sources.find_weights("synthetic")
     assert weights.sha256 == hashlib.sha256(sources.BUNDLED.read_bytes()).hexdigest()
     assert sources.read_backbone(weights) is not None
+
+
+def test_variants_with_other_levels_never_share_cached_features() -> None:
+    state = timm.create_model(BACKBONE, features_only=True, pretrained=False).state_dict()
+    clip = Clip(length=8, stride=8, size=64)
+    built = [build_network(2, levels=levels, size=64, state=state) for levels in (1, 2, 3)]
+    assert len({digest_of(network.embed, clip) for network in built}) == 3
