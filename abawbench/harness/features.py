@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from abawbench import cache
 from abawbench.contracts import Clip, Track
-from abawbench.harness.data import TrackImages, read_images, track_images
+from abawbench.harness.data import TrackImages, read_images, resize, track_images
 from abawbench.harness.progress import Progress
 from abawbench.nn import is_frozen
 
@@ -94,8 +94,6 @@ class LiveImages(Features):
 
     def gather(self, pairs: NDArray[np.intp]) -> tuple[Tensor, ...]:
         """Return the images, read now; a broken one is black and counted."""
-        from abawbench.harness.data import resize
-
         size = self._clip.size
         out = np.zeros((len(pairs), size, size, 3), dtype=np.uint8)
         own = np.zeros(len(pairs), dtype=np.bool_)
@@ -152,9 +150,12 @@ def digest_of(embed: nn.Module, clip: Clip) -> str:
     return sha.hexdigest()
 
 
-def worth_caching(embed: nn.Module, clip: Clip, device: torch.device) -> bool:
-    """Return whether the frozen part does work and gives no more numbers than the image has."""
-    return is_frozen(embed) and _numbers(embed, clip, device) <= 3 * clip.size**2
+def worth_caching(embed: nn.Module, clip: Clip, device: torch.device, images: int) -> bool:
+    """Return whether the frozen part gives no more numbers than an image has, and those of all images fit the cache."""
+    if not is_frozen(embed):
+        return False
+    numbers = _numbers(embed, clip, device)
+    return numbers <= 3 * clip.size**2 and 2 * numbers * images <= limit()
 
 
 def features(
@@ -175,7 +176,7 @@ def features(
     reading = Reading()
     masks = [track.frame_mask() for track in tracks]
     reading.images = int(sum(mask.sum() for mask in masks))
-    if not worth_caching(embed, clip, device) or 2 * _numbers(embed, clip, device) * reading.images > limit():
+    if not worth_caching(embed, clip, device, reading.images):
         shown = [track_images(mask, stand_in is not None) for mask in masks]
         return LiveImages(shown, reading, tracks, clip, zero=stand_in == "zero")
     key = digest_of(embed, clip)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.dataset import Labels, Track
+from abawbench.contracts.dataset import Labels, Problems, Track
 from abawbench_plugins.databases._images import Images
 
 RATE = 30.0
@@ -97,3 +97,22 @@ class CountedTrack(FileTrack):
     def n_frames(self) -> int:  # type: ignore[override]
         """Return the number of face images, at least 1."""
         return len(self.numbers)
+
+
+def face_track(
+    name: str,
+    numbers: NDArray[np.int64],
+    faces: Mapping[str, Sequence[tuple[Path, Path]]],
+    videos: Mapping[str, Path],
+    problems: Problems,
+) -> FileTrack:
+    """Return the track of one person of Aff-Wild2, with the folders of its faces and the video they were cut from."""
+    video = without_person(name)
+    return FileTrack(
+        id=name,
+        subject=video,
+        rate=rate_of(name),
+        numbers=numbers,
+        images=Images(faces.get(name, ()), problems),
+        media=videos.get(video) or videos.get(name),
+    )

@@ -15,11 +15,10 @@ from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import ACTION_UNITS, EXPRESSIONS, FORMATS, RowError, read_annotation
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import entries, find_faces, find_lists, find_videos, matching
-from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines, read_listing
 from abawbench_plugins.databases._parsed import ParsedFiles
 from abawbench_plugins.databases._parts import ImageFolder
-from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
+from abawbench_plugins.databases._tracks import FileTrack, face_track
 
 ALIGNED_SIZE = (112, 112)
 """Height and width of the aligned faces: abaw-protocols, section 2.2."""
@@ -188,15 +187,7 @@ class AffWild2(FolderDatabase):
         return track
 
     def _track(self, name: str, numbers: NDArray[np.int64]) -> FileTrack:
-        video = without_person(name)
-        return FileTrack(
-            id=name,
-            subject=video,
-            rate=rate_of(name),
-            numbers=numbers,
-            images=Images(self._faces.get(name, ()), self.problems),
-            media=self._videos.get(video) or self._videos.get(name),
-        )
+        return face_track(name, numbers, self._faces, self._videos, self.problems)
 
     def _image_folders(self, tracks: Iterable[FileTrack]) -> Iterator[ImageFolder]:
         sizes = {part.path: part.files for part in super()._image_folders(tracks)}

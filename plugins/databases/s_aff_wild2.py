@@ -15,9 +15,8 @@ from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import FORMATS, is_number
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, find_faces, find_videos
-from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines, read_listing
-from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
+from abawbench_plugins.databases._tracks import FileTrack, face_track
 
 COLUMNS = {"va": slice(0, 2), "expr": slice(2, 3), "au": slice(3, 15)}
 """Where the labels of each task stand in a row, the image aside."""
@@ -118,15 +117,7 @@ class SAffWild2(FolderDatabase):
                 yield track
 
     def _track(self, name: str, numbers: NDArray[np.int64]) -> FileTrack:
-        video = without_person(name)
-        return FileTrack(
-            id=name,
-            subject=video,
-            rate=rate_of(name),
-            numbers=numbers,
-            images=Images(self._faces.get(name, ()), self.problems),
-            media=self._videos.get(video) or self._videos.get(name),
-        )
+        return face_track(name, numbers, self._faces, self._videos, self.problems)
 
     def _annotation_files(self) -> Iterable[Path]:
         return self._lists.values()
