@@ -7,6 +7,7 @@ from abawbench.contracts.declarations import (
     Declaration,
     MetricDeclaration,
     ModelDeclaration,
+    Reading,
     RuntimeDeclaration,
     TaskDeclaration,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "ModelDeclaration",
     "Part",
     "PluginError",
+    "Reading",
     "Recipe",
     "Runtime",
     "RuntimeDeclaration",
