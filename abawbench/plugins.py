@@ -108,8 +108,9 @@ class Plugins:
         plugins: list[Plugin] = []
         failures: list[Failure] = []
         points = entry_points(group=GROUP) if self._found is None else self._found
-        for point in sorted(points, key=lambda p: (_origin(p)[0] != FIRST_PARTY, _origin(p), p.name)):
-            distribution, version = _origin(point)
+        # reading a distribution's name and version parses its metadata: once for each entry point
+        origins = [(_origin(point), point) for point in points]
+        for (distribution, version), point in sorted(origins, key=lambda o: (o[0][0] != FIRST_PARTY, o[0], o[1].name)):
             if not self._third_party and distribution != FIRST_PARTY:
                 continue
             try:

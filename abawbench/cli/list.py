@@ -21,7 +21,10 @@ Examples:
 @click.argument("what", type=click.Choice([*PLURALS, "all"]), default="all")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 def list_plugins(what: str, as_json: bool) -> int:
-    """Show every plugin's kind, name, one line, distribution and version, and those that failed to load."""
+    """Show every plugin and those that failed to load.
+
+    Kind, name, one line, distribution and version of each.
+    """
     plugins = default_plugins()
     kinds = list(KINDS) if what == "all" else [PLURALS[what]]
     found = [plugin for kind in kinds for plugin in plugins.all(kind)]
