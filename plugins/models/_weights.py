@@ -122,10 +122,10 @@ def hub_file(repository: str, file: str, revision: str | None = None) -> Path | 
     """Return the local path of a file on the hub, None when it cannot be had: asked once, the hub retries for long."""
     import huggingface_hub
 
-    pinned = {} if revision is None else {"revision": revision}
+    pinned: dict[str, Any] = {} if revision is None else {"revision": revision}
     for local in ({"local_files_only": True}, {}):
         try:
-            return Path(huggingface_hub.hf_hub_download(repository, file, **pinned, **local))  # type: ignore[arg-type]
+            return Path(huggingface_hub.hf_hub_download(repository, file, **pinned, **local))
         except OSError:
             continue
     return None
