@@ -123,9 +123,10 @@ def hub_file(repository: str, file: str, revision: str | None = None) -> Path | 
     import huggingface_hub
 
     pinned: dict[str, Any] = {} if revision is None else {"revision": revision}
-    for local in ({"local_files_only": True}, {}):
+    ways: list[dict[str, Any]] = [{"local_files_only": True}, {}]
+    for way in ways:
         try:
-            return Path(huggingface_hub.hf_hub_download(repository, file, **pinned, **local))
+            return Path(huggingface_hub.hf_hub_download(repository, file, **pinned, **way))
         except OSError:
             continue
     return None
