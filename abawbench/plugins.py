@@ -50,8 +50,18 @@ class Plugin:
     def __str__(self) -> str:
         return f"{self.kind} '{self.name}' of {self.distribution} {self.version}"
 
+    @property
+    def installation(self) -> str:
+        """The command that installs what the plugin needs."""
+        return f"pip install '{self.declaration.extra or ' '.join(self.declaration.missing)}'"
+
     def builder(self) -> Callable[..., Any]:
-        """Import and return the builder. Raises PluginError naming the plugin when that fails."""
+        """Import and return the builder. Raises PluginError naming the plugin when that fails.
+
+        Raises UsageError, with the command that installs them, when modules it needs are missing.
+        """
+        if missing := self.declaration.missing:
+            raise UsageError(f"{self.kind} '{self.name}' needs {' and '.join(missing)}; run: {self.installation}")
         path, _, attribute = self.declaration.build.partition(":")
         try:
             builder = getattr(importlib.import_module(path), attribute)

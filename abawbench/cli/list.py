@@ -8,7 +8,7 @@ from abawbench.contracts.declarations import Declaration
 from abawbench.plugins import KINDS, Plugin, default_plugins
 
 PLURALS = {"tasks": "task", "databases": "database", "models": "model", "metrics": "metric", "runtimes": "runtime"}
-SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "extra")
+SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "format", "extra", "missing")
 EPILOG = """\b
 Examples:
   abawbench list
@@ -36,11 +36,16 @@ def list_plugins(what: str, as_json: bool) -> int:
 
     from abawbench.results.text import plain
 
-    rows = [[p.kind, plain(p.name), plain(p.declaration.summary), p.distribution, p.version] for p in found]
+    rows = [[p.kind, plain(p.name), plain(_summary(p)), p.distribution, p.version] for p in found]
     click.echo(tabulate(rows, headers=["kind", "name", "what it is", "distribution", "version"]))
     for failure in plugins.failures:
         click.echo(f"warning: {failure}", err=True)
     return 0
+
+
+def _summary(plugin: Plugin) -> str:
+    absent = f" (not installed: {plugin.installation})" if plugin.declaration.missing else ""
+    return f"{plugin.declaration.summary}{absent}"
 
 
 def _fields(plugin: Plugin) -> dict[str, object]:

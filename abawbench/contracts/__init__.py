@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from abawbench.contracts.inspection import Count, Expected, Inspection, Part
     from abawbench.contracts.metric import Metric
     from abawbench.contracts.model import Clip, Model, Recipe, Weights
-    from abawbench.contracts.runtime import Runtime
+    from abawbench.contracts.runtime import Inputs, Runtime
     from abawbench.contracts.submission import BadRow, Decided, Sheet, Submission, Template
     from abawbench.contracts.task import Task
 
@@ -37,6 +37,7 @@ __all__ = [
     "Decided",
     "Declaration",
     "Expected",
+    "Inputs",
     "Inspection",
     "Labels",
     "Metric",
