@@ -8,7 +8,7 @@ from abawbench.contracts.declarations import Declaration
 from abawbench.plugins import KINDS, Plugin, Plugins, default_plugins
 
 PLURALS = {"tasks": "task", "databases": "database", "models": "model", "metrics": "metric", "runtimes": "runtime"}
-SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "extra")
+SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "format", "extra", "missing")
 EPILOG = """\b
 Examples:
   abawbench list
@@ -23,9 +23,10 @@ Examples:
 @click.argument("what", type=click.Choice([*PLURALS, "readings", "all"]), default="all")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 def list_plugins(what: str, as_json: bool) -> int:
-    """Show every plugin's kind, name, one line, distribution and version, and those that failed to load.
+    """Show every plugin and those that failed to load.
 
-    ``readings`` shows the facts that are not certain and how each can be taken.
+    Kind, name, one line, distribution and version of each; 'readings' shows the facts that are not certain and how each
+    can be taken.
     """
     plugins = default_plugins()
     if what == "readings":
@@ -40,7 +41,7 @@ def list_plugins(what: str, as_json: bool) -> int:
 
     from abawbench.results.text import plain
 
-    rows = [[p.kind, plain(p.name), plain(p.declaration.summary), p.distribution, p.version] for p in found]
+    rows = [[p.kind, plain(p.name), plain(_summary(p)), p.distribution, p.version] for p in found]
     click.echo(tabulate(rows, headers=["kind", "name", "what it is", "distribution", "version"]))
     for failure in plugins.failures:
         click.echo(f"warning: {failure}", err=True)
@@ -58,6 +59,11 @@ def _list_readings(plugins: Plugins, as_json: bool) -> int:
         first, *others = reading.values
         click.echo(f"{reading.name}={first} (or {', '.join(others)})\n    {reading.fact}\n    {reading.source}")
     return 0
+
+
+def _summary(plugin: Plugin) -> str:
+    absent = f" (not installed: {plugin.installation})" if plugin.declaration.missing else ""
+    return f"{plugin.declaration.summary}{absent}"
 
 
 def _fields(plugin: Plugin) -> dict[str, object]:

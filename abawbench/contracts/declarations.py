@@ -1,6 +1,7 @@
 """Declarations: what a hook returns about a plugin, so that listing it imports nothing heavy."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import ClassVar
 
 CONTRACT_VERSION = 1
@@ -37,7 +38,14 @@ class Declaration:
     """The extra to install for it, for example ``abawbench[onnx]``."""
     readings: tuple[Reading, ...] = ()
     """The uncertain facts it depends on, where another reading can be chosen."""
+    needs: tuple[str, ...] = ()
+    """The top-level modules that come with the extra; without them the plugin is listed as not installed."""
     contract: int = CONTRACT_VERSION
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The modules it needs that are not installed; nothing is imported to find out."""
+        return tuple(name for name in self.needs if find_spec(name) is None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +92,5 @@ class RuntimeDeclaration(Declaration):
     """``build() -> Runtime``."""
 
     kind: ClassVar[str] = "runtime"
+    format: str = ""
+    """What ``abawbench export --format`` calls the files that its ``save`` writes, where it can."""
