@@ -13,7 +13,7 @@ from abawbench.contracts.declarations import (
 from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
 from abawbench.contracts.inspection import Count, Expected, Inspection, Part
 from abawbench.contracts.metric import Metric
-from abawbench.contracts.model import Clip, Model, Recipe, Weights
+from abawbench.contracts.model import Clip, Model, Predictor, Recipe, Sound, Weights
 from abawbench.contracts.runtime import Runtime
 from abawbench.contracts.submission import BadRow, Decided, Sheet, Submission, Template
 from abawbench.contracts.task import Task
@@ -38,10 +38,12 @@ __all__ = [
     "ModelDeclaration",
     "Part",
     "PluginError",
+    "Predictor",
     "Recipe",
     "Runtime",
     "RuntimeDeclaration",
     "Sheet",
+    "Sound",
     "Submission",
     "Task",
     "TaskDeclaration",
