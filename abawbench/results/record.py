@@ -38,6 +38,8 @@ class WeightsRecord(Part):
     trained_on: tuple[str, ...] = ()
     against_the_rules: tuple[str, ...] = ()
     """What they have seen that an entry to the task's challenge may not: other labels of the scored database."""
+    parts: tuple["WeightsRecord", ...] = ()
+    """Those of each network, where the model is made of several."""
 
     @classmethod
     def of(cls, weights: Weights, against_the_rules: tuple[str, ...] = ()) -> Self:
@@ -50,6 +52,7 @@ class WeightsRecord(Part):
             licence=weights.licence,
             trained_on=weights.trained_on,
             against_the_rules=against_the_rules,
+            parts=tuple(cls.of(part) for part in weights.parts),
         )
 
 
@@ -169,6 +172,13 @@ class Floor(Part):
     """Which constant predictor it is, for example ``the most frequent class of the training labels``."""
 
 
+class MissingInput(Part):
+    """How many of the scored tracks lack an input of the model wholly, and how many of their frames lack it."""
+
+    tracks: Count
+    frames: Count
+
+
 class Counts(Part):
     """How much was scored, and what was wrong with it."""
 
@@ -179,6 +189,8 @@ class Counts(Part):
     """Annotated frames that have a prediction, divided by annotated frames."""
     frames_without_image: Count = 0
     """Frames without a usable image, filled by the rule ``protocol.no_face``."""
+    missing_inputs: dict[str, MissingInput] = Field(default_factory=dict)
+    """Input -> where it was missing and the model did without, for models with several inputs."""
     broken_images: Count = 0
     skipped_tracks: Count = 0
     problems: tuple[str, ...] = Field(default=(), max_length=MAX_PROBLEMS)
