@@ -14,7 +14,7 @@ from torch import Tensor
 from abawbench.contracts import Clip
 from abawbench.harness.counting import evaluating
 from abawbench.harness.data import resize
-from abawbench.harness.features import as_tuple, normalise
+from abawbench.harness.features import normalise
 from abawbench.harness.timing import (
     EARNED,
     circumstances,
@@ -22,7 +22,7 @@ from abawbench.harness.timing import (
     noise_advice,
     noise_of,
 )
-from abawbench.nn import ClipNetwork
+from abawbench.nn import ClipNetwork, as_tuple
 from abawbench.results.cost import Live
 
 FRAME_RATE = 30.0
