@@ -57,17 +57,15 @@ def _latin1(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+_MADE: dict[tuple[str, str], Callable[..., Any]] = {
+    ("multiarray", "_reconstruct"): _reconstruct,
+    ("numeric", "_frombuffer"): _frombuffer,
+}
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _latin1,
-} | {
-    (f"numpy.{core}.{module}", name): stand_in
-    for core in ("core", "_core")
-    for module, name, stand_in in (
-        ("multiarray", "_reconstruct", _reconstruct),
-        ("numeric", "_frombuffer", _frombuffer),
-    )
+    **{(f"numpy.{core}.{module}", name): made for core in ("core", "_core") for (module, name), made in _MADE.items()},
 }
 
 

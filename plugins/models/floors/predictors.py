@@ -79,7 +79,7 @@ class Random(_Blind):
         if task.kind == "multiclass":
             return drawn / drawn.sum(axis=1, keepdims=True)
         low, high = (0.0, 1.0) if task.kind == "multilabel" else task.ranges or (0.0, 1.0)
-        return low + drawn * (high - low)
+        return np.asarray(low + drawn * (high - low))
 
 
 def _by_part(task: Task, labels: Sequence[Labels]) -> list[tuple[Task, NDArray[Any]]]:
