@@ -77,7 +77,7 @@ class Random(_Blind):
         """Return rows drawn evenly."""
         drawn = random.random((count, len(task.outputs)))
         if task.kind == "multiclass":
-            return drawn / drawn.sum(axis=1, keepdims=True)
+            return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
         low, high = (0.0, 1.0) if task.kind == "multilabel" else task.ranges or (0.0, 1.0)
         return np.asarray(low + drawn * (high - low))
 
