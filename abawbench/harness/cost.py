@@ -1,5 +1,6 @@
 """What a network costs to run: the part of a record that stands beside its score."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ from abawbench.harness.progress import Progress
 from abawbench.harness.reference import relative_time
 from abawbench.results import record
 
+Compiled = Callable[[int], Callable[..., Tensor]]
+"""From the number of clips a call to the network as a runtime runs it."""
 FRAME_RATE = 30.0
 """Frames per second of the video that costs per second are for."""
 
@@ -50,15 +53,24 @@ class CostMeter:
     """For latency, which ends earlier once the 99th percentile is earned; 0 leaves time and memory out."""
     batch: int = 4
     """Clips per call for throughput."""
-    runtime: str = "eager"
     speeds: dict[str, Speed] = field(default_factory=dict)
 
     def cost_of(
-        self, network: nn.Module, clip: Clip, device: torch.device, *, kind: str, task: str, progress: Progress
+        self,
+        network: nn.Module,
+        clip: Clip,
+        device: torch.device,
+        *,
+        kind: str,
+        task: str,
+        progress: Progress,
+        runtime: str = "eager",
+        compiled: Compiled | None = None,
     ) -> record.Cost:
         """Return the cost of the whole network, frozen part included, on clips [B, length, 3, size, size].
 
-        The network keeps its mode and its parameters.
+        The network keeps its mode and its parameters. It is timed by ``runtime``: ``compiled(B)`` is what that made of
+        it for B clips a call, without which the network itself is called.
         """
         example = torch.zeros(1, clip.length, 3, clip.size, clip.size, device=device)
         parameters, macs = count_parameters(network), count_macs(network, example)
@@ -66,7 +78,7 @@ class CostMeter:
         speed = self.speeds.get(kind)
         if self.seconds > 0 and (speed is None or abs(speed.macs - total) > 1e-3 * total):
             with evaluating(network):
-                speed = self._time(network, example, total, task, progress)
+                speed = self._time(network, example, total, task, progress, runtime, compiled)
             self.speeds[kind] = speed
         return record.Cost(
             parameters_total=parameters.total,
@@ -79,19 +91,29 @@ class CostMeter:
             weights_bytes=count_bytes(network),
         )
 
-    def _time(self, network: nn.Module, example: Tensor, macs: float, task: str, progress: Progress) -> Speed:
-        def call(clips: Tensor) -> Tensor:
+    def _time(
+        self,
+        network: nn.Module,
+        example: Tensor,
+        macs: float,
+        task: str,
+        progress: Progress,
+        runtime: str,
+        compiled: Compiled | None,
+    ) -> Speed:
+        def eager(clips: Tensor) -> Tensor:
             with torch.inference_mode():
                 logits: Tensor = network(clips)
                 return logits
 
+        single, call = (compiled(1), compiled(self.batch)) if compiled else (eager, eager)
         with progress.bar("latency", EARNED[99], "clip") as advance:
-            latency = measure_latency(call, example, runtime=self.runtime, budget_s=self.seconds, advance=advance)
+            latency = measure_latency(single, example, runtime=runtime, budget_s=self.seconds, advance=advance)
         several = example.expand(self.batch, *example.shape[1:]).contiguous()
-        throughput = measure_throughput(call, several, runtime=self.runtime, budget_s=min(self.seconds / 2, 2.0))
+        throughput = measure_throughput(call, several, runtime=runtime, budget_s=min(self.seconds / 2, 2.0))
         relative = {
-            name: relative_time(call, clips, runtime=self.runtime, budget_s=self.seconds / 6)
-            for name, clips in (("latency", example), ("throughput", several))
+            name: relative_time(timed, clips, runtime=runtime, budget_s=self.seconds / 6)
+            for name, timed, clips in (("latency", single, example), ("throughput", call, several))
         }
         return Speed(macs, latency, throughput, relative, peak_memory(network, example), task)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from abawbench.contracts import Clip, Inputs, Labels, Metric, Runtime, Task, Track, UsageError
 from abawbench.harness.clips import clips_of, distinct
+from abawbench.harness.counting import evaluating
 from abawbench.harness.data import track_images
 from abawbench.harness.features import LiveImages, Reading, normalise
 from abawbench.harness.inference import predict
@@ -23,6 +24,8 @@ BATCH = 4
 """Clips per call."""
 CALIBRATION = 32
 """Training clips that ranges are taken from, spread over all of them."""
+
+CPU = torch.device("cpu")
 
 Scores = dict[int, NDArray[np.float32]]
 
@@ -41,12 +44,13 @@ class Bench:
     labels: Sequence[Labels]
     """Of the scored tracks, in their order."""
     protocol: Protocol = OFFICIAL
+    device: torch.device = CPU
     progress: Progress
 
     def example(self, batch: int = BATCH) -> Inputs:
         """Return an input of zeros."""
         clip = self.clip
-        return (torch.zeros(batch, clip.length, 3, clip.size, clip.size),)
+        return (torch.zeros(batch, clip.length, 3, clip.size, clip.size, device=self.device),)
 
     def calibration(self, batch: int = BATCH) -> list[Inputs]:
         """Return the clips that ranges are taken from, ``batch`` of them at a time."""
@@ -57,7 +61,7 @@ class Bench:
         for start in range(0, len(chosen), batch):
             pairs, index = distinct(chosen[start : start + batch], source)
             images = normalise(source.gather(pairs)[0], self.clip).contiguous()
-            found.append((gather(images, torch.from_numpy(index)),))
+            found.append((gather(images, torch.from_numpy(index)).to(self.device),))
         return [inputs for inputs in found if len(inputs[0]) == batch]
 
     def compiled(self, runtime: Runtime, batch: int = BATCH) -> Callable[..., Tensor]:
@@ -65,6 +69,12 @@ class Bench:
         if runtime.calibrates:
             return runtime.compile(self.network, self.example(batch), self.calibration(batch))
         return runtime.compile(self.network, self.example(batch))
+
+    def eager(self, *inputs: Tensor) -> Tensor:
+        """Return the network's logits as PyTorch computes them."""
+        with evaluating(self.network), torch.inference_mode():
+            logits: Tensor = self.network(*inputs)
+            return logits
 
     def scores(self, call: Callable[..., Tensor]) -> Scores:
         """Return the scores of the scored tracks by a callable for ``BATCH`` clips."""
@@ -75,7 +85,7 @@ class Bench:
             _images(self.scored, self.clip, self.protocol.stand_in),
             range(len(self.scored)),
             batch=BATCH,
-            device=torch.device("cpu"),
+            device=self.device,
             progress=self.progress,
             protocol=self.protocol,
         )
@@ -87,9 +97,16 @@ class Bench:
         return official(self.metric, self.task, [t.id for t in self.scored], list(scores.values()), self.labels)
 
 
-def parity(bench: Bench, runtime: Runtime, call: Callable[..., Tensor], eager: Scores) -> Parity:
-    """Return how far ``call``, the network by ``runtime`` for ``BATCH`` clips, is from the scores ``eager``."""
-    found = bench.scores(call)
+def parity(
+    bench: Bench, runtime: Runtime, compiled: Callable[[int], Callable[..., Tensor]], eager: Scores | None = None
+) -> Parity:
+    """Return how far a runtime is from eager execution, both of them on whole clips.
+
+    ``compiled(BATCH)`` is the network by the runtime; ``eager`` holds the scores to compare with, made here if absent.
+    """
+    if eager is None:
+        eager = bench.scores(bench.eager)
+    found = bench.scores(compiled(BATCH))
     gaps = np.concatenate([np.abs(found[n].astype(np.float64) - eager[n]).ravel() for n in eager])
     return Parity(
         runtime=runtime.name,

@@ -33,3 +33,9 @@ class Parity(Part):
     def kept(self) -> bool:
         """Return whether the metric stays within ``TOLERANCE``; a change that is not known is none."""
         return self.change is not None and abs(self.change) <= TOLERANCE
+
+    @property
+    def mark(self) -> str:
+        """Return what stands beside a result whose runtime does not keep the metric."""
+        amount = "an unknown amount" if self.change is None else f"{self.change:+.3f}"
+        return f"{self.runtime} changes the metric by {amount}"

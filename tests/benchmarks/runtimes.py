@@ -69,7 +69,7 @@ def main(
     calls, seconds = compiled(bench, runtimes, plugins.get("runtime", "eager").build(), progress)
     times = alternating(calls, bench.example()[0], rounds)
     eager = bench.scores(calls[PLAIN])
-    found = {r.name: parity(bench, r, calls[r.name], eager) for r in runtimes if r.name in calls}
+    found = {r.name: parity(bench, r, lambda _, r=r: calls[r.name], eager) for r in runtimes if r.name in calls}
     rows = [row(name, times, seconds[name], found.get(name), bench.clip.length) for name in calls]
     rows.sort(key=lambda one: one["ratio"])
     if as_json:
