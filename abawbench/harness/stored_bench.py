@@ -7,6 +7,7 @@ from abawbench.harness.job import repeatable
 from abawbench.harness.parity import Bench, require_frames
 from abawbench.harness.plan import TRAIN, Databases
 from abawbench.harness.progress import Progress
+from abawbench.harness.readings import counted
 from abawbench.harness.restored import restored
 from abawbench.harness.submit import protocol_of_record
 from abawbench.plugins import Plugins
@@ -21,7 +22,8 @@ def bench_of_run(
     Raises UsageError for a model with other inputs than frames and for a database that lacks the split, DataError when
     the weights are missing.
     """
-    task: Task = plugins.get("task", record.task).build()
+    protocol = protocol_of_record(record)[0]
+    task: Task = plugins.get("task", record.task).build_under(protocol.readings)
     with repeatable(record.seed):
         model, network = restored(folder, record, plugins, task, weights)
     require_frames(model.inputs, record.model)
@@ -35,16 +37,16 @@ def bench_of_run(
     pairs = [
         (track, labels)
         for track in database.tracks(task.label, record.database.split)
-        if (labels := track.labels(task.label)) is not None
+        if (labels := counted(track.labels(task.label), track, task, protocol.readings)) is not None
     ]
     return model, Bench(
         network=network,
         clip=model.clip,
         task=task,
-        metric=plugins.get("metric", task.metric).build(task),
+        metric=plugins.get("metric", task.metric).build_under(protocol.readings, task),
         training=training,
         scored=[track for track, _ in pairs],
         labels=[labels for _, labels in pairs],
-        protocol=protocol_of_record(record)[0],
+        protocol=protocol,
         progress=progress,
     )
