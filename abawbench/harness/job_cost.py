@@ -51,7 +51,7 @@ def measured(
         task=ready.task.name,
         progress=progress,
         runtime=runtime.name,
-        compiled=compiled,
+        compiled=lambda inputs: compiled(len(inputs[0])),
     )
     return cost, parity(bench, runtime, compiled)
 

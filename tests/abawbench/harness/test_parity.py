@@ -127,7 +127,8 @@ def test_scores_are_those_of_eager_execution(run: Callable[..., Record], tmp_pat
 def test_ranges_come_from_training_clips_of_the_batch_that_is_compiled(run: Callable[..., Record]) -> None:
     BATCHES.clear()
     run("shifted", latency_seconds=0.05)
-    assert sorted(BATCHES) == [1, 4]  # once for latency, once for throughput and parity together
+    assert len(set(BATCHES)) == len(BATCHES)  # each batch once, for latency, throughput and parity together
+    assert {1, 4} <= set(BATCHES)
     assert len(RANGES) == 32 // BATCHES[-1]
     assert all(inputs[0].shape == RANGES[0][0].shape for inputs in RANGES)
     assert any(not torch.equal(inputs[0], RANGES[0][0]) for inputs in RANGES)
