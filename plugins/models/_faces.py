@@ -1,12 +1,12 @@
 """What the networks that see face images only have in common: settings, weights, and heads over single frames."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip, Model, Recipe, UsageError, Weights
-from abawbench.nn import gather
+from abawbench.nn import Features, SplitHead, gather
 from abawbench_plugins.models._weights import Source, find
 
 
@@ -66,20 +66,25 @@ class FaceModel(Model):
         return self.settings.freeze == "published" or (self.settings.freeze == "auto" and weights.path is not None)
 
 
-class PerImage(nn.Module):
-    """A head that sees one frame: ``body`` on the features of each distinct image, computed once."""
+class PerImage(SplitHead):
+    """A head that sees one frame: ``body`` on the features of each distinct image."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.body = body
 
-    def forward(self, features: Tensor, index: Tensor) -> Tensor:
-        """Return logits [B, T, K] from the features [U, ...] of distinct images and ``index`` [B, T]."""
-        return gather(self.body(features), index)
+    def each(self, features: Features) -> Tensor:
+        """Return logits [U, K] from the features of distinct images."""
+        logits: Tensor = self.body(features)
+        return logits
+
+    def together(self, features: Features, index: Tensor) -> Tensor:
+        """Return logits [B, T, K] from those of distinct images and ``index`` [B, T]."""
+        return gather(cast(Tensor, features), index)
 
 
-class Recurrent(nn.Module):
-    """A head over time: an LSTM over the frames of a clip and a linear layer, after ``body`` on each distinct image."""
+class Recurrent(SplitHead):
+    """A head over time: ``body`` on the features of each distinct image, an LSTM over a clip, a linear layer."""
 
     def __init__(self, body: nn.Module, features: int, hidden: int, outputs: int, dropout: float) -> None:
         super().__init__()
@@ -88,9 +93,14 @@ class Recurrent(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(hidden, outputs)
 
-    def forward(self, features: Any, index: Tensor) -> Tensor:
-        """Return logits [B, T, K] from the features of distinct images and ``index`` [B, T]."""
-        steps, _ = self.lstm(gather(self.body(features), index))
+    def each(self, features: Features) -> Tensor:
+        """Return vectors [U, D] from the features of distinct images."""
+        vectors: Tensor = self.body(features)
+        return vectors
+
+    def together(self, features: Features, index: Tensor) -> Tensor:
+        """Return logits [B, T, K] from the vectors of distinct images and ``index`` [B, T]."""
+        steps, _ = self.lstm(gather(cast(Tensor, features), index))
         logits: Tensor = self.linear(self.dropout(steps))
         return logits
 

@@ -11,7 +11,7 @@ from abawbench.contracts import UsageError
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 """Mean and standard deviation of pixels, as each was trained."""
-TINY = {
+TINY: dict[str, Any] = {
     "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
     "image_size": 32, "patch_size": 16,
 }  # fmt: skip

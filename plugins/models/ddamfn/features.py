@@ -105,7 +105,7 @@ class MixedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps [U, C, H / stride, W / stride] from maps [U, C, H, W]."""
-        parts = x.split(self.split, dim=1)
+        parts = torch.split(x, self.split, dim=1)
         return torch.cat([conv(part) for conv, part in zip(self.mixed_depthwise_conv, parts, strict=True)], dim=1)
 
 
@@ -125,7 +125,7 @@ class Gates(nn.Module):
         """Return the product of the gates [U, C, H, W] from a value per row [U, C, H, 1] and column [U, C, 1, W]."""
         joint = torch.cat([rows, columns.transpose(2, 3)], dim=2)
         joint = self.swish(self.bn1(self.conv1(joint)))
-        by_row, by_column = joint.split([rows.shape[2], columns.shape[3]], dim=2)
+        by_row, by_column = torch.split(joint, [rows.shape[2], columns.shape[3]], dim=2)
         across: Tensor = self.conv3(by_column.transpose(2, 3)).sigmoid()
         down: Tensor = self.conv2(by_row).sigmoid()
         return across * down

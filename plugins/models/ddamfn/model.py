@@ -103,6 +103,7 @@ class DDAMFNWithCLIP(DDAMFN):
 
     def network(self, task: Task, weights: Weights) -> nn.Module:
         """Return the network for a task, loaded from ``weights``; CLIP is frozen where it has weights."""
+        self.frozen(weights)
         clip = CLIPImages(self.settings.size) if weights.path is None else read_clip(weights)
         frozen = weights.path is not None or self.settings.freeze == "published"
         return self._network(task, weights, freeze(clip) if frozen else clip)

@@ -4,13 +4,14 @@ Source: abaw-protocols, section 10, and the notebooks of github.com/sb-ai-lab/Em
 """
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import timm
 import torch
 from torch import Tensor, nn
 
 from abawbench.contracts import Task
-from abawbench.nn import ClipNetwork, freeze, gather
+from abawbench.nn import ClipNetwork, Features, SplitHead, freeze, gather
 from abawbench_plugins.models._faces import PerImage
 
 ARCHITECTURES = {"full": "tf_efficientnet_b0", "tiny": "test_efficientnet"}
@@ -33,8 +34,8 @@ def build_network(
     ``state`` holds timm's names and is loaded strictly. Its ``classifier`` may have any number of outputs or be
     missing: then the features stand in for the logits. Where the network is frozen the classifier is too.
     """
-    backbone = timm.create_model(ARCHITECTURES[size], pretrained=False, num_classes=0)
-    features = int(backbone.num_features)
+    backbone: Any = timm.create_model(ARCHITECTURES[size], pretrained=False, num_classes=0)
+    features: int = backbone.num_features
     classifier: nn.Module = nn.Linear(features, LOGITS)
     logits = LOGITS
     if state is not None:
@@ -44,7 +45,7 @@ def build_network(
     if frozen:
         freeze(backbone)
         freeze(classifier)
-    backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    backbone.to(memory_format=torch.channels_last)
     outputs = len(task.outputs)
     if task.level == "track":
         return ClipNetwork(backbone, Pooled(classifier, logits, outputs))
@@ -65,7 +66,7 @@ def _classifier(state: Mapping[str, Tensor], features: int) -> tuple[nn.Module, 
     return layer, len(weight)
 
 
-class Pooled(nn.Module):
+class Pooled(SplitHead):
     """Statistics of the logits over the frames of a clip, and a linear layer."""
 
     def __init__(self, classifier: nn.Module, logits: int, outputs: int) -> None:
@@ -73,11 +74,15 @@ class Pooled(nn.Module):
         self.classifier = classifier
         self.linear = nn.Linear(STATISTICS * logits, outputs)
 
-    def forward(self, features: Tensor, index: Tensor) -> Tensor:
-        """Return logits [B, K] from the features [U, D] of distinct images and ``index`` [B, T]."""
-        x = gather(self.classifier(features), index)
+    def each(self, features: Features) -> Tensor:
+        """Return the AffectNet logits [U, L] of each image."""
+        logits: Tensor = self.classifier(features)
+        return logits
+
+    def together(self, features: Features, index: Tensor) -> Tensor:
+        """Return logits [B, K] from those of distinct images and ``index`` [B, T]."""
+        x = gather(cast(Tensor, features), index)
         # the root's slope at zero is infinite, and a clip may show one image only
         deviation = (x.var(dim=1, correction=0) + 1e-6).sqrt()
-        pooled = torch.cat([x.mean(dim=1), deviation, x.amin(dim=1), x.amax(dim=1)], dim=-1)
-        logits: Tensor = self.linear(pooled)
+        logits: Tensor = self.linear(torch.cat([x.mean(dim=1), deviation, x.amin(dim=1), x.amax(dim=1)], dim=-1))
         return logits

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from timm.models.resnet import Bottleneck, ResNet
 from torch import Tensor, nn
-from torchvision.models.vgg import VGG, make_layers, vgg16
+from torchvision.models.vgg import make_layers, vgg16
 
 from abawbench.contracts import Weights
 from abawbench.nn import ClipNetwork, freeze
@@ -17,8 +17,8 @@ from abawbench_plugins.models._faces import PerImage
 from abawbench_plugins.models._weights import checked, read_state
 
 RESNETS: dict[str, dict[str, Any]] = {
-    "full": {"layers": (3, 4, 6, 3)},
-    "tiny": {"layers": (1, 1, 1, 1), "channels": (8, 16, 16, 32), "stem_width": 8},
+    "full": {"block": Bottleneck, "layers": (3, 4, 6, 3)},
+    "tiny": {"block": Bottleneck, "layers": (1, 1, 1, 1), "channels": (8, 16, 16, 32), "stem_width": 8},
 }
 VGGS: dict[str, tuple[list[str | int], int]] = {
     "full": ([64, 64, "M", 128, 128, "M", *[256] * 3, "M", *[512] * 3, "M", *[512] * 3, "M"], 4096),
@@ -40,7 +40,7 @@ def build_resnet(outputs: int, *, size: str = "full", state: Mapping[str, Tensor
 
     ``state`` holds timm's names without the classifier and is loaded strictly.
     """
-    backbone = ResNet(Bottleneck, num_classes=0, **RESNETS[size])
+    backbone = ResNet(num_classes=0, **RESNETS[size])
     if state is not None:
         backbone.load_state_dict(state, strict=True)
     backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -52,7 +52,7 @@ def read_resnet(weights: Weights) -> dict[str, Tensor] | None:
     if weights.path is None:
         return None
     with torch.device("meta"):
-        expected = ResNet(Bottleneck, num_classes=0, **RESNETS["full"]).state_dict()
+        expected = ResNet(num_classes=0, **RESNETS["full"]).state_dict()
     state = {name: value for name, value in read_state(weights.path).items() if not name.startswith("fc.")}
     return checked(state, expected, weights.path, "timm's resnet50", "give --weights imagenet=FILE or none")
 
@@ -70,7 +70,11 @@ def build_vgg(
     ``state`` holds torchvision's names without the last layer and is loaded strictly.
     """
     table, hidden = VGGS[size]
-    convolutions = VGG(make_layers(table), num_classes=1).features
+    convolutions = make_layers(table)
+    for layer in convolutions:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
     channels = [entry for entry in table if isinstance(entry, int)][-1]
     layers = nn.Sequential(
         nn.AdaptiveAvgPool2d(CELLS),
@@ -89,7 +93,7 @@ def build_vgg(
             layers[ours].load_state_dict(_inside(f"classifier.{theirs}.", state))
     if frozen:
         freeze(convolutions)
-    convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    convolutions.to(memory_format=torch.channels_last)
     return ClipNetwork(convolutions, PerImage(layers))
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.regnet import BlockParams, RegNet
 
-from abawbench.nn import ClipNetwork, freeze, gather
+from abawbench.nn import ClipNetwork, Features, SplitHead, freeze, gather
 from abawbench_plugins.models._faces import FixedNorms
 
 FIRST = ("stem", "block1")
@@ -59,7 +59,7 @@ def build_network(
     del regnet.fc
     if state is not None:
         regnet.load_state_dict(state, strict=True)
-    regnet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    regnet.to(memory_format=torch.channels_last)
     stages = {"stem": regnet.stem, **dict(regnet.trunk_output.named_children())}
     first = nn.Sequential(*(stages.pop(name) for name in FIRST))
     trunk = (FixedNorms if frozen else nn.Sequential)(*stages.values())
@@ -75,7 +75,7 @@ def _side(image: int) -> int:
     return image
 
 
-class Head(nn.Module):
+class Head(SplitHead):
     """The rest of the RegNet per distinct image, both transformers, and the mean of their logits."""
 
     def __init__(
@@ -86,12 +86,16 @@ class Head(nn.Module):
         self.temporal = Encoder(channels, length, sizes, outputs, dropout)
         self.spatial = Encoder(channels, places, sizes, outputs, dropout)
 
-    def forward(self, features: Tensor, index: Tensor) -> Tensor:
-        """Return logits [B, T, K] from the first stage's maps [U, C, H, W] and ``index`` [B, T]."""
+    def each(self, features: Features) -> tuple[Tensor, Tensor]:
+        """Return the pooled map [U, C] and the spatial logits [U, K] of each image from the first stage's maps."""
         maps = self.trunk(features)
-        over_time = self.temporal(gather(maps.mean(dim=(2, 3)), index))
-        over_space = self.spatial(maps.flatten(2).transpose(1, 2)).mean(dim=1)
-        return (over_time + gather(over_space, index)) / 2
+        return maps.mean(dim=(2, 3)), self.spatial(maps.flatten(2).transpose(1, 2)).mean(dim=1)
+
+    def together(self, features: Features, index: Tensor) -> Tensor:
+        """Return logits [B, T, K] from what ``each`` gave and ``index`` [B, T]."""
+        pooled, over_space = features
+        logits: Tensor = (self.temporal(gather(pooled, index)) + gather(over_space, index)) / 2
+        return logits
 
 
 class Encoder(nn.Module):
