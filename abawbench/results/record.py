@@ -38,6 +38,8 @@ class WeightsRecord(Part):
     trained_on: tuple[str, ...] = ()
     against_the_rules: tuple[str, ...] = ()
     """What they have seen that an entry to the task's challenge may not: other labels of the scored database."""
+    parts: tuple["WeightsRecord", ...] = ()
+    """Those of each network, where the model is made of several."""
 
     @classmethod
     def of(cls, weights: Weights, against_the_rules: tuple[str, ...] = ()) -> Self:
@@ -50,6 +52,7 @@ class WeightsRecord(Part):
             licence=weights.licence,
             trained_on=weights.trained_on,
             against_the_rules=against_the_rules,
+            parts=tuple(cls.of(part) for part in weights.parts),
         )
 
 
@@ -104,6 +107,8 @@ class ProtocolRecord(Part):
     """Of a cross-validation over training and validation tracks together, grouped by subject; 0: official split."""
     refit: bool = False
     """Whether training and validation tracks were fitted together, with nothing left to score."""
+    readings: dict[str, str] = Field(default_factory=dict)
+    """Of uncertain facts, where another than the default took effect (docs/choices.md)."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -167,6 +172,13 @@ class Floor(Part):
     """Which constant predictor it is, for example ``the most frequent class of the training labels``."""
 
 
+class MissingInput(Part):
+    """How many of the scored tracks lack an input of the model wholly, and how many of their frames lack it."""
+
+    tracks: Count
+    frames: Count
+
+
 class Counts(Part):
     """How much was scored, and what was wrong with it."""
 
@@ -177,6 +189,8 @@ class Counts(Part):
     """Annotated frames that have a prediction, divided by annotated frames."""
     frames_without_image: Count = 0
     """Frames without a usable image, filled by the rule ``protocol.no_face``."""
+    missing_inputs: dict[str, MissingInput] = Field(default_factory=dict)
+    """Input -> where it was missing and the model did without, for models with several inputs."""
     broken_images: Count = 0
     skipped_tracks: Count = 0
     problems: tuple[str, ...] = Field(default=(), max_length=MAX_PROBLEMS)
@@ -290,7 +304,8 @@ class Record(Part):
         """Return what keeps the value from being ranked; such results are shown and marked.
 
         ``weights=none`` for a network that started from no weights, ``control=...`` for a run that checks the harness,
-        ``trained on ...`` for weights that have seen what an entry to the challenge may not.
+        ``trained on ...`` for weights that have seen what an entry to the challenge may not, ``<name>=<value>`` for
+        an uncertain fact that was not taken as by default.
         """
         control = self.settings.get("control")
         source = self.weights.source if self.weights else ""
@@ -299,6 +314,7 @@ class Record(Part):
             *(["weights=none"] if source == "none" else []),
             *([f"control={control}"] if control else []),
             *(f"trained on {seen}" for seen in forbidden),
+            *(f"{name}={value}" for name, value in (self.protocol.readings if self.protocol else {}).items()),
         )
 
     def to_json(self) -> str:
