@@ -42,11 +42,12 @@ def find_both(spec: str) -> Weights:
     face, _, clip = spec.partition(",clip")
     both = find(face, (AFFECTNET,), "ddamfn-clip"), find(f"clip{clip}", (CLIP,), "ddamfn-clip")
     return Weights(
-        source=f"{face},clip={both[1].path}",
+        source=spec,
         path=both[0].path,
         sha256=hashlib.sha256("".join(str(one.sha256) for one in both).encode()).hexdigest(),
         licence=f"{CLIP.licence} (CLIP); none named (DDAMFN)",
         trained_on=tuple(seen for one in both for seen in one.trained_on),
+        parts=both,
     )
 
 
@@ -67,7 +68,7 @@ def read_network(weights: Weights) -> dict[str, Tensor] | None:
 def read_clip(weights: Weights) -> nn.Module:
     """Return CLIP's vision network with the parameters that the weights of both name. Raises UsageError."""
     network = CLIPImages("full")
-    path, inside = weights.source.partition(",clip=")[2], "vision_model."
+    path, inside = str(weights.parts[1].path), "vision_model."
     # transformers 4 and 5 name the same parameters with and without the prefix
     ours = {name.removeprefix(inside): name for name in network.vision.state_dict()}
     state = {n.removeprefix(inside): v for n, v in read_state(path).items() if n.startswith(inside)}

@@ -40,9 +40,9 @@ def task(kind: str = "multilabel", level: str = "frame", outputs: int = 12) -> T
     )
 
 
-def build(model: type[Model], weights: Weights = NONE, task: Task = task(), **settings: Any) -> Any:
+def build(model: type[Model], weights: Weights = NONE, on: Task | None = None, **settings: Any) -> Any:
     made: Any = model
-    return made(made.Settings(**settings)).network(task, weights)
+    return made(made.Settings(**settings)).network(on or task(), weights)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def test_parameters_and_macs_are_those_of_the_source(name: str) -> None:
 
 def test_vgg16_has_the_published_size_with_its_thousand_classes() -> None:
     with torch.device("meta"):
-        network = build(VGGFace, task=task(outputs=1000))
+        network = build(VGGFace, on=task(outputs=1000))
     assert count_parameters(network).total == 138_357_544
 
 
@@ -91,7 +91,7 @@ def test_vgg16_has_the_published_size_with_its_thousand_classes() -> None:
     [("regression", "frame"), ("multiclass", "frame"), ("multilabel", "frame"), ("regression", "track")],
 )
 def test_every_kind_of_task_gets_an_output_for_every_frame_or_clip(model: type[Model], kind: str, level: str) -> None:
-    network = build(model, task=task(kind, level, 5), **TINY).eval()
+    network = build(model, on=task(kind, level, 5), **TINY).eval()
     shape = network(torch.randn(2, 4, 3, 32, 32)).shape
     assert shape == ((2, 5) if model is EmotiEffNet and level == "track" else (2, 4, 5))
 
@@ -207,7 +207,7 @@ def test_the_public_weights_of_ddamfn_are_read_without_their_unused_entries(tmp_
 @pytest.mark.parametrize("names", ["torchvision", "descriptor"])
 def test_vgg16_is_read_under_either_naming(tmp_path: Path, names: str) -> None:
     with torch.device("meta"):
-        state = {name: v for name, v in vgg16(weights=None).state_dict().items()}
+        state = dict(vgg16(weights=None).state_dict())
     state = {name: torch.full(v.shape, float(n), dtype=torch.float16) for n, (name, v) in enumerate(state.items())}
     stored = state
     if names == "descriptor":
