@@ -74,7 +74,8 @@ def build_vgg(
     for layer in convolutions:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     channels = [entry for entry in table if isinstance(entry, int)][-1]
     layers = nn.Sequential(
         nn.AdaptiveAvgPool2d(CELLS),
