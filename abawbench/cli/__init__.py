@@ -45,7 +45,10 @@ group.add_command(baseline)
 
 
 def main() -> None:
-    """Run the command line. Exit status: 0 done, 1 a job failed, 2 wrong usage or data, 130 interrupted."""
+    """Run the command line.
+
+    Exit status: 0 done, 1 a job failed, 2 wrong usage or data (of compare, whose 2 is an answer, 3), 130 interrupted.
+    """
     try:
         status = group.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -56,7 +59,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except AbawbenchError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(130)

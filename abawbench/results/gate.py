@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from abawbench.contracts.errors import DataError
+from abawbench.contracts.errors import DataError, UsageError
 from abawbench.results.comparison import Comparison, Speed, TaskComparison
 from abawbench.results.text import number
 from abawbench.statistics.ranktest import mann_whitney, rounds_needed
@@ -64,8 +64,20 @@ def read_gate(path: Path) -> Gate:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path}: not a readable TOML file ({error})") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+        raise DataError(f"{path}: {_first(error)}") from error
+
+
+def replaced(gate: Gate, limits: Mapping[str, float]) -> Gate:
+    """Return the gate with some limits replaced. Raises UsageError for one out of its range."""
+    try:
+        return Gate.model_validate(gate.model_dump() | dict(limits))
+    except ValidationError as error:
+        raise UsageError(f"the limit {_first(error)}") from error
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def checks(gate: Gate, comparison: Comparison) -> list[Check]:

@@ -72,13 +72,31 @@ def test_compare_without_a_model_loads_no_torch(call, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_nothing_to_compare_gives_status_2(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "abawbench", "compare", "nothing", "here"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "no such file, folder or baseline" in done.stderr
+def status_and_errors(folder: Path, *args: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "abawbench", "compare", *args]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["nothing", "here"], "no such file, folder or baseline"),
+        (["one", "."], "not a record of schema 1: the file: "),
+        (["one"], "Missing argument 'B'"),
+        (["one", "one", "--max-dorp", "1"], "--max-dorp"),
+        (["one", "one", "--level", "2"], "Invalid value for '--level'"),
+        (["one", "one", "--gate", "none.toml"], "does not exist"),
+        (["one", "one", "--gate", "bad.toml"], "bad.toml: max_dorp"),
+        (["one", "one", "--max-drop", "-1"], "max_drop"),
+    ],
+)
+def test_wrong_usage_and_refused_files_are_told_from_cannot_tell(
+    tmp_path: Path, args: list[str], message: str
+) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "result.json").write_text("{", encoding="utf-8")
+    (tmp_path / "bad.toml").write_text("max_dorp = 1", encoding="utf-8")
+    status, errors = status_and_errors(tmp_path, *args)
+    assert (status, message in errors) == (3, True), errors
+    assert "Traceback" not in errors
