@@ -7,10 +7,10 @@
 from typing import TYPE_CHECKING
 
 from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
-from abawbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from abawbench.api import run, score, submit
+    from abawbench.hookspecs import hookimpl
     from abawbench.results.record import Record
 
 __version__ = "0.1.0"
@@ -29,11 +29,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Return ``run``, ``score``, ``submit`` or ``Record``, imported when first asked for."""
+    """Return ``run``, ``score``, ``submit``, ``hookimpl`` or ``Record``, imported when first asked for."""
     if name in ("run", "score", "submit"):
         from abawbench import api
 
         return getattr(api, name)
+    if name == "hookimpl":
+        from abawbench.hookspecs import hookimpl
+
+        return hookimpl
     if name == "Record":
         from abawbench.results.record import Record
 

@@ -50,8 +50,18 @@ class Plugin:
     def __str__(self) -> str:
         return f"{self.kind} '{self.name}' of {self.distribution} {self.version}"
 
+    @property
+    def installation(self) -> str:
+        """The command that installs what the plugin needs."""
+        return f"pip install '{self.declaration.extra or ' '.join(self.declaration.missing)}'"
+
     def builder(self) -> Callable[..., Any]:
-        """Import and return the builder. Raises PluginError naming the plugin when that fails."""
+        """Import and return the builder. Raises PluginError naming the plugin when that fails.
+
+        Raises UsageError, with the command that installs them, when modules it needs are missing.
+        """
+        if missing := self.declaration.missing:
+            raise UsageError(f"{self.kind} '{self.name}' needs {' and '.join(missing)}; run: {self.installation}")
         path, _, attribute = self.declaration.build.partition(":")
         try:
             builder = getattr(importlib.import_module(path), attribute)
@@ -108,8 +118,9 @@ class Plugins:
         plugins: list[Plugin] = []
         failures: list[Failure] = []
         points = entry_points(group=GROUP) if self._found is None else self._found
-        for point in sorted(points, key=lambda p: (_origin(p)[0] != FIRST_PARTY, _origin(p), p.name)):
-            distribution, version = _origin(point)
+        # reading a distribution's name and version parses its metadata: once for each entry point
+        origins = [(_origin(point), point) for point in points]
+        for (distribution, version), point in sorted(origins, key=lambda o: (o[0][0] != FIRST_PARTY, o[0], o[1].name)):
             if not self._third_party and distribution != FIRST_PARTY:
                 continue
             try:

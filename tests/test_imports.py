@@ -76,3 +76,13 @@ def test_looking_around_on_the_command_line_loads_nothing_heavy(arguments: tuple
 
 def test_the_probe_sees_a_heavy_module(tmp_path: Path) -> None:
     assert "pyarrow" in probe("import pyarrow", tmp_path)
+
+
+def test_help_loads_no_command_no_plugin_and_no_numpy(tmp_path: Path) -> None:
+    loaded = probe(command("--help"), tmp_path)
+    assert not loaded & (HEAVY | {"numpy", "pluggy", "rich", "pydantic", "abawbench_plugins"})
+
+
+def test_a_declaration_alone_loads_no_numpy(tmp_path: Path) -> None:
+    loaded = probe("from abawbench.contracts import ModelDeclaration", tmp_path)
+    assert "numpy" not in loaded

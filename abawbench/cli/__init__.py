@@ -1,19 +1,24 @@
 """The command line: one module per command, each of which parses, calls and prints."""
 
 import sys
+from importlib import import_module
 
 import click
 
 from abawbench import __version__
-from abawbench.cli.baseline import baseline
-from abawbench.cli.compare import compare
-from abawbench.cli.data import data
-from abawbench.cli.leaderboard import leaderboard
-from abawbench.cli.list import list_plugins
-from abawbench.cli.run import run
-from abawbench.cli.score import score
-from abawbench.cli.submit import submit
 from abawbench.contracts.errors import AbawbenchError
+
+COMMANDS = {
+    "run": ("run:run", "Train, predict every frame, score by the official metric and measure what it costs."),
+    "score": ("score:score", "Score a file of predictions, or verify a run, by the official metric."),
+    "submit": ("submit:submit", "Predict a test set with a run's stored weights and write the official file."),
+    "list": ("list:list_plugins", "Show every plugin and those that failed to load."),
+    "leaderboard": ("leaderboard:leaderboard", "Print published results and measured ones, synthetic apart from real."),
+    "data": ("data:data", "Look at databases on disk."),
+    "compare": ("compare:compare", "Compare runs B with runs A: paired differences with intervals, and a gate for CI."),
+    "baseline": ("baseline:baseline", "Keep records and statistics of runs, to compare against later."),
+}
+"""Name -> where it is defined below this package, and its line in ``--help``: that imports no command."""
 
 EPILOG = """\b
 Examples:
@@ -28,20 +33,35 @@ Examples:
 """
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EPILOG)
+class LazyGroup(click.Group):
+    """Imports a command when it is used, and none for ``--help``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in order."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, imported now, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(f"abawbench.cli.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands and their lines."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EPILOG,
+)
 @click.version_option(__version__, prog_name="abawbench")
 def group() -> None:
     """Benchmark models for affective behaviour analysis on the ABAW tasks: accuracy beside cost."""
-
-
-group.add_command(run)
-group.add_command(score)
-group.add_command(submit)
-group.add_command(list_plugins)
-group.add_command(leaderboard)
-group.add_command(data)
-group.add_command(compare)
-group.add_command(baseline)
 
 
 def main() -> None:

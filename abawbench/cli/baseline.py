@@ -14,7 +14,10 @@ Examples:
 
 @click.group(epilog=EPILOG)
 def baseline() -> None:
-    """Keep records and track statistics of runs under leaderboards/baselines/, to compare against later."""
+    """Keep records and statistics of runs, to compare against later.
+
+    They lie under leaderboards/baselines.
+    """
 
 
 @baseline.command(epilog=EPILOG)

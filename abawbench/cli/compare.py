@@ -78,9 +78,10 @@ def compare(
     as_json: bool,
     **limits: float | None,
 ) -> int:
-    """Compare runs B with runs A: paired differences with intervals, cost as ratios, and a gate for CI.
+    """Compare runs B with runs A: paired differences with intervals, and a gate for CI.
 
-    A and B are run folders, folders of runs, result files, or names of baselines (see abawbench baseline).
+    Costs stand beside them as ratios. A and B are run folders, folders of runs, result files, or names of baselines
+    (see abawbench baseline).
     """
     from abawbench.plugins import default_plugins
     from abawbench.results import comparison, comparison_table, gate, sides

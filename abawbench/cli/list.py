@@ -8,7 +8,7 @@ from abawbench.contracts.declarations import Declaration
 from abawbench.plugins import KINDS, Plugin, default_plugins
 
 PLURALS = {"tasks": "task", "databases": "database", "models": "model", "metrics": "metric", "runtimes": "runtime"}
-SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "extra")
+SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "format", "extra", "missing")
 EPILOG = """\b
 Examples:
   abawbench list
@@ -21,7 +21,10 @@ Examples:
 @click.argument("what", type=click.Choice([*PLURALS, "all"]), default="all")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 def list_plugins(what: str, as_json: bool) -> int:
-    """Show every plugin's kind, name, one line, distribution and version, and those that failed to load."""
+    """Show every plugin and those that failed to load.
+
+    Kind, name, one line, distribution and version of each.
+    """
     plugins = default_plugins()
     kinds = list(KINDS) if what == "all" else [PLURALS[what]]
     found = [plugin for kind in kinds for plugin in plugins.all(kind)]
@@ -33,11 +36,16 @@ def list_plugins(what: str, as_json: bool) -> int:
 
     from abawbench.results.text import plain
 
-    rows = [[p.kind, plain(p.name), plain(p.declaration.summary), p.distribution, p.version] for p in found]
+    rows = [[p.kind, plain(p.name), plain(_summary(p)), p.distribution, p.version] for p in found]
     click.echo(tabulate(rows, headers=["kind", "name", "what it is", "distribution", "version"]))
     for failure in plugins.failures:
         click.echo(f"warning: {failure}", err=True)
     return 0
+
+
+def _summary(plugin: Plugin) -> str:
+    absent = f" (not installed: {plugin.installation})" if plugin.declaration.missing else ""
+    return f"{plugin.declaration.summary}{absent}"
 
 
 def _fields(plugin: Plugin) -> dict[str, object]:

@@ -44,7 +44,10 @@ def submit(
     data_seed: int,
     as_json: bool,
 ) -> int:
-    """Predict a test set with a run's stored weights and write the official file, checked and whole."""
+    """Predict a test set with a run's stored weights and write the official file.
+
+    It is checked, and written whole or not at all.
+    """
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data

@@ -1,22 +1,29 @@
-"""The contracts a plugin keeps. Nothing here imports torch, and nothing here imports the harness."""
+"""The contracts a plugin keeps. Nothing here imports torch, and nothing here imports the harness.
 
-from abawbench.contracts.dataset import Database, Labels, Track
-from abawbench.contracts.declarations import (
-    CONTRACT_VERSION,
-    DatabaseDeclaration,
-    Declaration,
-    MetricDeclaration,
-    ModelDeclaration,
-    RuntimeDeclaration,
-    TaskDeclaration,
-)
-from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
-from abawbench.contracts.inspection import Count, Expected, Inspection, Part
-from abawbench.contracts.metric import Metric
-from abawbench.contracts.model import Clip, Model, Recipe, Weights
-from abawbench.contracts.runtime import Runtime
-from abawbench.contracts.submission import BadRow, Decided, Sheet, Submission, Template
-from abawbench.contracts.task import Task
+A name is imported when first asked for: a declaration alone needs no numpy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from abawbench.contracts.dataset import Database, Labels, Track
+    from abawbench.contracts.declarations import (
+        CONTRACT_VERSION,
+        DatabaseDeclaration,
+        Declaration,
+        MetricDeclaration,
+        ModelDeclaration,
+        RuntimeDeclaration,
+        TaskDeclaration,
+    )
+    from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
+    from abawbench.contracts.inspection import Count, Expected, Inspection, Part
+    from abawbench.contracts.metric import Metric
+    from abawbench.contracts.model import Clip, Model, Recipe, Weights
+    from abawbench.contracts.runtime import Inputs, Runtime
+    from abawbench.contracts.submission import BadRow, Decided, Sheet, Submission, Template
+    from abawbench.contracts.task import Task
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -30,6 +37,7 @@ __all__ = [
     "Decided",
     "Declaration",
     "Expected",
+    "Inputs",
     "Inspection",
     "Labels",
     "Metric",
@@ -50,3 +58,16 @@ __all__ = [
     "UsageError",
     "Weights",
 ]
+
+# light modules first: a name is looked for until it is found
+_MODULES = ("declarations", "errors", "dataset", "inspection", "metric", "model", "runtime", "submission", "task")
+
+
+def __getattr__(name: str) -> object:
+    """Return a name of ``__all__`` from the module that defines it."""
+    if name in __all__:
+        for module in _MODULES:
+            found = import_module(f"abawbench.contracts.{module}")
+            if name in vars(found):
+                return vars(found)[name]
+    raise AttributeError(f"module 'abawbench.contracts' has no attribute '{name}'")

@@ -1,6 +1,7 @@
 """Declarations: what a hook returns about a plugin, so that listing it imports nothing heavy."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import ClassVar
 
 CONTRACT_VERSION = 1
@@ -18,7 +19,14 @@ class Declaration:
     """``package.module:callable``; imported only when the plugin is used."""
     extra: str | None = None
     """The extra to install for it, for example ``abawbench[onnx]``."""
+    needs: tuple[str, ...] = ()
+    """The top-level modules that come with the extra; without them the plugin is listed as not installed."""
     contract: int = CONTRACT_VERSION
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The modules it needs that are not installed; nothing is imported to find out."""
+        return tuple(name for name in self.needs if find_spec(name) is None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +73,5 @@ class RuntimeDeclaration(Declaration):
     """``build() -> Runtime``."""
 
     kind: ClassVar[str] = "runtime"
+    format: str = ""
+    """What ``abawbench export --format`` calls the files that its ``save`` writes, where it can."""

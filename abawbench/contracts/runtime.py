@@ -1,18 +1,44 @@
 """How a network is executed when it is measured or used."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from abawbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+Inputs: TypeAlias = "tuple[Tensor | dict[str, Tensor], ...]"
+"""What a network is called with, ``network(*inputs)``: for one that sees clips alone, (clips [B, T, 3, S, S],)."""
+
 
 class Runtime(ABC):
-    """A way to execute a network."""
+    """A way to execute a network. It leaves the network itself as it was, but may put it into evaluation mode."""
 
     name: str
+    precision: str = "fp32"
+    """In which most of the arithmetic is done: ``fp32``, ``bf16`` or ``int8``."""
+    calibrates: bool = False
+    """Whether it takes ranges from example inputs; only then ``calibration`` is given."""
+    loader: ClassVar[str] = ""
+    """Python lines that define ``network``, from a list of arrays to an array of logits, out of the files of ``save``
+    in the variable ``folder``, for the example beside an exported model; empty where ``save`` is not there."""
 
     @abstractmethod
-    def compile(self, module: "nn.Module", example: "Tensor") -> "Callable[[Tensor], Tensor]":
-        """Return a callable from clips [B, T, 3, size, size] to logits, ready for inputs shaped like ``example``."""
+    def compile(
+        self, module: "nn.Module", example: "Inputs", calibration: "Sequence[Inputs]" = ()
+    ) -> "Callable[..., Tensor]":
+        """Return a callable like the network, ready for inputs of exactly the shapes in ``example``.
+
+        It gives the network's logits as float32 and computes with as many threads as torch has now. ``calibration``
+        holds inputs of training clips, shaped like ``example``. Raises UsageError for what this machine cannot do.
+        """
+
+    def save(self, module: "nn.Module", example: "Inputs", folder: Path) -> None:
+        """Write the network into files in ``folder`` that run without torch, for any number of clips.
+
+        The declaration's ``format`` names their format. Raises UsageError where a runtime has none.
+        """
+        raise UsageError(f"runtime '{self.name}' writes no files that run elsewhere")

@@ -111,10 +111,12 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         took_part["metric"] = plugins.get("metric", task.metric)
         metric: Metric = took_part["metric"].build(task)
         builder: Any = took_part["model"].builder()
-        model: Model = builder(apply(builder.Settings, job.overrides, job.model))
+        apply(builder.Settings, job.overrides, job.model)  # a wrong setting is told before a database is made
         protocol = job.protocol.for_task(task)
         name, database = databases.for_task(task, pooled=protocol.pooled)
         took_part["database"] = databases.plugin(name)
+        stand_ins = builder.Settings.on_synthetic if database.synthetic and job.weights is None else {}
+        model: Model = builder(apply(builder.Settings, {**stand_ins, **job.overrides}, job.model))
         weights = model.weights(job.weights, synthetic=database.synthetic)
         there = database.splits(task.label)
         train, validation = (

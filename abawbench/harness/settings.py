@@ -47,7 +47,8 @@ def apply(kind: type[Recipe], overrides: Mapping[str, Any], model: str) -> Recip
 
 def checked(kind: type[Any], overrides: Mapping[str, Any], owner: str, noun: str) -> dict[str, Any]:
     """Return the overrides of a dataclass with defaults, checked as ``apply`` says; messages name owner and noun."""
-    fields = get_type_hints(kind)
+    hints = get_type_hints(kind)
+    fields = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
     defaults = kind()
     given: dict[str, Any] = {}
     for name, value in overrides.items():

@@ -1,9 +1,10 @@
-"""The plain runtime: the network as PyTorch runs it, without gradients."""
+"""PyTorch without a compiler: as it comes, and with channels last in memory."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from abawbench.contracts import Runtime, RuntimeDeclaration
+from abawbench.contracts import Inputs, Runtime, RuntimeDeclaration
 from abawbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -15,27 +16,49 @@ class Eager(Runtime):
 
     name = "eager"
 
-    def compile(self, module: "nn.Module", example: "Tensor") -> "Callable[[Tensor], Tensor]":
+    def compile(
+        self, module: "nn.Module", example: Inputs, calibration: Sequence[Inputs] = ()
+    ) -> "Callable[..., Tensor]":
         """Return the network itself, put into evaluation mode, called without gradients."""
         import torch
 
         module.eval()
 
-        def forward(clips: "Tensor") -> "Tensor":
+        def forward(*inputs: "Tensor | dict[str, Tensor]") -> "Tensor":
             with torch.inference_mode():
-                logits: Tensor = module(clips)
+                logits: Tensor = module(*inputs)
                 return logits
 
         return forward
 
 
+class ChannelsLast(Eager):
+    """Eager execution of a copy whose convolutions keep their channels last in memory."""
+
+    name = "channels-last"
+
+    def compile(
+        self, module: "nn.Module", example: Inputs, calibration: Sequence[Inputs] = ()
+    ) -> "Callable[..., Tensor]":
+        """Return the copy; its first convolution brings the images into its own layout."""
+        import torch
+
+        copied = copy.deepcopy(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return super().compile(copied, example)
+
+
 @hookimpl
 def abawbench_runtimes() -> list[RuntimeDeclaration]:
-    """Return the declaration of ``eager``."""
+    """Return the declarations of ``eager`` and ``channels-last``."""
     return [
         RuntimeDeclaration(
             name="eager",
             summary="PyTorch eager execution in inference mode.",
             build="abawbench_plugins.runtimes.eager:Eager",
-        )
+        ),
+        RuntimeDeclaration(
+            name="channels-last",
+            summary="PyTorch eager execution, channels last in memory.",
+            build="abawbench_plugins.runtimes.eager:ChannelsLast",
+        ),
     ]

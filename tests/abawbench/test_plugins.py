@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from abawbench import contracts
 from abawbench.contracts import MetricDeclaration, ModelDeclaration, PluginError, UsageError
 from abawbench.hookspecs import hookimpl
 from abawbench.plugins import KINDS, Plugins, default_plugins, one_line, source_digest
@@ -151,3 +152,9 @@ def test_a_change_in_any_source_file_beside_the_builder_changes_the_digest(tmp_p
 def test_an_error_is_told_in_one_printable_line() -> None:
     assert one_line(ValueError("a\x1b[31mb\nc")) == "ValueError: a [31mb"
     assert one_line(KeyError()) == "KeyError"
+
+
+def test_every_name_the_contracts_offer_can_be_imported() -> None:
+    assert all(getattr(contracts, name) is not None for name in contracts.__all__)
+    with pytest.raises(AttributeError, match="Modell"):
+        _ = contracts.Modell  # type: ignore[attr-defined]

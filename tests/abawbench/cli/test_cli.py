@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -172,3 +173,11 @@ def test_help_has_examples(command: list[str]) -> None:
     assert result.exit_code == 0
     assert "Examples:" in result.output
     assert "  abawbench " in result.output
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_line_of_a_command_in_help_is_its_own_first_one(name: str) -> None:
+    command = cli.group.get_command(click.Context(cli.group), name)
+    assert command is not None
+    assert (command.help or "").split("\n\n")[0].replace("\n", " ") == cli.COMMANDS[name][1]
+    assert command.name == name

@@ -206,3 +206,11 @@ def test_the_score_says_how_many_independent_frames_it_rests_on(run) -> None:
     assert record.score.interval.method == "track bootstrap, widened BCa"
     assert record.score.percentile.low >= record.score.interval.low
     assert all(part.percentile is not None for part in record.score.parts.values())
+
+
+def test_a_synthetic_database_has_settings_of_its_own_until_weights_are_named(run, monkeypatch) -> None:
+    monkeypatch.setattr("abawbench.contracts.Recipe.on_synthetic", {"batch": 3, "epochs": 1})
+    (own,) = run(settings={"lr": 0.05, "epochs": 2})
+    (named,) = run(settings={"lr": 0.05, "epochs": 2}, weights="toy")
+    assert (own.settings["batch"], own.settings["epochs"]) == (3, 2)
+    assert (named.settings["batch"], named.settings["epochs"]) == (8, 2)

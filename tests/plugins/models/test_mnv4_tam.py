@@ -5,6 +5,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from abawbench.contracts import Clip, Task, UsageError, Weights
 from abawbench.harness.counting import count_macs, count_parameters
 from abawbench.harness.features import digest_of
+from abawbench_plugins.models import _weights
 from abawbench_plugins.models.mnv4_tam import abawbench_models, model, sources
 from abawbench_plugins.models.mnv4_tam.network import BACKBONE, build_network, patches
 
@@ -120,9 +122,7 @@ def test_training_changes_everything_but_the_frozen_part() -> None:
 
 
 def test_the_three_maps_are_those_of_the_whole_backbone() -> None:
-    state = sources._checked(
-        {n: v for n, v in backbone().items() if not n.startswith(("conv_head", "norm_head", "classifier"))}, Path()
-    )
+    state = {n: v for n, v in backbone().items() if not n.startswith(("conv_head", "norm_head", "classifier"))}
     whole = timm.create_model("mobilenetv4_conv_small", features_only=True, pretrained=False)
     whole.load_state_dict(state)
     network, images = build_network(2, size=64, state=state).eval(), torch.randn(2, 3, 64, 64)
@@ -205,7 +205,8 @@ def test_missing_files_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         sources.find_weights(f"affectnet={tmp_path / 'gone.pth.tar'}")
     with pytest.raises(UsageError, match="not a file"):
         sources.find_weights("affectnet")
-    monkeypatch.setattr(sources, "BUNDLED", tmp_path / "gone.safetensors")
+    gone = replace(sources.SOURCES[0], bundled=tmp_path / "gone.safetensors")
+    monkeypatch.setattr(sources, "SOURCES", (gone, *sources.SOURCES[1:]))
     with pytest.raises(UsageError, match="missing from this installation"):
         sources.find_weights("synthetic")
 
@@ -213,9 +214,9 @@ def test_missing_files_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """Forget what an earlier question to the hub gave, before and after."""
-    sources._download.cache_clear()
+    _weights.hub_file.cache_clear()
     yield monkeypatch
-    sources._download.cache_clear()
+    _weights.hub_file.cache_clear()
 
 
 def test_an_unreachable_hub_is_explained_and_asked_only_once(hub: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,186 @@
+"""Where networks get their parameters: a file, the package, the local cache of the Hugging Face hub, or nowhere.
+
+A model names its sources and asks ``find`` for the one that ``--weights`` wants, ``read_state`` for its tensors and
+``checked`` whether they are its network's. Files are safetensors, or checkpoints that hold plain tensors: loading one
+never runs code. A hub that cannot be reached is answered with the command that fetches the file elsewhere.
+"""
+
+import argparse
+import functools
+import hashlib
+import os
+import pickle
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from abawbench.contracts import UsageError, Weights
+
+NONE = Weights(source="none")
+"""Random parameters: works everywhere, is marked in every table and never ranked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Weights that a model knows by name.
+
+    Without ``bundled`` and ``repository`` they come from a file only, ``--weights NAME=FILE``; a file may stand for any
+    other source in the same way.
+    """
+
+    name: str
+    what: str
+    """What the file is, for messages: ``the authors' model_best.pth.tar``."""
+    licence: str | None = None
+    trained_on: tuple[str, ...] = ()
+    bundled: Path | None = None
+    """A file that comes with abawbench."""
+    repository: str | None = None
+    """On the Hugging Face hub."""
+    file: str = "model.safetensors"
+    revision: str | None = None
+    """The commit of the repository; None where it is not known and the newest is taken."""
+    sha256: str | None = None
+    """Of the file, where it is known: any other is refused."""
+
+    @property
+    def spec(self) -> str:
+        """How ``--weights`` names it."""
+        return self.name if self.bundled or self.repository else f"{self.name}=FILE"
+
+
+def find(spec: str, sources: Sequence[Source], model: str) -> Weights:
+    """Return what ``--weights SPEC`` names: NAME or NAME=FILE of a source, or ``none``; with the digest of its file.
+
+    Raises UsageError for a name that the model does not know, for a file that is missing or not the one it should be,
+    and for a hub that cannot be reached.
+    """
+    if spec == NONE.source:
+        return NONE
+    name, equals, file = spec.partition("=")
+    source = next((one for one in sources if one.name == name), None)
+    others = known(sources)
+    if source is None:
+        raise UsageError(f"{model} has no weights {spec!r}; give --weights {others}")
+    if equals or not (source.bundled or source.repository):
+        path = Path(file).expanduser()
+        if not path.is_file():
+            raise UsageError(f"--weights {name}=FILE needs {source.what}; {file!r} is not a file")
+        return weights_of(spec, path, source)
+    if source.bundled:
+        if not source.bundled.is_file():
+            raise UsageError(
+                f"the bundled weights {source.bundled} are missing from this installation; reinstall abawbench, or "
+                f"give --weights {others}"
+            )
+        return weights_of(spec, source.bundled, source)
+    return weights_of(spec, fetched(source, others), source, expected=source.sha256)
+
+
+def known(sources: Sequence[Source]) -> str:
+    """Return the specifications of the sources and ``none``, for messages."""
+    return f"{', '.join(source.spec for source in sources)} or none"
+
+
+def weights_of(spec: str, path: Path, source: Source, expected: str | None = None) -> Weights:
+    """Return the weights in a file with their digest. Raises UsageError when it is not the expected one."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected not in (None, digest):
+        raise UsageError(
+            f"{path} is not {source.what}: its SHA-256 is {digest[:12]}, not {str(expected)[:12]}; fetch it anew, or "
+            f"give --weights {source.name}=FILE to use another"
+        )
+    return Weights(source=spec, path=str(path), sha256=digest, licence=source.licence, trained_on=source.trained_on)
+
+
+def fetched(source: Source, others: str = "none") -> Path:
+    """Return the local path of a hub file, fetching it if it is not in the local cache.
+
+    Raises UsageError when it is in neither place, with the command that fetches it on another machine.
+    """
+    assert source.repository is not None
+    path = hub_file(source.repository, source.file, source.revision)
+    if path is None:
+        command = ["hf", "download", source.repository, source.file]
+        command += ["--revision", source.revision] if source.revision else []
+        raise UsageError(
+            f"{source.what} {source.repository} are not here and the Hugging Face hub cannot be reached; give "
+            f"--weights {others}, or run `{shlex.join(command)}` on a machine with a connection and copy its "
+            "~/.cache/huggingface/hub here"
+        )
+    return path
+
+
+@functools.cache
+def hub_file(repository: str, file: str, revision: str | None = None) -> Path | None:
+    """Return the local path of a file on the hub, None when it cannot be had: asked once, the hub retries for long."""
+    import huggingface_hub
+
+    pinned: dict[str, Any] = {} if revision is None else {"revision": revision}
+    ways: list[dict[str, Any]] = [{"local_files_only": True}, {}]
+    for way in ways:
+        try:
+            return Path(huggingface_hub.hf_hub_download(repository, file, **pinned, **way))
+        except OSError:
+            continue
+    return None
+
+
+def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the named tensors of a file: safetensors, or a checkpoint that ``torch.load`` reads without running code.
+
+    A checkpoint may be bare or hold them as ``state_dict``, the averaged ones (``state_dict_ema``) coming first; a
+    leading ``module.`` of every name goes. Raises UsageError for anything else.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return dict(load_file(path))
+        except (OSError, SafetensorError) as error:
+            raise UsageError(f"{path} is not a safetensors file ({error}); fetch it anew") from error
+    return _read_checkpoint(path)
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    try:
+        # timm keeps its command line, a plain Namespace, beside the parameters
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        raise UsageError(f"{path} is not a PyTorch checkpoint of plain tensors; give the authors' file") from error
+    for key in ("state_dict_ema", "state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} holds {type(content).__name__}, not named parameters; give the authors' file")
+    return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+def checked(
+    state: Mapping[str, Any], expected: Mapping[str, Tensor], path: str | os.PathLike[str], what: str, remedy: str
+) -> dict[str, Tensor]:
+    """Return the state when every name and shape is as expected; ``what`` and ``remedy`` go into the message.
+
+    BatchNorm's counters may be missing: they change nothing. Raises UsageError otherwise.
+    """
+    found = {name: torch.tensor(0) for name in expected if name.endswith("num_batches_tracked")} | dict(state)
+    wrong = sorted(expected.keys() ^ found.keys()) or [
+        name
+        for name, value in expected.items()
+        if not isinstance(found[name], Tensor) or found[name].shape != value.shape
+    ]
+    if wrong:
+        raise UsageError(
+            f"{path} does not hold {what}: {len(wrong)} entries differ in name or shape, {wrong[0]!r} first; {remedy}"
+        )
+    return found

@@ -1,0 +1,62 @@
+"""torch.compile with its default backend, inductor, which writes C++ for a CPU."""
+
+import copy
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from abawbench.contracts import Inputs, Runtime, RuntimeDeclaration, UsageError
+from abawbench.hookspecs import hookimpl
+from abawbench_plugins.runtimes._quiet import quiet
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Compiled(Runtime):
+    """A copy of the network compiled by inductor, with its parameters frozen into the code."""
+
+    name = "compile"
+
+    def compile(
+        self, module: "nn.Module", example: Inputs, calibration: Sequence[Inputs] = ()
+    ) -> "Callable[..., Tensor]":
+        """Return the compiled network, compiled for the shapes of ``example``; takes a minute on few cores."""
+        import torch
+
+        _require_compiler()
+
+        def forward(*inputs: "Tensor | dict[str, Tensor]") -> "Tensor":
+            with torch.no_grad():
+                logits: Tensor = compiled(*inputs)
+                return logits
+
+        with quiet():
+            # freezing folds BatchNorm into convolutions and packs their weights
+            compiled = torch.compile(copy.deepcopy(module).eval(), dynamic=False, options={"freezing": True})
+            forward(*example)
+        return forward
+
+
+def _require_compiler() -> None:
+    """Raise UsageError where the C++ compiler that inductor would call is missing."""
+    wanted = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(wanted) is None:
+        raise UsageError(
+            f"runtime 'compile' needs a C++ compiler and finds no '{wanted}'; install one (apt install g++) or name it "
+            "in the environment variable CXX"
+        )
+
+
+@hookimpl
+def abawbench_runtimes() -> list[RuntimeDeclaration]:
+    """Return the declaration of ``compile``."""
+    return [
+        RuntimeDeclaration(
+            name="compile",
+            summary="torch.compile with inductor; needs a C++ compiler on a CPU.",
+            build="abawbench_plugins.runtimes.compiled:Compiled",
+        )
+    ]

@@ -1,0 +1,102 @@
+"""Weights are found, named and read without running code, or refused with what to do."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from abawbench.contracts import UsageError
+from abawbench_plugins.models._weights import NONE, Source, checked, find, hub_file, read_state
+
+HUB = Source(
+    name="big", what="the weights", licence="MIT", trained_on=("ImageNet-1k",), repository="some/where", revision="abc"
+)
+FILE = Source(name="mine", what="my file")
+
+
+class Malicious:
+    """Creates a file when unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    hub_file.cache_clear()
+    yield
+    hub_file.cache_clear()
+
+
+def test_none_is_always_there() -> None:
+    assert find("none", (), "m") is NONE
+    assert NONE.sha256 is None
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"m has no weights 'other'; give --weights big, mine=FILE or none"):
+        find("other", (HUB, FILE), "m")
+
+
+def test_a_file_may_stand_for_any_source_and_keeps_its_facts(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file({"a": torch.ones(2)}, path)
+    found = find(f"big={path}", (HUB, FILE), "m")
+    assert (found.path, found.licence, found.trained_on) == (str(path), "MIT", ("ImageNet-1k",))
+    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    for spec in ("mine", "mine=gone.pt"):
+        with pytest.raises(UsageError, match="needs my file"):
+            find(spec, (HUB, FILE), "m")
+
+
+def test_an_unreachable_hub_is_refused_with_the_pinned_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*args: object, **kwargs: object) -> str:
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
+    with pytest.raises(UsageError, match=r"`hf download some/where model.safetensors --revision abc`"):
+        find("big", (HUB, FILE), "m")
+
+
+def test_a_hub_file_with_another_digest_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"a": torch.ones(2)}, path)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *args, **kwargs: str(path))
+    pinned = Source(name="big", what="the weights", repository="some/where", sha256="0" * 64)
+    with pytest.raises(UsageError, match="is not the weights: its SHA-256"):
+        find("big", (pinned,), "m")
+
+
+def test_a_malicious_checkpoint_is_refused_and_creates_nothing(tmp_path: Path) -> None:
+    path, made = tmp_path / "bad.pt", tmp_path / "made"
+    torch.save({"state_dict": {"a": torch.ones(1)}, "extra": Malicious(made)}, path)
+    with pytest.raises(UsageError, match="not a PyTorch checkpoint of plain tensors"):
+        read_state(path)
+    assert not made.exists()
+    torch.load(path, weights_only=False)
+    assert made.exists(), "the file would have done harm"
+
+
+def test_a_broken_safetensors_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(b"junk")
+    with pytest.raises(UsageError, match="not a safetensors file"):
+        read_state(path)
+
+
+def test_a_state_must_fit_but_for_batch_counters() -> None:
+    expected = torch.nn.BatchNorm1d(3).state_dict()
+    given = {name: value for name, value in expected.items() if name != "num_batches_tracked"}
+    assert checked(given, expected, "f", "a norm", "try again").keys() == expected.keys()
+    with pytest.raises(UsageError, match=r"f does not hold a norm: 1 entries .* 'bias' first; try again"):
+        checked({name: value for name, value in given.items() if name != "bias"}, expected, "f", "a norm", "try again")
