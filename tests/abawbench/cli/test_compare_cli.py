@@ -91,9 +91,7 @@ def status_and_errors(folder: Path, *args: str) -> tuple[int, str]:
         (["one", "one", "--max-drop", "-1"], "max_drop"),
     ],
 )
-def test_wrong_usage_and_refused_files_are_told_from_cannot_tell(
-    tmp_path: Path, args: list[str], message: str
-) -> None:
+def test_wrong_usage_and_refused_files_are_told_from_cannot_tell(tmp_path: Path, args: list[str], message: str) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "result.json").write_text("{", encoding="utf-8")
     (tmp_path / "bad.toml").write_text("max_dorp = 1", encoding="utf-8")
