@@ -49,7 +49,7 @@ def _refused() -> Iterator[None]:
     try:
         yield
     except (click.ClickException, AbawbenchError) as error:
-        error.exit_code = REFUSED
+        error.exit_code = REFUSED  # type: ignore[misc]  # click declares it of the class and reads the instance's
         raise
 
 
