@@ -1,17 +1,29 @@
 """What a network costs to run: the part of a record that stands beside its score."""
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip
-from abawbench.harness.counting import count_bytes, count_macs, count_parameters, evaluating
+from abawbench.harness.counting import (
+    FLOP_COUNTER,
+    Macs,
+    count_bytes,
+    count_macs,
+    count_parameters,
+    evaluating,
+    macs_per_frame,
+)
 from abawbench.harness.latency import EARNED, Latency, Throughput, measure_latency, measure_throughput
 from abawbench.harness.memory import peak_memory
 from abawbench.harness.progress import Progress
 from abawbench.harness.reference import relative_time
 from abawbench.results import record
+
+FRAME_RATE = 30.0
+"""Frames per second of the video that costs per second are for."""
 
 
 @dataclass
@@ -59,10 +71,7 @@ class CostMeter:
         return record.Cost(
             parameters_total=parameters.total,
             parameters_trained=parameters.trained,
-            macs_per_clip=dict(macs.total),
-            macs_per_frame={name: value / clip.length for name, value in macs.total.items()},
-            uncounted_operators={name: dict(calls) for name, calls in macs.uncounted.items()},
-            macs_difference_by_operator=dict(macs.difference),
+            **_macs_fields(network, macs, clip, example),
             latency=record.Latency(**asdict(speed.latency), timed_on=speed.task) if speed else None,
             throughput=record.Throughput(**asdict(speed.throughput)) if speed else None,
             relative=speed.relative if speed else {},
@@ -85,3 +94,22 @@ class CostMeter:
             for name, clips in (("latency", example), ("throughput", several))
         }
         return Speed(macs, latency, throughput, relative, peak_memory(network, example), task)
+
+
+def _macs_fields(network: nn.Module, macs: Macs, clip: Clip, example: Tensor) -> dict[str, Any]:
+    whole = macs.total.get(FLOP_COUNTER)
+    frame = macs_per_frame(network, example[0, :1])
+    kept = None
+    if whole is not None and frame is not None:
+        kept = FRAME_RATE * (frame + (whole - frame * clip.length) / clip.stride)
+    return {
+        "macs_per_clip": dict(macs.total),
+        "macs_per_frame": {name: value / clip.length for name, value in macs.total.items()},
+        "uncounted_operators": {name: dict(calls) for name, calls in macs.uncounted.items()},
+        "macs_difference_by_operator": dict(macs.difference),
+        "count_failures": dict(macs.failed),
+        "macs_by_stage": macs.by_stage(network),
+        "frame_rate": FRAME_RATE,
+        "macs_per_second": None if whole is None else FRAME_RATE * whole / clip.stride,
+        "macs_per_second_kept": kept,
+    }

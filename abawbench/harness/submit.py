@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import Database, DataError, Decided, Submission, Task, Template, Track, UsageError
-from abawbench.harness.features import features
 from abawbench.harness.frame_index import FrameIndex
 from abawbench.harness.inference import predict
+from abawbench.harness.inputs import inputs_of
 from abawbench.harness.job import repeatable
 from abawbench.harness.plan import Databases
 from abawbench.harness.postprocessing import stretched
@@ -160,8 +159,7 @@ def _predict(
     with repeatable(record.seed):
         model, network = restored(folder, record, plugins, task, weights)
         network = network.to(device)
-        embed: Any = network.embed
-        source = features(embed, model.clip, tracks, device, progress, protocol.stand_in)
+        source = inputs_of(network, model, tracks, device, progress, protocol)
         scores = predict(
             network,
             model.clip,

@@ -1,0 +1,116 @@
+"""What a network costs to run, as the record holds it."""
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from abawbench.results.fields import Count, Number, Part
+
+COUNTERS = ("flop_counter", "fvcore")
+"""The counters of MACs: torch's, whose total is the one printed, and the one that checks it."""
+TOLERANCE = 1e-3
+"""Share of the MACs by which the counters may differ without an explanation."""
+UNNAMED = frozenset({"matmul", "convolution", "attention"})
+"""Kinds that name no operator: a difference in them is unexplained."""
+
+
+def unexplained(total: Mapping[str, float | None], difference: Mapping[str, float | None]) -> bool:
+    """Return whether two counters differ by more than ``TOLERANCE`` in products that no operator accounts for."""
+    counts = [total.get(name) for name in COUNTERS]
+    if None in counts:
+        return False
+    gap = sum(abs(value or 0) for kind, value in difference.items() if kind in UNNAMED)
+    return gap > TOLERANCE * max(count or 0 for count in counts)
+
+
+class Latency(Part):
+    """Time from a batch of clips to its outputs. A percentile is null unless enough samples earn it."""
+
+    p50_ms: Number
+    p90_ms: Number = None
+    p99_ms: Number = None
+    min_ms: Number = None
+    max_ms: Number = None
+    iqr_ms: Number = None
+    """The third quartile less the first: how far the samples spread."""
+    samples: Count
+    batch: Count
+    """Clips per call."""
+    threads: Count
+    device: str
+    runtime: str
+    timed_on: str | None = None
+    """The task whose network was timed; a run times a model's networks once when their MACs agree to 0.1%."""
+
+
+class RelativeTime(Part):
+    """The network and a reference workload timed by turns, so that a slower machine slows both."""
+
+    workload: str
+    """Which reference workload, with its version."""
+    model_ms: tuple[float, ...]
+    """One call of the network, one number per round."""
+    reference_ms: tuple[float, ...]
+    """One call of the reference workload, one number per round."""
+    batch: Count
+    """Clips per call of the network."""
+    threads: Count
+    device: str
+    runtime: str
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Return the network's time over the reference's, one number per round."""
+        return tuple(m / r for m, r in zip(self.model_ms, self.reference_ms, strict=True))
+
+
+class Throughput(Part):
+    """Clips and frames per second at one batch size."""
+
+    clips_per_second: Number
+    frames_per_second: Number
+    batch: Count
+    threads: Count
+    device: str
+    runtime: str
+
+
+class Cost(Part):
+    """What the network costs to run.
+
+    A MAC is one multiplication with its addition in a product of matrices or a convolution; one MAC is two
+    floating-point operations. Biases, normalisation, activations, pooling and softmax do not count.
+    """
+
+    parameters_total: Count
+    parameters_trained: Count
+    macs_per_clip: dict[str, Number] = Field(default_factory=dict)
+    """Counter (``flop_counter``, ``fvcore``) -> MACs of one clip."""
+    macs_per_frame: dict[str, Number] = Field(default_factory=dict)
+    """Counter -> MACs of one clip divided by its frames."""
+    uncounted_operators: dict[str, dict[str, Count]] = Field(default_factory=dict)
+    """Counter -> operators it saw and could not count, with their calls."""
+    macs_difference_by_operator: dict[str, Number] = Field(default_factory=dict)
+    """Operator -> MACs by fvcore minus MACs by flop_counter, per clip."""
+    count_failures: dict[str, str] = Field(default_factory=dict)
+    """Counter -> why it gave no number."""
+    macs_by_stage: dict[str, Number] = Field(default_factory=dict)
+    """Stage (``audio front end``, ``backbone``, ``temporal head``, ``fusion``) -> MACs of one clip by flop_counter."""
+    frame_rate: Number = None
+    """Frames per second of the video that the next two are for."""
+    macs_per_second: Number = None
+    """MACs of one second of video, every clip computed whole."""
+    macs_per_second_kept: Number = None
+    """The same where what works frame by frame is computed once per frame and kept."""
+    latency: Latency | None = None
+    throughput: Throughput | None = None
+    relative: dict[str, RelativeTime] = Field(default_factory=dict)
+    """``latency`` (one clip) and ``throughput`` (several clips) -> time against a reference workload, by turns."""
+    peak_memory_bytes: Count | None = None
+    weights_bytes: Count | None = None
+    """Bytes of the network's parameters and buffers as saved."""
+
+    @property
+    def macs_explained(self) -> bool:
+        """Return whether the counters agree, or named operators account for what they differ by."""
+        return not unexplained(self.macs_per_clip, self.macs_difference_by_operator)
