@@ -12,9 +12,9 @@ from abawbench.statistics.jackknife import acceleration, degrees_of_freedom, var
 from abawbench.statistics.student import NORMAL, widened_tail
 
 Method = Literal["percentile", "BCa", "widened"]
-"""Percentile: Efron (1979), Annals of Statistics 7. BCa: Efron (1987), JASA 82. Widened: the outer ends of the two,
-each with the tail of ``student.widened_tail``. Percentile errs where the metric is biased, BCa where a few tracks decide
-its correction; by simulation (``tests/simulations/coverage.py``) neither alone holds its level over 30 to 160 tracks."""
+"""Percentile: Efron (1979), Annals of Statistics 7. BCa: Efron (1987), JASA 82. Widened: the outer ends of both, each
+with the tail of ``student.widened_tail``. Percentile errs where the metric is biased, BCa where a few tracks decide its
+correction; by simulation (``tests/simulations/coverage.py``) only both hold their level over 30 to 160 tracks."""
 REPLICATES = 10_000
 BLOCK = 250_000
 """Weights drawn at a time: 2 MB stay in the cache, and thousands of tracks (EMI has 4,588) need no gigabytes."""
