@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Declaration,
         MetricDeclaration,
         ModelDeclaration,
+        Reading,
         RuntimeDeclaration,
         TaskDeclaration,
     )
@@ -47,6 +48,7 @@ __all__ = [
     "Part",
     "PluginError",
     "Predictor",
+    "Reading",
     "Recipe",
     "Runtime",
     "RuntimeDeclaration",

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from abawbench.harness.inputs import SeveralInputs, identities, require_inputs
 from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import Protocol
+from abawbench.harness.readings import counted, in_effect
 from abawbench.harness.rules import forbidden, layout_of
 from abawbench.harness.scoring import score, track_statistics, tracks_digest, unscored
 from abawbench.harness.settings import apply
@@ -113,14 +114,15 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
     seconds: dict[str, float] = {}
     with phase(seconds, "read"):
         took_part = {"task": plugins.get("task", job.task), "model": plugins.get("model", job.model)}
-        task: Task = took_part["task"].build()
+        task: Task = took_part["task"].build_under(job.protocol.readings)
         took_part["metric"] = plugins.get("metric", task.metric)
-        metric: Metric = took_part["metric"].build(task)
+        metric: Metric = took_part["metric"].build_under(job.protocol.readings, task)
         builder: Any = took_part["model"].builder()
         apply(builder.Settings, job.overrides, job.model)  # a wrong setting is told before a database is made
         protocol = job.protocol.for_task(task)
         name, database = databases.for_task(task, pooled=protocol.pooled)
         took_part["database"] = databases.plugin(name)
+        protocol = replace(protocol, readings=in_effect(protocol.readings, task, took_part.values()))
         stand_ins = builder.Settings.on_synthetic if database.synthetic and job.weights is None else {}
         model: Model = builder(apply(builder.Settings, {**stand_ins, **job.overrides}, job.model))
         weights = model.weights(job.weights, synthetic=database.synthetic)
@@ -130,11 +132,11 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         )
         tracks = train + validation
         require_inputs(model, job.model, tracks, name, job.task)
-        labels = [track.labels(task.label) for track in tracks]
+        labels = [counted(track.labels(task.label), track, task, protocol.readings) for track in tracks]
         if job.control == "shuffled-labels":
             labels[: len(train)] = shuffled(labels[: len(train)], job.seed)
         records = tuple(_plugin_record(p) for p in took_part.values())
-        digest = _digest(job, task, model, weights, database, tracks, records)
+        digest = _digest(job, protocol, task, model, weights, database, tracks, records)
     return Prepared(
         job=job,
         task=task,
@@ -352,6 +354,7 @@ def _plugin_record(plugin: Plugin) -> PluginRecord:
 
 def _digest(
     job: Job,
+    protocol: Protocol,
     task: Task,
     model: Model,
     weights: Weights,
@@ -368,7 +371,7 @@ def _digest(
         job.device,
         job.precision,
         job.control,
-        asdict(job.protocol.for_task(task)),
+        asdict(protocol),
         asdict(task),
         asdict(model.settings),
         weights.source,

@@ -107,6 +107,8 @@ class ProtocolRecord(Part):
     """Of a cross-validation over training and validation tracks together, grouped by subject; 0: official split."""
     refit: bool = False
     """Whether training and validation tracks were fitted together, with nothing left to score."""
+    readings: dict[str, str] = Field(default_factory=dict)
+    """Of uncertain facts, where another than the default took effect (docs/choices.md)."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -302,7 +304,8 @@ class Record(Part):
         """Return what keeps the value from being ranked; such results are shown and marked.
 
         ``weights=none`` for a network that started from no weights, ``control=...`` for a run that checks the harness,
-        ``trained on ...`` for weights that have seen what an entry to the challenge may not.
+        ``trained on ...`` for weights that have seen what an entry to the challenge may not, ``<name>=<value>`` for
+        an uncertain fact that was not taken as by default.
         """
         control = self.settings.get("control")
         source = self.weights.source if self.weights else ""
@@ -311,6 +314,7 @@ class Record(Part):
             *(["weights=none"] if source == "none" else []),
             *([f"control={control}"] if control else []),
             *(f"trained on {seen}" for seen in forbidden),
+            *(f"{name}={value}" for name, value in (self.protocol.readings if self.protocol else {}).items()),
         )
 
     def to_json(self) -> str:
