@@ -65,8 +65,15 @@ class InputsNetwork(nn.Module):
     ``embed`` has a module for every input that is computed, ``head(features, index, present)`` sees mappings by input.
     Called with one tensor per name of ``inputs``, in this order: images [B, T, 3, S, S] for ``frames``, samples [B, N]
     that last as long as the clip for ``audio``, tokens [B, L] for ``text``, rows [B, R, D] for ``features:NAME``.
-    ``length`` is T, the frames of a clip.
+    ``length`` is T, the frames of a clip. ``stages`` is as for ``ClipNetwork``.
     """
+
+    stages: Mapping[str, str] = {
+        "embed.frames": "backbone",
+        "embed.audio": "audio front end",
+        "embed.text": "text encoder",
+        "head": "fusion",
+    }
 
     def __init__(self, embed: Mapping[str, nn.Module], head: nn.Module, inputs: Iterable[str], length: int) -> None:
         super().__init__()

@@ -26,8 +26,30 @@ def unexplained(total: Mapping[str, float | None], difference: Mapping[str, floa
     return gap > TOLERANCE * max(count or 0 for count in counts)
 
 
-class Latency(Part):
-    """Time from a batch of clips to its outputs. A percentile is null unless enough samples earn it."""
+class Timed(Part):
+    """How something was timed, and whether it may be quoted."""
+
+    threads: Count
+    device: str
+    runtime: str
+    affinity: tuple[int, ...] = ()
+    """The cores that the process could use."""
+    seconds: Number = None
+    """How long the timed part took."""
+    noise: Number = None
+    """Of consecutive parts of the run, the largest median less the smallest, divided by the median of all."""
+    answers_sha256: str | None = None
+    """Over the answers to each distinct input; those given under the clock were the same, or the run is not valid."""
+    answers_difference: Number = None
+    """The largest difference of an answer from the one that was scored, where the inputs were scored."""
+    valid: bool | None = None
+    """Whether the rules of the scenario were kept; null in results from before there were rules."""
+    advice: tuple[str, ...] = ()
+    """What would make it valid, and warnings."""
+
+
+class Latency(Timed):
+    """Single stream: time from a batch of clips to its outputs. A percentile is null unless enough samples earn it."""
 
     p50_ms: Number
     p90_ms: Number = None
@@ -39,9 +61,6 @@ class Latency(Part):
     samples: Count
     batch: Count
     """Clips per call."""
-    threads: Count
-    device: str
-    runtime: str
     timed_on: str | None = None
     """The task whose network was timed; a run times a model's networks once when their MACs agree to 0.1%."""
 
@@ -90,15 +109,43 @@ class RelativeTime(Part):
         return median(shares) if shares else 1.0
 
 
-class Throughput(Part):
-    """Clips and frames per second at one batch size."""
+class Throughput(Timed):
+    """Offline: clips and frames per second at the best batch that the memory allows."""
 
     clips_per_second: Number
     frames_per_second: Number
     batch: Count
-    threads: Count
-    device: str
-    runtime: str
+    by_batch: dict[int, Number] = Field(default_factory=dict)
+    """Clips per call -> clips per second, of the batches that were tried."""
+    memory_limit_bytes: Count | None = None
+    joules_per_clip: Number = None
+    """Where the machine tells the energy of processor or GPU; the whole of it, whoever used it."""
+
+
+class Live(Timed):
+    """Live: the newest frame of a camera is decoded, prepared and embedded once; the clip that it ends is predicted."""
+
+    frame_rate: Number
+    """Frames per second of the camera."""
+    every: Count
+    """Frames from one prediction to the next."""
+    frames: Count
+    """Frames that were taken from the camera under the clock."""
+    dropped: Count
+    """Frames that were replaced by a newer one before the network was ready for them."""
+    embedded: Count
+    """Images that went through the part that works frame by frame: as many as frames, since results are kept."""
+    p50_ms: Number
+    """From a frame's arrival to the prediction for the clip that ends with it."""
+    p90_ms: Number = None
+    p99_ms: Number = None
+    max_ms: Number = None
+    real_time_factor: Number
+    """Time of work per time of video; above 1 it cannot keep up."""
+    stage_ms: dict[str, Number] = Field(default_factory=dict)
+    """Stage -> mean milliseconds per frame: ``decoding``, ``preparing``, ``per frame``, ``per clip``."""
+    whole_clip_difference: Number = None
+    """The largest difference of a prediction from that of the whole clip."""
 
 
 class Cost(Part):
@@ -132,6 +179,7 @@ class Cost(Part):
     throughput: Throughput | None = None
     relative: dict[str, RelativeTime] = Field(default_factory=dict)
     """``latency`` (one clip) and ``throughput`` (several clips) -> time against a reference workload, by turns."""
+    live: Live | None = None
     peak_memory_bytes: Count | None = None
     weights_bytes: Count | None = None
     """Bytes of the network's parameters and buffers as saved."""

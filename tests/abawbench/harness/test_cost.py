@@ -1,18 +1,14 @@
-"""Costs: sizes, percentiles only when earned, memory; the counts are in test_counting.py."""
+"""The cost of a network: sizes, memory, and what is measured once for networks of one kind."""
 
-from itertools import count
-
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip
-from abawbench.harness import latency as timing
-from abawbench.harness.cost import CostMeter
+from abawbench.harness import cost
+from abawbench.harness.cost import CostMeter, Scored
 from abawbench.harness.counting import count_bytes, count_parameters
-from abawbench.harness.latency import measure_latency, measure_throughput, percentile
 from abawbench.harness.memory import peak_memory
 from abawbench.harness.progress import Progress
 from abawbench.results.record import Cost
@@ -53,52 +49,6 @@ def test_tied_weights_are_saved_once() -> None:
     assert count_bytes(nn.Sequential(first, second)) == 64
 
 
-@pytest.mark.parametrize(("samples", "earned"), [(10, []), (63, []), (64, [90]), (661, [90]), (662, [90, 99])])
-def test_percentiles_are_given_only_when_earned(
-    monkeypatch: pytest.MonkeyPatch, samples: int, earned: list[int]
-) -> None:
-    ticks = (float(n) for n in count(1))
-    monkeypatch.setattr(timing, "_wall_ms", lambda call, example: next(ticks))
-    found = measure_latency(lambda x: x, torch.zeros(1, 2), minimum=samples, budget_s=0)
-    assert found.samples == samples
-    assert [rank for rank, value in ((90, found.p90_ms), (99, found.p99_ms)) if value is not None] == earned
-
-
-@pytest.mark.parametrize(("seconds_per_sample", "samples"), [(0.001, 662), (0.1, 20), (1.0, 10)])
-def test_sampling_stops_once_the_99th_is_earned_or_the_time_is_up_but_never_below_ten(
-    monkeypatch: pytest.MonkeyPatch, seconds_per_sample: float, samples: int
-) -> None:
-    now = [0.0]
-
-    def clock(call: object, example: object) -> float:
-        now[0] += seconds_per_sample
-        return seconds_per_sample * 1e3
-
-    monkeypatch.setattr(timing, "_wall_ms", clock)
-    monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
-    advanced: list[int] = []
-    found = measure_latency(lambda x: x, torch.zeros(1, 2), budget_s=1.95, advance=advanced.append)
-    assert found.samples == sum(advanced) == samples
-
-
-def test_a_percentile_is_a_sample_that_enough_samples_do_not_exceed() -> None:
-    samples = list(np.random.default_rng(0).permutation(100) + 1.0)
-    assert [percentile(samples, rank) for rank in (50, 90, 99)] == [50, 90, 99]
-
-
-def test_latency_states_how_it_was_measured() -> None:
-    found = measure_latency(lambda x: x, torch.zeros(3, 2), runtime="test", budget_s=0)
-    assert (found.batch, found.device, found.runtime) == (3, "cpu", "test")
-    assert found.threads == torch.get_num_threads()
-    assert found.min_ms <= found.p50_ms <= found.max_ms
-
-
-def test_throughput_counts_clips_and_frames() -> None:
-    found = measure_throughput(lambda x: x, torch.zeros(3, 8, 1), budget_s=0.01)
-    assert found.frames_per_second == pytest.approx(8 * found.clips_per_second)
-    assert found.batch == 3
-
-
 def measured(meter: CostMeter, network: nn.Module, task: str = "va") -> Cost:
     clip, device = Clip(length=8, stride=8, size=6), torch.device("cpu")
     return meter.cost_of(network, clip, device, kind="small", task=task, progress=Progress())
@@ -113,8 +63,24 @@ def test_the_cost_of_a_network_is_complete_and_leaves_it_as_it_was() -> None:
     assert found.macs_difference_by_operator == {}
     assert found.latency is not None
     assert found.throughput is not None
-    assert found.throughput.batch == 4
+    assert found.throughput.batch in found.throughput.by_batch
     assert network.training
+
+
+def test_timed_answers_are_those_that_were_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "peak_memory", lambda *given: None)
+    network, clips = Small().eval(), [(torch.rand(1, 8, 3, 6, 6),) for _ in range(3)]
+    answers = [network(*inputs).detach() for inputs in clips]
+    assert _difference(network, Scored(clips, answers)) == 0
+    assert _difference(network, Scored(clips, [answer + 0.5 for answer in answers])) == pytest.approx(0.5)
+
+
+def _difference(network: nn.Module, scored: Scored) -> float | None:
+    clip, cpu = Clip(length=8, stride=8, size=6), torch.device("cpu")
+    meter = CostMeter(seconds=0.01)
+    found = meter.cost_of(network, clip, cpu, kind="s", task="va", progress=Progress(), scored=scored)
+    assert found.latency is not None
+    return found.latency.answers_difference
 
 
 def test_latency_can_be_left_out() -> None:
