@@ -19,7 +19,7 @@ ALPHA = 0.002
 """Level of the rank test, as asv's: a busy machine makes the rounds of one process alike, so 5% would be too loose."""
 UNDISTURBED = 0.9
 """Share of its time for which the reference workload must have had the processor, or the clock on the wall misleads."""
-Outcome = Literal["pass", "fail", "unsure"]
+Outcome = Literal["pass", "fail", "unsure", "refused"]
 
 
 class TaskLimits(BaseModel):
@@ -45,7 +45,7 @@ class Gate(BaseModel):
     max_throughput_time: float | None = Field(default=None, gt=0)
     """How many times longer a batch of clips may take, against the reference workload."""
     when_unsure: Literal["fail", "pass"] = "fail"
-    """What the exit status says when the data cannot tell: 2 for ``fail``, 0 for ``pass``."""
+    """What the exit status says when the data cannot tell: 2 for ``fail``, 0 for ``pass``; one refused stays 2."""
     tasks: dict[str, TaskLimits] = Field(default_factory=dict)
     """Limits of single tasks, which replace the general one."""
 
@@ -83,8 +83,8 @@ def _first(error: ValidationError) -> str:
 
 
 def checks(gate: Gate, comparison: Comparison) -> list[Check]:
-    """Return every limit of the gate with its outcome. What was refused, and a limit nobody measured, is unsure."""
-    found = [Check(task.task, "unsure", f"not compared: {task.reason}") for task in comparison.refused]
+    """Return every limit of the gate with its outcome. A limit nobody measured is unsure."""
+    found = [Check(task.task, "refused", f"not compared: {task.reason}") for task in comparison.refused]
     timed: set[tuple[object, ...]] = set()
     for task in comparison.tasks:
         found += _accuracy(gate, task)
@@ -97,11 +97,14 @@ def checks(gate: Gate, comparison: Comparison) -> list[Check]:
 
 
 def exit_status(gate: Gate, found: list[Check]) -> int:
-    """Return 1 when a limit is broken, else 2 when one could not be told (0 if the gate says so), else 0."""
+    """Return 1 when a limit is broken, else 2 when a task was refused or one could not be told, else 0.
+
+    A gate may let pass what could not be told, but not what was never compared: it would pass for ever.
+    """
     outcomes = {check.outcome for check in found}
     if "fail" in outcomes:
         return 1
-    return 2 if "unsure" in outcomes and gate.when_unsure == "fail" else 0
+    return 2 if "refused" in outcomes or ("unsure" in outcomes and gate.when_unsure == "fail") else 0
 
 
 def _accuracy(gate: Gate, task: TaskComparison) -> Iterator[Check]:

@@ -1,6 +1,7 @@
 """``compare`` and ``baseline`` from the command line, on runs of the toy world."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,22 @@ def test_a_saved_baseline_is_listed_and_compared_by_name(call) -> None:
     assert "1 runs" in call("baseline", "save", "toy", "good").stdout
     assert "toy\t" in call("baseline", "list").stdout
     assert call("compare", "toy", "good", "--max-drop", "0").return_value == 0
+
+
+def test_several_seeds_are_trained_ranked_and_compared_with_their_spread_apart(call) -> None:
+    seeds = ("--seed", "0", "--seed", "1", "--seed", "2", "--set", "epochs=2")
+    call(*RUN, *seeds, "--out", "three")
+    call(*RUN, *seeds, "--control", "shuffled-labels", "--out", "three-shuffled")
+    (task,) = json.loads(call("compare", "three", "three-shuffled", "--json").stdout)["tasks"]
+    assert task["seeds"] == 3
+    assert task["seed_sd_a"] >= 0
+    assert task["interval"]["low"] <= task["difference"] <= task["interval"]["high"]
+    assert "±: standard deviation between seeds" in call("compare", "three", "three-shuffled").stdout
+    page = call("leaderboard", "--runs", "three").stdout
+    assert re.search(r"toy, 3 seeds: mean 0\.\d{3}, standard deviation between seeds 0\.\d{3}", page)
+    refused = call("compare", "three", "good", "--json")
+    assert refused.return_value == 2
+    assert "number of seeds differs: 3" in json.loads(refused.stdout)["refused"][0]["reason"]
 
 
 def test_compare_without_a_model_loads_no_torch(call, tmp_path: Path) -> None:
