@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from accelerate.utils import send_to_device
 from numpy.typing import NDArray
 from torch import nn
 
 from abawbench.contracts import Clip, Task
-from abawbench.harness.clips import clips_of, distinct
+from abawbench.harness.clips import clips_of, given
 from abawbench.harness.features import Features
 from abawbench.harness.postprocessing import finished
 from abawbench.harness.progress import Progress
@@ -42,10 +43,8 @@ def predict(
     module = Trained(network, clip).eval()
     batches = [clips[i : i + batch] for i in range(0, len(clips), batch)]
     for chosen in (progress or Progress()).track(batches, f"predict {task.name}", len(batches), "batch"):
-        pairs, index = distinct(chosen, features)
-        inputs = [x.to(device) for x in features.gather(pairs)]
         with torch.inference_mode():
-            logits = module(inputs, torch.from_numpy(index).to(device))
+            logits = module(*send_to_device(given(chosen, features), device))
             outputs = scores_of(logits.to(torch.float32), task).cpu().numpy().astype(np.float64)
         for one, output in zip(chosen, outputs, strict=True):
             per_frame = np.broadcast_to(output, (len(one.frames), output.shape[-1]))[one.real]

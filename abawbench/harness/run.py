@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from abawbench.harness.job import CONTROLS, Prepared, execute, explain, failed, 
 from abawbench.harness.plan import Databases, Generated, Job, model_names, task_names
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import OFFICIAL, Protocol
+from abawbench.harness.readings import checked_readings
 from abawbench.plugins import Plugins
 from abawbench.results import store
 from abawbench.results.record import Record
@@ -44,6 +46,7 @@ def plan(
         raise UsageError(f"unknown control '{control}'; use {', '.join(CONTROLS)}")
     if control is not None and protocol.pooled:
         raise UsageError(f"control '{control}' needs the official split; leave out folds and refit")
+    protocol = replace(protocol, readings=checked_readings(plugins, protocol.readings))
     return [
         Job(
             model=model,
@@ -78,7 +81,7 @@ def run_jobs(
 
     A job that was run before with the very same inputs is read back instead, unless ``force``.
     """
-    databases = Databases(plugins, roots, generated, progress)
+    databases = Databases(plugins, roots, generated, progress, jobs[0].protocol.readings)
     accelerator = accelerator_on(jobs[0].device, jobs[0].precision)
     records = []
     for number, job in enumerate(jobs, 1):
