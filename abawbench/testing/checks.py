@@ -101,5 +101,6 @@ def expect(condition: object, expected: str, came: object) -> None:
 
 def _place(error: BaseException) -> str:
     """Where the plugin raised: the last line outside abawbench."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/abawbench/" not in Path(f.filename).as_posix()]
+    ours = Path(__file__).parents[1]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not Path(f.filename).is_relative_to(ours)]
     return f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

@@ -56,7 +56,7 @@ def test_a_call_to_the_network_is_told_even_when_the_plugin_hides_it() -> None:
         except OSError:
             return
 
-    with pytest.raises(Breach, match="a call to 203.0.113.1"):
+    with pytest.raises(Breach, match=r"a call to 203\.0\.113\.1"):
         check_with(sneaky)("ccc")
 
 
