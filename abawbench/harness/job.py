@@ -32,7 +32,7 @@ from abawbench.contracts import (
 )
 from abawbench.harness import environment
 from abawbench.harness.cost import CostMeter
-from abawbench.harness.counting import count_bytes, count_parameters
+from abawbench.harness.examples import example_of
 from abawbench.harness.features import Features
 from abawbench.harness.fitting import fit_and_predict, known_labels, phase
 from abawbench.harness.folds import Fold, folds_of
@@ -222,12 +222,12 @@ def _cost(
     """Return what a network costs; None without one: nothing is made up."""
     if network is None:
         return None
-    if isinstance(network.get_submodule("embed"), nn.ModuleDict):
-        sizes = count_parameters(network)
-        return Cost(parameters_total=sizes.total, parameters_trained=sizes.trained, weights_bytes=count_bytes(network))
     model = ready.model
     kind = f"{ready.job.model} {asdict(model.settings)}"
-    return meter.cost_of(network, model.clip, device, kind=kind, task=ready.task.name, progress=progress)
+    example = example_of(model, device)
+    return meter.cost_of(
+        network, model.clip, device, kind=kind, task=ready.task.name, progress=progress, example=example
+    )
 
 
 def _scored(
