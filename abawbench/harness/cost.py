@@ -1,5 +1,6 @@
 """What a network costs to run: the part of a record that stands beside its score."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +51,6 @@ class CostMeter:
     """For latency, which ends earlier once the 99th percentile is earned; 0 leaves time and memory out."""
     batch: int = 4
     """Clips per call where throughput is compared with the reference workload."""
-    runtime: str = "eager"
     speeds: dict[str, Speed] = field(default_factory=dict)
 
     def cost_of(
@@ -64,11 +64,14 @@ class CostMeter:
         progress: Progress,
         example: Inputs | None = None,
         scored: "Scored | None" = None,
+        runtime: str = "eager",
+        compiled: Callable[[Inputs], Call] | None = None,
     ) -> Cost:
         """Return the cost of the whole network, frozen part included, on ``example``: one clip, or its several inputs.
 
         Without one the clip is noise [1, length, 3, size, size]. With ``scored`` its clips are timed, and the answers
-        compared with those that were scored. The network keeps its mode and its parameters.
+        compared with those that were scored. ``compiled(inputs)`` is the network by ``runtime`` for such inputs;
+        without it the network itself is timed. The network keeps its mode and its parameters.
         """
         example = example or (noise_clips(clip).to(device),)
         macs = count_macs(network, *example)
@@ -76,7 +79,7 @@ class CostMeter:
         speed = self.speeds.get(kind)
         if self.seconds > 0 and (speed is None or abs(speed.macs - total) > 1e-3 * total):
             with evaluating(network):
-                speed = self._time(network, example, clip, total, task, progress, scored)
+                speed = self._time(network, example, clip, total, task, progress, scored, runtime, compiled)
             self.speeds[kind] = speed
         return Cost(
             **counted(network, macs, clip, example),
@@ -95,32 +98,37 @@ class CostMeter:
         task: str,
         progress: Progress,
         scored: "Scored | None",
+        runtime: str,
+        compiled: Callable[[Inputs], Call] | None,
     ) -> Speed:
-        def call(*inputs: Any) -> Tensor:
+        def eager(*inputs: Any) -> Tensor:
             with torch.inference_mode():
                 logits: Tensor = network(*inputs)
                 return logits
 
+        compiled = compiled or (lambda inputs: eager)
+        single = compiled(example)
         with progress.bar("latency", EARNED[99], "clip") as advance:
             latency = measure_latency(
-                call,
+                single,
                 scored.clips if scored else [example],
-                runtime=self.runtime,
+                runtime=runtime,
                 budget_s=self.seconds,
                 scored=scored.answers if scored else None,
                 advance=advance,
             )
         throughput = best_throughput(
-            lambda inputs: call, example, clip.length, runtime=self.runtime, budget_s=min(self.seconds / 3, 10.0)
+            compiled, example, clip.length, runtime=runtime, budget_s=min(self.seconds / 3, 10.0)
         )
-        relative = {
-            name: self._relative(call, repeated(example, batch))
-            for name, batch in (("latency", 1), ("throughput", self.batch))
-        }
+        relative = {}
+        for name, batch in (("latency", 1), ("throughput", self.batch)):
+            inputs = repeated(example, batch)
+            relative[name] = _relative(compiled(inputs), inputs, runtime, self.seconds / 6)
         return Speed(macs, latency, throughput, relative, peak_memory(network, *example), task)
 
-    def _relative(self, call: Call, inputs: Inputs) -> RelativeTime:
-        return relative_time(lambda first: call(*inputs), inputs[0], runtime=self.runtime, budget_s=self.seconds / 6)
+
+def _relative(call: Call, inputs: Inputs, runtime: str, budget_s: float) -> RelativeTime:
+    return relative_time(lambda first: call(*inputs), inputs[0], runtime=runtime, budget_s=budget_s)
 
 
 @dataclass(frozen=True)
