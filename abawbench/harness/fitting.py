@@ -1,9 +1,7 @@
 """One fit: features, training, prediction of the tracks that were not fitted, thresholds."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from abawbench.contracts import Labels
 from abawbench.harness.features import Features, features
 from abawbench.harness.folds import Fold
 from abawbench.harness.inference import predict
+from abawbench.harness.phases import phase
 from abawbench.harness.postprocessing import stretched, tuned_thresholds
 from abawbench.harness.progress import Progress
 from abawbench.harness.scoring import official
@@ -23,16 +22,6 @@ from abawbench.harness.training import Fitted, fit, hold_out
 
 if TYPE_CHECKING:
     from abawbench.harness.job import Prepared
-
-
-@contextmanager
-def phase(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Add the time inside to a phase."""
-    start = perf_counter()
-    try:
-        yield
-    finally:
-        seconds[name] = seconds.get(name, 0.0) + perf_counter() - start
 
 
 @dataclass(frozen=True)
@@ -54,8 +43,8 @@ def fit_and_predict(ready: "Prepared", fold: Fold, accelerator: Accelerator, pro
     # every fold starts from the same numbers, so that a frozen part drawn at random is one and the same
     torch.manual_seed(ready.job.seed)
     device = accelerator.device
-    network = model.network(task, ready.weights).to(device)
     with phase(seconds, "embed"):
+        network = model.network(task, ready.weights).to(device)
         embed: Any = network.embed
         source = features(embed, model.clip, ready.tracks, device, progress, protocol.stand_in)
 

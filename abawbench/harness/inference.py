@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from abawbench.contracts import Clip, Task
+from abawbench.contracts import Clip, PluginError, Task
 from abawbench.harness.clips import clips_of, distinct
 from abawbench.harness.features import Features
 from abawbench.harness.postprocessing import finished
@@ -46,6 +46,12 @@ def predict(
         inputs = [x.to(device) for x in features.gather(pairs)]
         with torch.inference_mode():
             logits = module(inputs, torch.from_numpy(index).to(device))
+            if logits.shape not in ((*index.shape, len(task.outputs)), (len(index), len(task.outputs))):
+                raise PluginError(
+                    f"the head gave logits of shape {list(logits.shape)} for {len(index)} clips of {index.shape[1]} "
+                    f"frames; task '{task.name}' has {len(task.outputs)} outputs, so [B, T, K] is "
+                    f"{[*index.shape, len(task.outputs)]}"
+                )
             outputs = scores_of(logits.to(torch.float32), task).cpu().numpy().astype(np.float64)
         for one, output in zip(chosen, outputs, strict=True):
             per_frame = np.broadcast_to(output, (len(one.frames), output.shape[-1]))[one.real]
