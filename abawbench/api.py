@@ -32,6 +32,7 @@ def run(
     precision: str = "no",
     control: str | None = None,
     protocol: Mapping[str, Any] | None = None,
+    readings: Mapping[str, str] | None = None,
     out: str | Path = "runs",
     force: bool = False,
     latency_seconds: float = 30.0,
@@ -45,7 +46,8 @@ def run(
     ``data`` maps a database to its root or roots; without it ``abawbench.toml`` of the working folder is read, and
     without that the synthetic database is made (``preset`` ``tiny`` or ``small``, seed ``data_seed``). ``settings``
     overrides the model's recipe, ``weights`` names where its parameters come from. ``protocol`` holds options of
-    ``abawbench.harness.protocol.Protocol``, for example ``{"smoothing": "box:50"}`` or ``{"folds": 5}``.
+    ``abawbench.harness.protocol.Protocol``, for example ``{"smoothing": "box:50"}`` or ``{"folds": 5}``, and
+    ``readings`` how uncertain facts are taken, for example ``{"absent-class": "left-out"}`` (docs/choices.md).
 
     Results lie under ``out``; a job that is there already is read back unless ``force``.
     ``latency_seconds`` bounds the time for latency, once per model; 0 leaves time and memory out.
@@ -72,7 +74,7 @@ def run(
         device=device,
         precision=precision,
         control=control,
-        protocol=protocol_of(protocol or {}),
+        protocol=protocol_of({**(protocol or {}), "readings": dict(readings or {})}),
     )
     roots = {name: _paths(value) for name, value in data.items()} if data else read_config(Path.cwd())
     return run_jobs(
@@ -98,6 +100,7 @@ def score(
     *,
     split: str = "val",
     missing: "Missing" = "error",
+    readings: Mapping[str, str] | None = None,
     preset: str = "small",
     data_seed: int = 0,
     progress: Progress | None = None,
@@ -107,7 +110,8 @@ def score(
 
     ``predictions`` is a file (Parquet, CSV, the task's official form), a folder with one file per track, or a run
     folder, whose stored value must come out. ``missing`` fills annotated frames without a prediction: ``nearest`` or
-    ``interpolate``. The database is found as for ``run``. Raises DataError naming file and line, and UsageError.
+    ``interpolate``. The database is found as for ``run``. ``readings`` as for ``run``; a run folder keeps its own.
+    Raises DataError naming file and line, and UsageError.
     """
     from abawbench.harness.score_file import score_file, score_run
     from abawbench.results.store import RESULT
@@ -116,10 +120,12 @@ def score(
     path = Path(predictions)
     databases = _databases(plugins, data, preset, data_seed, progress)
     if (path / RESULT).is_file():
+        if readings:
+            raise UsageError(f"{path}: a run is scored under its own readings; leave --reading out")
         return score_run(path, task, plugins, databases)
     if task is None:
         raise UsageError(f"{path}: not a run folder, so say which task it predicts with --task")
-    return score_file(path, task, plugins, databases, split=split, missing=missing)
+    return score_file(path, task, plugins, databases, split=split, missing=missing, readings=readings)
 
 
 def submit(
@@ -132,6 +138,7 @@ def submit(
     split: str = "test",
     weights: str | None = None,
     device: str = "auto",
+    readings: Mapping[str, str] | None = None,
     preset: str = "small",
     data_seed: int = 0,
     progress: Progress | None = None,
@@ -140,7 +147,8 @@ def submit(
     """Predict a split with the stored weights of a run, write the official file to ``out`` and return what it holds.
 
     Rows and order are those of ``template``, or of the one the database has. ``weights`` says where the weights lie
-    that the run started from, when they came from a file. Nothing is written unless every row is predicted.
+    that the run started from, when they came from a file. ``readings`` are the run's unless
+    given. Nothing is written unless every row is predicted.
     """
     from abawbench.harness.submit import submit
 
@@ -155,6 +163,7 @@ def submit(
         split=split,
         weights=weights,
         device=device,
+        readings=readings,
         progress=progress or Progress(),
     )
 

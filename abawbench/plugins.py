@@ -3,7 +3,7 @@
 import hashlib
 import importlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -75,6 +75,11 @@ class Plugin:
     def build(self, *args: Any, **kwargs: Any) -> Any:
         """Build the plugin's object. The builder's own errors pass through if abawbench can explain them."""
         return self.builder()(*args, **kwargs)
+
+    def build_under(self, readings: Mapping[str, str], *args: Any, **kwargs: Any) -> Any:
+        """Build the plugin's object under the readings that it declares; others mean nothing to it."""
+        own = {reading.name for reading in self.declaration.readings} & readings.keys()
+        return self.build(*args, **kwargs, **{name.replace("-", "_"): readings[name] for name in own})
 
     def digest(self) -> str:
         """Return the SHA-256 of the Python sources beside the builder, or of the declaration without any."""

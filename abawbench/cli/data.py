@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from abawbench.cli import options
+
 if TYPE_CHECKING:
     from abawbench.harness.verify import Line, Verification
 
@@ -37,6 +39,7 @@ def data() -> None:
 @click.option("--preset", default="small", show_default=True, help="Of a synthetic database without ROOTS; "
               "labels-only holds annotations of official size.")  # fmt: skip
 @click.option("--data-seed", default=0, show_default=True, help="Seed of a synthetic database without ROOTS.")
+@options.reading
 @click.option("--fast", is_flag=True, help="Read the sizes of images and the headers of media, decode nothing.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; default: one per processor.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
@@ -49,6 +52,7 @@ def verify(
     splits: tuple[str, ...],
     preset: str,
     data_seed: int,
+    readings: tuple[str, ...],
     fast: bool,
     jobs: int | None,
     as_json: bool,
@@ -62,12 +66,19 @@ def verify(
     from abawbench.config import read_config
     from abawbench.harness import verify as harness
     from abawbench.harness.plan import Generated
+    from abawbench.harness.readings import checked_readings, parse_readings
     from abawbench.plugins import default_plugins
 
-    plugin = default_plugins().get("database", database)
+    plugins = default_plugins()
+    plugin = plugins.get("database", database)
     progress = TerminalProgress(quiet)
     copy = harness.open_copy(
-        plugin, roots or read_config(Path.cwd()).get(database, ()), edition, Generated(preset, data_seed), progress
+        plugin,
+        roots or read_config(Path.cwd()).get(database, ()),
+        edition,
+        Generated(preset, data_seed),
+        progress,
+        checked_readings(plugins, parse_readings(readings)),
     )
     found = harness.verify(copy, edition=edition, labels=labels, splits=splits, fast=fast, jobs=jobs, progress=progress)
     click.echo(json.dumps(_json(found), indent=2) if as_json else _text(found))

@@ -5,7 +5,7 @@ import json
 import click
 
 from abawbench.contracts.declarations import Declaration
-from abawbench.plugins import KINDS, Plugin, default_plugins
+from abawbench.plugins import KINDS, Plugin, Plugins, default_plugins
 
 PLURALS = {"tasks": "task", "databases": "database", "models": "model", "metrics": "metric", "runtimes": "runtime"}
 SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "format", "extra", "missing")
@@ -14,18 +14,23 @@ Examples:
   abawbench list
   abawbench list models
   abawbench list tasks --json
+  abawbench list readings
+      facts that are not certain, and what --reading may choose
 """
 
 
 @click.command("list", epilog=EPILOG)
-@click.argument("what", type=click.Choice([*PLURALS, "all"]), default="all")
+@click.argument("what", type=click.Choice([*PLURALS, "readings", "all"]), default="all")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 def list_plugins(what: str, as_json: bool) -> int:
     """Show every plugin and those that failed to load.
 
-    Kind, name, one line, distribution and version of each.
+    Kind, name, one line, distribution and version of each; 'readings' shows the facts that are not certain and how each
+    can be taken.
     """
     plugins = default_plugins()
+    if what == "readings":
+        return _list_readings(plugins, as_json)
     kinds = list(KINDS) if what == "all" else [PLURALS[what]]
     found = [plugin for kind in kinds for plugin in plugins.all(kind)]
     if as_json:
@@ -40,6 +45,19 @@ def list_plugins(what: str, as_json: bool) -> int:
     click.echo(tabulate(rows, headers=["kind", "name", "what it is", "distribution", "version"]))
     for failure in plugins.failures:
         click.echo(f"warning: {failure}", err=True)
+    return 0
+
+
+def _list_readings(plugins: Plugins, as_json: bool) -> int:
+    from abawbench.harness.readings import all_readings
+
+    found = list(all_readings(plugins).values())
+    if as_json:
+        click.echo(json.dumps([vars(reading) for reading in found], indent=2))
+        return 0
+    for reading in found:
+        first, *others = reading.values
+        click.echo(f"{reading.name}={first} (or {', '.join(others)})\n    {reading.fact}\n    {reading.source}")
     return 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from abawbench.cli import options
 from abawbench.cli.quantities import Bytes, Seconds
 
 EPILOG = """\b
@@ -40,6 +41,7 @@ Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 inter
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override a number of the recipe.")
 @click.option("--protocol", multiple=True, metavar="NAME=VALUE", help="no-face=nearest|interpolate|black|zero, "
               "smoothing=none|box:D|gaussian:SIGMA, thresholds=fixed|tuned. Repeatable.")  # fmt: skip
+@options.reading
 @click.option("--folds", type=int, help="Cross-validate over training and validation tracks, grouped by subject.")
 @click.option("--refit", is_flag=True, help="Fit training and validation tracks together, for a submission; no score.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
@@ -68,6 +70,7 @@ def run(
     weights: str | None,
     settings: tuple[str, ...],
     protocol: tuple[str, ...],
+    readings: tuple[str, ...],
     folds: int | None,
     refit: bool,
     device: str,
@@ -89,6 +92,7 @@ def run(
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
     from abawbench.harness.limits import Limits
+    from abawbench.harness.readings import parse_readings
     from abawbench.harness.settings import parse_assignments
     from abawbench.results.record import Record
     from abawbench.results.table import table
@@ -124,6 +128,7 @@ def run(
                 **({} if folds is None else {"folds": folds}),
                 **({"refit": True} if refit else {}),
             },
+            readings=parse_readings(readings),
             device=device,
             precision=precision,
             control=control,

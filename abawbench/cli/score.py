@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from abawbench.cli import options
+
 if TYPE_CHECKING:
     from abawbench.results.scored import ScoredFile
 
@@ -29,6 +31,7 @@ Exit status: 0 scored, 2 wrong usage, or a file that cannot be scored.
 @click.option("--split", default="val", show_default=True, help="The split that is scored.")
 @click.option("--missing", type=click.Choice(["error", "nearest", "interpolate"]), default="error", show_default=True,
               help="What stands for annotated frames without a prediction.")  # fmt: skip
+@options.reading
 @click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small.")
 @click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
@@ -38,6 +41,7 @@ def score(
     data: tuple[str, ...],
     split: str,
     missing: str,
+    readings: tuple[str, ...],
     preset: str,
     data_seed: int,
     as_json: bool,
@@ -46,6 +50,7 @@ def score(
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
+    from abawbench.harness.readings import parse_readings
 
     found = api.score(
         file,
@@ -53,6 +58,7 @@ def score(
         parse_data(data),
         split=split,
         missing=missing,  # type: ignore[arg-type]  # click has checked it
+        readings=parse_readings(readings),
         preset=preset,
         data_seed=data_seed,
         progress=TerminalProgress(quiet=as_json),
@@ -84,6 +90,7 @@ def report(found: "ScoredFile") -> str:
         lines[-1] += f", {found.filled_frames} filled: {found.missing}"
     if found.score.reason:
         lines.append(plain(found.score.reason))
+    lines += [f"reading: {name}={value}, which is not the default" for name, value in found.readings.items()]
     if found.stored_value is not None:
         lines.append(f"verified: the record's value, {found.stored_value!r}, from the stored predictions")
     rows = [

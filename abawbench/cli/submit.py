@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from abawbench.cli import options
+
 EPILOG = """\b
 Examples:
   abawbench submit runs/mnv4-tam/va/aff-wild2-seed0-0f3a0f3a --data aff-wild2=/data/Aff-Wild2 --out predictions.txt
@@ -28,6 +30,7 @@ Exit status: 0 written, 2 wrong usage, or a file that would not be whole.
 @click.option("--split", default="test", show_default=True, help="The split that is predicted.")
 @click.option("--weights", help="Where the weights lie that the run started from, when they came from a file.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@options.reading
 @click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small.")
 @click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
@@ -40,6 +43,7 @@ def submit(
     split: str,
     weights: str | None,
     device: str,
+    readings: tuple[str, ...],
     preset: str,
     data_seed: int,
     as_json: bool,
@@ -51,6 +55,7 @@ def submit(
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
+    from abawbench.harness.readings import parse_readings
 
     done = api.submit(
         run,
@@ -61,6 +66,7 @@ def submit(
         split=split,
         weights=weights,
         device=device,
+        readings=parse_readings(readings),
         preset=preset,
         data_seed=data_seed,
         progress=TerminalProgress(quiet=as_json),

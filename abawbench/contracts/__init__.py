@@ -14,13 +14,14 @@ if TYPE_CHECKING:
         Declaration,
         MetricDeclaration,
         ModelDeclaration,
+        Reading,
         RuntimeDeclaration,
         TaskDeclaration,
     )
     from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
     from abawbench.contracts.inspection import Count, Expected, Inspection, Part
     from abawbench.contracts.metric import Metric
-    from abawbench.contracts.model import Clip, Model, Recipe, Weights
+    from abawbench.contracts.model import Clip, Model, Predictor, Recipe, Sound, Weights
     from abawbench.contracts.runtime import Inputs, Runtime
     from abawbench.contracts.submission import BadRow, Decided, Sheet, Submission, Template
     from abawbench.contracts.task import Task
@@ -46,10 +47,13 @@ __all__ = [
     "ModelDeclaration",
     "Part",
     "PluginError",
+    "Predictor",
+    "Reading",
     "Recipe",
     "Runtime",
     "RuntimeDeclaration",
     "Sheet",
+    "Sound",
     "Submission",
     "Task",
     "TaskDeclaration",

@@ -71,8 +71,19 @@ class Track(ABC):
         """Return the official name of every frame, as submission files spell it."""
         return [f"{self.id}/{i + 1:05d}.jpg" for i in range(self.n_frames)]
 
+    def times(self) -> NDArray[np.float64]:
+        """Return the time in seconds of the middle of every frame in the sound and video, [n_frames], ascending."""
+        return np.asarray((np.arange(self.n_frames) + 0.5) / self.rate, dtype=np.float64)
+
     def audio(self) -> tuple[NDArray[np.float32], int] | None:
         """Return mono samples in [-1, 1] and their rate in Hz, or None without audio. Raises DataError if broken."""
+        return None
+
+    def audio_file(self) -> tuple[str, int, int] | None:
+        """Return (path relative to the root, bytes, modification time in ns) of the file with the sound; optional.
+
+        It keys the feature cache; without it the sound is decoded to be recognised.
+        """
         return None
 
     def text(self) -> str | None:

@@ -9,6 +9,23 @@ CONTRACT_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A fact that is not certain, how we take it, and the other ways to take it; the plugin that owns it declares it.
+
+    Users choose by ``--reading NAME=VALUE``. A plugin's builder gets a choice that is not the default as a keyword
+    argument of that name, with ``_`` for ``-``.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    """What may be chosen, the default first."""
+    fact: str
+    """What is uncertain, in one line."""
+    source: str
+    """Where the fact stands, and how well it is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Declaration:
     """One plugin: its name, one line about it, and the import path of its builder."""
 
@@ -19,6 +36,8 @@ class Declaration:
     """``package.module:callable``; imported only when the plugin is used."""
     extra: str | None = None
     """The extra to install for it, for example ``abawbench[onnx]``."""
+    readings: tuple[Reading, ...] = ()
+    """The uncertain facts it depends on, where another reading can be chosen."""
     needs: tuple[str, ...] = ()
     """The top-level modules that come with the extra; without them the plugin is listed as not installed."""
     contract: int = CONTRACT_VERSION

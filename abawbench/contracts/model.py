@@ -1,14 +1,21 @@
 """What a model plugin gives: the inputs and clip it needs, its weights, its recipe, and its network."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from abawbench.contracts.dataset import Labels, Track
+from abawbench.contracts.errors import UsageError
 from abawbench.contracts.task import Task
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
+
+NOTHING = "nothing"
+"""The source of the weights of a model that has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +33,28 @@ class Clip:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sound:
+    """How a model hears: mono samples at one rate, cut into windows of one length that overlap.
+
+    Window i covers ``seconds`` of the track from ``i * seconds`` on, with ``context`` more on either side, silent past
+    the ends. Of the steps that a network gives for a window, those of the context are dropped; the others are spread
+    evenly over its ``seconds``.
+    """
+
+    rate: int = 16_000
+    """Samples per second; other sound is resampled."""
+    seconds: float = 20.0
+    context: float = 1.0
+    normalise: bool = True
+    """Whether the samples of each track are shifted and scaled to mean 0 and variance 1."""
+
+    @property
+    def samples(self) -> int:
+        """Samples in a window, its context included."""
+        return round((self.seconds + 2 * self.context) * self.rate)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Weights:
     """Where a network's parameters come from; always named in the result."""
 
@@ -37,6 +66,8 @@ class Weights:
     licence: str | None = None
     trained_on: tuple[str, ...] = ()
     """Databases and labels the weights have seen."""
+    parts: tuple["Weights", ...] = ()
+    """Those of each network, where a model is made of several; ``sha256`` is then over theirs."""
 
 
 @dataclass(kw_only=True)
@@ -80,12 +111,27 @@ class Model(ABC):
 
     ``module(clips)`` with clips [B, T, 3, size, size] must give the same as embed and head together; cost is measured
     on it. ``abawbench.nn.ClipNetwork`` implements this.
+
+    A model with other inputs than frames sees each of them as a sequence of *steps*: images, steps of the sound's
+    network, one for the transcript, rows of shipped features. The harness finds the step that covers the time of each
+    frame. ``embed`` is then an ``nn.ModuleDict`` input -> module, each frozen and cached for itself:
+
+    - ``frames`` as above; ``audio`` takes windows [U, sound.samples] -> [U, S, D], S steps each; ``text`` takes
+      ``tokens`` [U, L] -> [U, D]; ``features:NAME`` has no module.
+    - ``head(features, index, present)``, three mappings by input: features [U, ...], ``index`` int64 [B, T], and
+      ``present`` bool [B, T], false where a track lacks the input; its features are then zero.
+
+    ``abawbench.nn.InputsNetwork`` implements this.
     """
 
     name: str
     inputs: frozenset[str] = frozenset({"frames"})
     """Of ``frames``, ``audio``, ``text`` and ``features:NAME``."""
     clip: Clip
+    sound: Sound = Sound()
+    """How the sound is given, where ``audio`` is an input."""
+    feature_sizes: Mapping[str, int] = {}
+    """D of each ``features:NAME`` input."""
     Settings: ClassVar[type[Recipe]] = Recipe
     settings: Recipe
 
@@ -103,3 +149,32 @@ class Model(ABC):
     @abstractmethod
     def network(self, task: Task, weights: Weights) -> "nn.Module":
         """Build the network for a task and load its weights, strictly. The caller has seeded torch."""
+
+    def tokens(self, text: str) -> "NDArray[np.int64]":
+        """Return the tokens of a transcript, always [L] of one length; for models with the input ``text``."""
+        raise NotImplementedError(f"model '{self.name}' has the input text and no tokens()")
+
+
+class Predictor(Model):
+    """A model that is no torch module: fitted to whole tracks, it predicts whole tracks. Its cost is not measured."""
+
+    inputs: frozenset[str] = frozenset()
+    clip = Clip(length=1, stride=1, size=1)
+
+    def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
+        """Return that it starts from no weights. Raises UsageError when some are named."""
+        if spec not in (None, NOTHING):
+            raise UsageError(f"model '{self.name}' has no weights; leave out --weights")
+        return Weights(source=NOTHING)
+
+    def network(self, task: Task, weights: Weights) -> "nn.Module":
+        """Raise UsageError: there is none."""
+        raise UsageError(f"model '{self.name}' has no network, so there is nothing to measure, export or restore")
+
+    @abstractmethod
+    def fit(self, task: Task, tracks: Sequence[Track], labels: Sequence[Labels], seed: int) -> None:
+        """Learn from tracks and their labels."""
+
+    @abstractmethod
+    def predict(self, task: Task, track: Track) -> "NDArray[np.floating[Any]]":
+        """Return the scores of a track, [n_frames, K], or [1, K] for a track-level task; see ``Task``."""

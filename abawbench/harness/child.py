@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
-from abawbench.harness import offline
+from abawbench.harness import no_network
 from abawbench.harness.cost import CostMeter
 from abawbench.harness.failures import About, Ending
 from abawbench.harness.isolation import Orders
@@ -39,8 +39,8 @@ def main(pipe: Connection, output: Connection, orders: Orders) -> None:
         meter.speeds |= pickle.loads(known)  # from a process of this run
     before = set(meter.speeds)
     if not orders.network:
-        offline.refuse_network()
-    databases = Databases(work.plugins, work.roots, work.generated, report)
+        no_network.refuse()
+    databases = Databases(work.plugins, work.roots, work.generated, report, orders.job.protocol.readings)
     outcome = run_one(orders.job, work, databases, meter, report, report)
     speeds = {kind: speed for kind, speed in meter.speeds.items() if kind not in before}
     if isinstance(outcome, Ending):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,6 +12,10 @@ from torch import Tensor
 from abawbench.contracts import Clip, Labels, Task
 from abawbench.harness.data import windows
 from abawbench.harness.features import Features
+from abawbench.harness.inputs import SeveralInputs
+
+Inputs: TypeAlias = tuple[Tensor, ...] | dict[str, tuple[Tensor, ...]]
+Index: TypeAlias = Tensor | dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,10 @@ class ClipIndex:
 class Batch:
     """Clips ready for a network."""
 
-    inputs: tuple[Tensor, ...]
-    """What ``Features.gather`` gave for the U distinct images, [U, ...] each."""
-    index: Tensor
-    """int64 [B, T]: which image each frame shows."""
+    inputs: Inputs
+    """What ``Features.gather`` gave for the U distinct images, [U, ...] each; by input where there are several."""
+    index: Index
+    """int64 [B, T]: which image each frame shows; by input where there are several, -1 where one is missing."""
     target: Tensor
     """Labels of the frames, [B, T], [B, T, K] or [B, T, C]; of the track, repeated, at track level."""
     mask: Tensor
@@ -57,6 +61,18 @@ def distinct(clips: Sequence[ClipIndex], features: Features) -> tuple[NDArray[np
     return unique, index.reshape(pairs.shape[:2]).astype(np.int64)
 
 
+def given(clips: Sequence[ClipIndex], features: Features) -> tuple[Inputs, Index]:
+    """Return what the network is given for clips, as the fields ``inputs`` and ``index`` of ``Batch``."""
+    if isinstance(features, SeveralInputs):
+        found = {
+            name: part.batch([(clip.track, part.shows[clip.track][clip.frames]) for clip in clips])
+            for name, part in features.parts.items()
+        }
+        return {name: one[0] for name, one in found.items()}, {name: one[1] for name, one in found.items()}
+    pairs, index = distinct(clips, features)
+    return features.gather(pairs), torch.from_numpy(index)
+
+
 class ClipBatches:
     """Turns lists of clips into batches; a ``collate_fn`` for torch's DataLoader."""
 
@@ -67,11 +83,11 @@ class ClipBatches:
 
     def __call__(self, clips: Sequence[ClipIndex]) -> dict[str, Any]:
         """Return the batch of these clips, as the fields of ``Batch``."""
-        pairs, index = distinct(clips, self._features)
+        inputs, index = given(clips, self._features)
         targets, masks = zip(*(self._labelled(c) for c in clips), strict=True)
         return {
-            "inputs": self._features.gather(pairs),
-            "index": torch.from_numpy(index),
+            "inputs": inputs,
+            "index": index,
             "target": torch.from_numpy(np.stack(targets)),
             "mask": torch.from_numpy(np.stack(masks)),
         }

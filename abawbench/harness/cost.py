@@ -1,17 +1,32 @@
 """What a network costs to run: the part of a record that stands beside its score."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from abawbench.contracts import Clip
-from abawbench.harness.counting import count_bytes, count_macs, count_parameters, evaluating
-from abawbench.harness.latency import EARNED, Latency, Throughput, measure_latency, measure_throughput
+from abawbench.harness.counting import (
+    FLOP_COUNTER,
+    Macs,
+    count_bytes,
+    count_macs,
+    count_parameters,
+    evaluating,
+    macs_per_frame,
+)
+from abawbench.harness.latency import measure_latency
 from abawbench.harness.memory import peak_memory
+from abawbench.harness.offline import best_throughput
 from abawbench.harness.progress import Progress
 from abawbench.harness.reference import relative_time
-from abawbench.results import record
+from abawbench.harness.timing import EARNED, Inputs
+from abawbench.results.cost import Cost, Latency, RelativeTime, Throughput
+
+FRAME_RATE = 30.0
+"""Frames per second of the video that costs per second are for."""
 
 
 @dataclass
@@ -21,7 +36,7 @@ class Speed:
     macs: float
     latency: Latency
     throughput: Throughput
-    relative: dict[str, record.RelativeTime]
+    relative: dict[str, RelativeTime]
     peak_memory_bytes: int | None
     task: str
 
@@ -37,51 +52,111 @@ class CostMeter:
     seconds: float = 30.0
     """For latency, which ends earlier once the 99th percentile is earned; 0 leaves time and memory out."""
     batch: int = 4
-    """Clips per call for throughput."""
+    """Clips per call where throughput is compared with the reference workload."""
     runtime: str = "eager"
     speeds: dict[str, Speed] = field(default_factory=dict)
 
     def cost_of(
-        self, network: nn.Module, clip: Clip, device: torch.device, *, kind: str, task: str, progress: Progress
-    ) -> record.Cost:
-        """Return the cost of the whole network, frozen part included, on clips [B, length, 3, size, size].
+        self,
+        network: nn.Module,
+        clip: Clip,
+        device: torch.device,
+        *,
+        kind: str,
+        task: str,
+        progress: Progress,
+        example: Inputs | None = None,
+        scored: "Scored | None" = None,
+    ) -> Cost:
+        """Return the cost of the whole network, frozen part included, on ``example``: one clip, or its several inputs.
 
-        The network keeps its mode and its parameters.
+        Without one the clip is noise [1, length, 3, size, size]. With ``scored`` its clips are timed, and the answers
+        compared with those that were scored. The network keeps its mode and its parameters.
         """
-        example = torch.zeros(1, clip.length, 3, clip.size, clip.size, device=device)
-        parameters, macs = count_parameters(network), count_macs(network, example)
+        example = example or (noise_clips(clip, 1, device),)
+        parameters, macs = count_parameters(network), count_macs(network, *example)
         total = max(macs.total.values(), default=0.0)
         speed = self.speeds.get(kind)
         if self.seconds > 0 and (speed is None or abs(speed.macs - total) > 1e-3 * total):
             with evaluating(network):
-                speed = self._time(network, example, total, task, progress)
+                speed = self._time(network, example, clip, total, task, progress, scored)
             self.speeds[kind] = speed
-        return record.Cost(
+        return Cost(
             parameters_total=parameters.total,
             parameters_trained=parameters.trained,
-            macs_per_clip=dict(macs.total),
-            macs_per_frame={name: value / clip.length for name, value in macs.total.items()},
-            uncounted_operators={name: dict(calls) for name, calls in macs.uncounted.items()},
-            macs_difference_by_operator=dict(macs.difference),
-            latency=record.Latency(**asdict(speed.latency), timed_on=speed.task) if speed else None,
-            throughput=record.Throughput(**asdict(speed.throughput)) if speed else None,
+            **_macs_fields(network, macs, clip, example),
+            latency=speed.latency.model_copy(update={"timed_on": speed.task}) if speed else None,
+            throughput=speed.throughput if speed else None,
             relative=speed.relative if speed else {},
             peak_memory_bytes=speed.peak_memory_bytes if speed else None,
             weights_bytes=count_bytes(network),
         )
 
-    def _time(self, network: nn.Module, example: Tensor, macs: float, task: str, progress: Progress) -> Speed:
-        def call(clips: Tensor) -> Tensor:
+    def _time(
+        self,
+        network: nn.Module,
+        example: Inputs,
+        clip: Clip,
+        macs: float,
+        task: str,
+        progress: Progress,
+        scored: "Scored | None",
+    ) -> Speed:
+        def call(*inputs: Any) -> Tensor:
             with torch.inference_mode():
-                logits: Tensor = network(clips)
+                logits: Tensor = network(*inputs)
                 return logits
 
         with progress.bar("latency", EARNED[99], "clip") as advance:
-            latency = measure_latency(call, example, runtime=self.runtime, budget_s=self.seconds, advance=advance)
-        several = example.expand(self.batch, *example.shape[1:]).contiguous()
-        throughput = measure_throughput(call, several, runtime=self.runtime, budget_s=min(self.seconds / 2, 2.0))
-        relative = {
-            name: relative_time(call, clips, runtime=self.runtime, budget_s=self.seconds / 6)
-            for name, clips in (("latency", example), ("throughput", several))
-        }
-        return Speed(macs, latency, throughput, relative, peak_memory(network, example), task)
+            latency = measure_latency(
+                call,
+                scored.clips if scored else [example],
+                runtime=self.runtime,
+                budget_s=self.seconds,
+                scored=scored.answers if scored else None,
+                advance=advance,
+            )
+        throughput = best_throughput(
+            lambda inputs: call, example, clip.length, runtime=self.runtime, budget_s=min(self.seconds / 3, 10.0)
+        )
+        relative = {}
+        if len(example) == 1:
+            several = tree_map_only(Tensor, lambda x: x.expand(self.batch, *x.shape[1:]).contiguous(), example[0])
+            relative = {
+                name: relative_time(call, clips, runtime=self.runtime, budget_s=self.seconds / 6)
+                for name, clips in (("latency", example[0]), ("throughput", several))
+            }
+        return Speed(macs, latency, throughput, relative, peak_memory(network, *example), task)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Clips of the scored split as the network is called with them, and the logits they were scored by."""
+
+    clips: list[Inputs]
+    answers: list[Tensor]
+
+
+def noise_clips(clip: Clip, batch: int, device: torch.device) -> Tensor:
+    """Return clips [batch, length, 3, size, size] of noise, the same each time."""
+    shape = (batch, clip.length, 3, clip.size, clip.size)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
+
+
+def _macs_fields(network: nn.Module, macs: Macs, clip: Clip, example: Inputs) -> dict[str, Any]:
+    whole = macs.total.get(FLOP_COUNTER)
+    frame = macs_per_frame(network, example[0][0, :1]) if len(example) == 1 else None
+    kept = None
+    if whole is not None and frame is not None:
+        kept = FRAME_RATE * (frame + (whole - frame * clip.length) / clip.stride)
+    return {
+        "macs_per_clip": dict(macs.total),
+        "macs_per_frame": {name: value / clip.length for name, value in macs.total.items()},
+        "uncounted_operators": {name: dict(calls) for name, calls in macs.uncounted.items()},
+        "macs_difference_by_operator": dict(macs.difference),
+        "count_failures": dict(macs.failed),
+        "macs_by_stage": macs.by_stage(network),
+        "frame_rate": FRAME_RATE,
+        "macs_per_second": None if whole is None else FRAME_RATE * whole / clip.stride,
+        "macs_per_second_kept": kept,
+    }

@@ -2,11 +2,8 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,16 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from abawbench import cache
 from abawbench.contracts import Clip, Track
 from abawbench.harness.data import TrackImages, read_images, resize, track_images
+from abawbench.harness.feature_cache import Entry, entry_file, folder, limit, load, store, trim
 from abawbench.harness.progress import Progress
-from abawbench.nn import is_frozen
+from abawbench.nn import as_tuple, is_frozen
 
 BATCH = 32
 """Images embedded together. Always exactly so many, so that no image's features depend on what else was missing."""
-DEFAULT_LIMIT = 20 * 2**30
-"""Bytes the feature cache may hold; ``$ABAWBENCH_CACHE_LIMIT`` replaces it."""
 
 
 @dataclass
@@ -126,27 +121,28 @@ def normalise(images: Tensor, clip: Clip) -> Tensor:
     return scaled.contiguous(memory_format=torch.channels_last)
 
 
-def as_tuple(output: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Return what an ``embed`` gave as a tuple of tensors."""
-    return (output,) if isinstance(output, Tensor) else tuple(output)
-
-
 def digest_of(embed: nn.Module, clip: Clip) -> str:
-    """Return the SHA-256 of a frozen network: its structure, its parameters, its answer and how images are prepared.
-
-    The answer to a fixed image is what tells two networks apart that hold the same parameters and use them differently,
-    such as one that gives three of its maps and one that gives the last.
-    """
-    sha = hashlib.sha256(json.dumps([torch.__version__, repr(embed), clip.size, clip.mean, clip.std]).encode())
-    for name, tensor in embed.state_dict().items():
-        sha.update(name.encode())
-        sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    """Return the SHA-256 of a frozen network that sees images, and of how they are prepared; see ``digest``."""
     probe = torch.linspace(-2, 2, 3 * clip.size**2).view(1, 3, clip.size, clip.size)
     device = next(embed.parameters()).device
     with torch.inference_mode():
-        for level in as_tuple(embed(probe.to(device).contiguous(memory_format=torch.channels_last))):
-            sha.update(json.dumps(level.shape).encode())
-            sha.update(level.to(torch.float16).cpu().contiguous().numpy().tobytes())
+        answer = as_tuple(embed(probe.to(device).contiguous(memory_format=torch.channels_last)))
+    return digest(embed, [clip.size, clip.mean, clip.std], answer)
+
+
+def digest(embed: nn.Module, prepared: Sequence[object], answer: Sequence[Tensor]) -> str:
+    """Return the SHA-256 of a frozen network: its structure, its parameters, its answer, how inputs are ``prepared``.
+
+    The answer to a fixed input is what tells two networks apart that hold the same parameters and use them differently,
+    such as one that gives three of its maps and one that gives the last.
+    """
+    sha = hashlib.sha256(json.dumps([torch.__version__, repr(embed), *prepared]).encode())
+    for name, tensor in embed.state_dict().items():
+        sha.update(name.encode())
+        sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    for level in answer:
+        sha.update(json.dumps(level.shape).encode())
+        sha.update(level.to(torch.float16).cpu().contiguous().numpy().tobytes())
     return sha.hexdigest()
 
 
@@ -180,29 +176,21 @@ def features(
         shown = [track_images(mask, stand_in is not None) for mask in masks]
         return LiveImages(shown, reading, tracks, clip, zero=stand_in == "zero")
     key = digest_of(embed, clip)
-    files = [_file(key, track) for track in tracks]
-    stored: list[_Entry | None] = [_load(file) for file in files]
+    files = [entry_file(key, track.id, list(track.frame_files())) for track in tracks]
+    stored: list[Entry | None] = [load(file) for file in files]
     missing = [number for number, entry in enumerate(stored) if entry is None]
     reading.cached = reading.images - int(sum(masks[number].sum() for number in missing))
     if missing:
         total = reading.images - reading.cached
         for number, entry in _embed(embed, clip, tracks, missing, device, progress, total):
-            _store(files[number], entry)
-            stored[number] = _load(files[number])
-        trim(cache.root() / "features", keep=set(files))
+            store(files[number], entry)
+            stored[number] = load(files[number])
+        trim(folder(), keep=set(files))
     return _collect(stored, tracks, masks, reading, _stand_in(embed, clip, device, stand_in))
 
 
-@dataclass
-class _Entry:
-    """One track's features: levels [U, ...] and which of its U images were readable."""
-
-    levels: tuple[Tensor, ...]
-    readable: NDArray[np.bool_]
-
-
 def _collect(
-    stored: Sequence[_Entry | None],
+    stored: Sequence[Entry | None],
     tracks: Sequence[Track],
     masks: Sequence[NDArray[np.bool_]],
     reading: Reading,
@@ -246,7 +234,7 @@ def _embed(
     device: torch.device,
     progress: Progress,
     total: int,
-) -> Iterator[tuple[int, _Entry]]:
+) -> Iterator[tuple[int, Entry]]:
     """Yield the entry of each track as soon as its last image went through the network."""
     owners: list[int] = []
     parts: dict[int, list[tuple[Tensor, ...]]] = {number: [] for number in numbers}
@@ -254,7 +242,7 @@ def _embed(
     waiting = {number: max(int(tracks[number].frame_mask().sum()), 1) for number in numbers}
     queue: list[NDArray[np.uint8]] = []
 
-    def flush() -> Iterator[tuple[int, _Entry]]:
+    def flush() -> Iterator[tuple[int, Entry]]:
         batch = np.zeros((BATCH, clip.size, clip.size, 3), dtype=np.uint8)
         count = min(BATCH, len(queue))
         batch[:count] = queue[:count]
@@ -266,7 +254,7 @@ def _embed(
             waiting[number] -= 1
             if waiting[number] == 0:
                 stacked = tuple(torch.stack(level) for level in zip(*parts.pop(number), strict=True))
-                yield number, _Entry(stacked, np.concatenate(readable.pop(number)))
+                yield number, Entry(stacked, np.concatenate(readable.pop(number)))
 
     for number in numbers:
         if not tracks[number].frame_mask().any():
@@ -299,56 +287,3 @@ def _numbers(embed: nn.Module, clip: Clip, device: torch.device) -> int:
     with torch.inference_mode():
         out = as_tuple(embed(torch.zeros(1, 3, clip.size, clip.size, device=device)))
     return sum(level.numel() for level in out)
-
-
-def limit() -> int:
-    """Return the bytes the feature cache may hold."""
-    return int(float(os.environ.get("ABAWBENCH_CACHE_LIMIT", DEFAULT_LIMIT)))
-
-
-def _file(key: str, track: Track) -> Path:
-    sha = hashlib.sha256(json.dumps([key, track.id, list(track.frame_files())]).encode()).hexdigest()
-    return cache.root() / "features" / sha[:2] / f"{sha}.safetensors"
-
-
-def _load(file: Path) -> _Entry | None:
-    """Return a cache entry, or None when it is absent, truncated or another's; the last use is noted for ``trim``."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="pt") as opened:
-            if (opened.metadata() or {}).get("key") != file.stem:
-                return None
-            readable = opened.get_tensor("readable").numpy().astype(bool)
-            levels = tuple(opened.get_tensor(str(i)) for i in range(len(opened.keys()) - 1))
-        os.utime(file)
-    except (OSError, SafetensorError):
-        return None
-    return _Entry(levels, readable) if all(len(level) == len(readable) for level in levels) else None
-
-
-def _store(file: Path, entry: _Entry) -> None:
-    from safetensors.torch import save_file
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {str(i): level for i, level in enumerate(entry.levels)}
-    tensors["readable"] = torch.from_numpy(entry.readable.astype(np.uint8))
-    handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-    os.close(handle)
-    try:
-        save_file(tensors, temporary, metadata={"key": file.stem})
-        os.replace(temporary, file)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def trim(folder: Path, keep: set[Path]) -> None:
-    """Delete the entries longest unused until the cache is within its limit; ``keep`` stays."""
-    entries = sorted((f.stat().st_mtime, f.stat().st_size, f) for f in folder.glob("*/*.safetensors"))
-    excess = sum(size for _, size, _ in entries) - limit()
-    for _, size, file in entries:
-        if excess <= 0:
-            return
-        if file not in keep:
-            file.unlink(missing_ok=True)
-            excess -= size

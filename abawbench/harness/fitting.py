@@ -1,8 +1,8 @@
 """One fit: features, training, prediction of the tracks that were not fitted, thresholds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,12 +10,13 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import nn
 
-from abawbench.contracts import Labels
-from abawbench.harness.features import Features, features
+from abawbench.contracts import Labels, PluginError, Predictor
+from abawbench.harness.features import Features
 from abawbench.harness.folds import Fold
 from abawbench.harness.inference import predict
+from abawbench.harness.inputs import inputs_of, no_inputs
 from abawbench.harness.phases import phase
-from abawbench.harness.postprocessing import stretched, tuned_thresholds
+from abawbench.harness.postprocessing import finished, stretched, tuned_thresholds
 from abawbench.harness.progress import Progress
 from abawbench.harness.scoring import official
 from abawbench.harness.training import Fitted, fit, hold_out
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
     from abawbench.harness.job import Prepared
 
 
+Predict = Callable[[Sequence[int], Progress | None], dict[int, NDArray[np.float32]]]
+"""Numbers of tracks to their scores."""
+
+
 @dataclass(frozen=True)
 class Fit:
-    """A network fitted to some tracks, and what it gave for others."""
+    """A model fitted to some tracks, and what it gave for others."""
 
-    network: nn.Module
+    network: nn.Module | None
     source: Features
     fitted: Fitted
     scores: dict[int, NDArray[np.float32]]
@@ -38,15 +43,46 @@ class Fit:
 
 
 def fit_and_predict(ready: "Prepared", fold: Fold, accelerator: Accelerator, progress: Progress) -> Fit:
-    """Fit a fresh network to the tracks of a fold and predict the others."""
-    task, model, seconds, protocol = ready.task, ready.model, ready.seconds, ready.protocol
+    """Fit a fresh model to the tracks of a fold and predict the others."""
     # every fold starts from the same numbers, so that a frozen part drawn at random is one and the same
     torch.manual_seed(ready.job.seed)
+    fitted: _Fitted = (
+        _fit_predictor(ready, ready.model, fold)
+        if isinstance(ready.model, Predictor)
+        else _fit_network(ready, fold, accelerator, progress)
+    )
+    network, source, log, predicted = fitted
+    task, protocol = ready.task, ready.protocol
+    with phase(ready.seconds, "predict"):
+        scores = predicted(fold.scored, progress)
+        if protocol.thresholds == "fixed":
+            return Fit(network, source, log, scores, {}, None)
+        # the network has not learned from subjects held out: their scores are like those it gives for new ones
+        subjects = [track.subject for track in ready.tracks]
+        share = 0.0 if network is None else ready.model.settings.holdout
+        held_out = hold_out(fold.fitted, subjects, share, ready.job.seed)[1]
+        on = held_out or fold.fitted
+        found = list(predicted(on, None).values())
+        thresholds = tuned_thresholds(ready.metric, task, found, known_labels(ready, on))
+    return Fit(
+        network,
+        source,
+        log,
+        {n: stretched(one, thresholds, task.threshold) for n, one in scores.items()},
+        dict(zip(task.outputs, thresholds, strict=True)),
+        "training subjects held out" if held_out else "the training tracks, which were fitted",
+    )
+
+
+_Fitted = tuple[nn.Module | None, Features, Fitted, Predict]
+
+
+def _fit_network(ready: "Prepared", fold: Fold, accelerator: Accelerator, progress: Progress) -> _Fitted:
+    task, model, seconds, protocol = ready.task, ready.model, ready.seconds, ready.protocol
     device = accelerator.device
     with phase(seconds, "embed"):
         network = model.network(task, ready.weights).to(device)
-        embed: Any = network.embed
-        source = features(embed, model.clip, ready.tracks, device, progress, protocol.stand_in)
+        source = inputs_of(network, model, ready.tracks, device, progress, protocol)
 
     def predicted(numbers: Sequence[int], progress: Progress | None = None) -> dict[int, NDArray[np.float32]]:
         return predict(
@@ -65,7 +101,6 @@ def fit_and_predict(ready: "Prepared", fold: Fold, accelerator: Accelerator, pro
         names = [ready.tracks[n].id for n in numbers]
         return official(ready.metric, task, names, list(predicted(numbers).values()), known_labels(ready, numbers))
 
-    subjects = [track.subject for track in ready.tracks]
     with phase(seconds, "fit"):
         fitted = fit(
             network,
@@ -74,29 +109,33 @@ def fit_and_predict(ready: "Prepared", fold: Fold, accelerator: Accelerator, pro
             model.settings,
             source,
             ready.labels,
-            subjects,
+            [track.subject for track in ready.tracks],
             fold.fitted,
             accelerator=accelerator,
             seed=ready.job.seed,
             evaluate=evaluate,
             progress=progress,
         )
-    with phase(seconds, "predict"):
-        scores = predicted(fold.scored, progress)
-        if protocol.thresholds == "fixed":
-            return Fit(network, source, fitted, scores, {}, None)
-        # the network has not learned from subjects held out: their scores are like those it gives for new ones
-        held_out = hold_out(fold.fitted, subjects, model.settings.holdout, ready.job.seed)[1]
-        on = held_out or fold.fitted
-        thresholds = tuned_thresholds(ready.metric, task, list(predicted(on).values()), known_labels(ready, on))
-    return Fit(
-        network,
-        source,
-        fitted,
-        {n: stretched(found, thresholds, task.threshold) for n, found in scores.items()},
-        dict(zip(task.outputs, thresholds, strict=True)),
-        "training subjects held out" if held_out else "the training tracks, which were fitted",
-    )
+    return network, source, fitted, predicted
+
+
+def _fit_predictor(ready: "Prepared", model: Predictor, fold: Fold) -> _Fitted:
+    task = ready.task
+    with phase(ready.seconds, "fit"):
+        model.fit(task, [ready.tracks[n] for n in fold.fitted], known_labels(ready, fold.fitted), ready.job.seed)
+
+    def predicted(numbers: Sequence[int], progress: Progress | None = None) -> dict[int, NDArray[np.float32]]:
+        found = {}
+        for number in numbers:
+            track = ready.tracks[number]
+            scores = np.asarray(model.predict(task, track), dtype=np.float64)
+            wanted = (1 if task.level == "track" else track.n_frames, len(task.outputs))
+            if scores.shape != wanted:
+                raise PluginError(f"model '{model.name}' gave scores of shape {scores.shape}, not {wanted}")
+            found[number] = finished(scores, np.arange(len(scores)), ready.protocol)
+        return found
+
+    return None, no_inputs(ready.tracks), Fitted(), predicted
 
 
 def known_labels(ready: "Prepared", numbers: Sequence[int]) -> list[Labels]:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from accelerate.utils import send_to_device
 from numpy.typing import NDArray
 from torch import nn
 
 from abawbench.contracts import Clip, PluginError, Task
-from abawbench.harness.clips import clips_of, distinct
+from abawbench.harness.clips import clips_of, given
 from abawbench.harness.features import Features
 from abawbench.harness.postprocessing import finished
 from abawbench.harness.progress import Progress
@@ -42,15 +43,13 @@ def predict(
     module = Trained(network, clip).eval()
     batches = [clips[i : i + batch] for i in range(0, len(clips), batch)]
     for chosen in (progress or Progress()).track(batches, f"predict {task.name}", len(batches), "batch"):
-        pairs, index = distinct(chosen, features)
-        inputs = [x.to(device) for x in features.gather(pairs)]
         with torch.inference_mode():
-            logits = module(inputs, torch.from_numpy(index).to(device))
-            if logits.shape not in ((*index.shape, len(task.outputs)), (len(index), len(task.outputs))):
+            logits = module(*send_to_device(given(chosen, features), device))
+            each = (len(chosen), clip.length, len(task.outputs))
+            if logits.shape not in (each, (each[0], each[2])):
                 raise PluginError(
-                    f"the head gave logits of shape {list(logits.shape)} for {len(index)} clips of {index.shape[1]} "
-                    f"frames; task '{task.name}' has {len(task.outputs)} outputs, so [B, T, K] is "
-                    f"{[*index.shape, len(task.outputs)]}"
+                    f"the head gave logits of shape {list(logits.shape)} for {each[0]} clips of {each[1]} frames and "
+                    f"{each[2]} outputs of task '{task.name}'; [B, T, K] is {list(each)}"
                 )
             outputs = scores_of(logits.to(torch.float32), task).cpu().numpy().astype(np.float64)
         for one, output in zip(chosen, outputs, strict=True):

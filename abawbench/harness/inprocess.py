@@ -22,7 +22,7 @@ class _Memory(Watcher):
 
 def run_here(jobs: Sequence[Job], work: Work, progress: Progress, outcomes: "Outcomes") -> None:
     """Run the jobs; databases are opened once, and a kind of network is timed once."""
-    databases = Databases(work.plugins, work.roots, work.generated, progress)
+    databases = Databases(work.plugins, work.roots, work.generated, progress, jobs[0].protocol.readings)
     meter = CostMeter(**work.costs)
     for number, job in enumerate(jobs):
         if outcomes.full:

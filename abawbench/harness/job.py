@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,31 +22,38 @@ from abawbench.contracts import (
     Labels,
     Metric,
     Model,
+    Predictor,
+    Recipe,
     Task,
     Track,
     Weights,
 )
 from abawbench.harness import environment
 from abawbench.harness.cost import CostMeter
+from abawbench.harness.counting import count_bytes, count_parameters
 from abawbench.harness.features import Features
 from abawbench.harness.fitting import fit_and_predict, known_labels
 from abawbench.harness.folds import Fold, folds_of
+from abawbench.harness.inputs import SeveralInputs, identities, require_inputs
 from abawbench.harness.phases import phase
 from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import Protocol
+from abawbench.harness.readings import counted, in_effect
 from abawbench.harness.rules import forbidden, layout_of
 from abawbench.harness.scoring import score, track_statistics, tracks_digest, unscored
 from abawbench.harness.settings import apply
-from abawbench.nn import is_frozen
+from abawbench.nn import frozen_prefixes
 from abawbench.plugins import Plugin, Plugins, source_digest
 from abawbench.results import store
 from abawbench.results.predictions import Predictions
 from abawbench.results.record import (
+    Cost,
     Counts,
     DatabaseRecord,
     Epoch,
     Floor,
+    MissingInput,
     PluginRecord,
     Record,
     Score,
@@ -104,14 +111,15 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
     seconds: dict[str, float] = {}
     with phase(seconds, "read"):
         took_part = {"task": plugins.get("task", job.task), "model": plugins.get("model", job.model)}
-        task: Task = took_part["task"].build()
+        task: Task = took_part["task"].build_under(job.protocol.readings)
         took_part["metric"] = plugins.get("metric", task.metric)
-        metric: Metric = took_part["metric"].build(task)
+        metric: Metric = took_part["metric"].build_under(job.protocol.readings, task)
         builder: Any = took_part["model"].builder()
         apply(builder.Settings, job.overrides, job.model)  # a wrong setting is told before a database is made
         protocol = job.protocol.for_task(task)
         name, database = databases.for_task(task, pooled=protocol.pooled)
         took_part["database"] = databases.plugin(name)
+        protocol = replace(protocol, readings=in_effect(protocol.readings, task, took_part.values()))
         stand_ins = builder.Settings.on_synthetic if database.synthetic and job.weights is None else {}
         model: Model = builder(apply(builder.Settings, {**stand_ins, **job.overrides}, job.model))
         weights = model.weights(job.weights, synthetic=database.synthetic)
@@ -120,11 +128,12 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
             list(database.tracks(task.label, split)) if split in there else [] for split in (TRAIN, VALIDATION)
         )
         tracks = train + validation
-        labels = [track.labels(task.label) for track in tracks]
+        require_inputs(model, job.model, tracks, name, job.task)
+        labels = [counted(track.labels(task.label), track, task, protocol.readings) for track in tracks]
         if job.control == "shuffled-labels":
             labels[: len(train)] = shuffled(labels[: len(train)], job.seed)
         records = tuple(_plugin_record(p) for p in took_part.values())
-        digest = _digest(job, task, model, weights, database, tracks, records)
+        digest = _digest(job, protocol, task, model, weights, database, tracks, records)
     return Prepared(
         job=job,
         task=task,
@@ -158,8 +167,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
     with phase(seconds, "score"):
         result, floor, statistics = _scored(ready, scored, list(scores.values()), known)
     with phase(seconds, "cost"):
-        kind = f"{job.model} {asdict(model.settings)}"
-        cost = meter.cost_of(network, model.clip, device, kind=kind, task=task.name, progress=progress)
+        cost = _cost(ready, network, meter, device, progress)
     record = Record(
         abawbench=abawbench.__version__,
         job=ready.digest,
@@ -201,8 +209,22 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
         if task.level == "track"
         else {ready.tracks[n].id: ready.tracks[n].frame_names() for n in scores},
     )
-    kept = None if ready.protocol.folds else trained_weights(network)
+    kept = None if ready.protocol.folds or network is None else trained_weights(network)
     return store.write(store.folder_of(out, record), record, predictions, kept, statistics)
+
+
+def _cost(
+    ready: Prepared, network: nn.Module | None, meter: CostMeter, device: torch.device, progress: Progress
+) -> Cost | None:
+    """Return what a network costs; None without one: nothing is made up."""
+    if network is None:
+        return None
+    if isinstance(network.get_submodule("embed"), nn.ModuleDict):
+        sizes = count_parameters(network)
+        return Cost(parameters_total=sizes.total, parameters_trained=sizes.trained, weights_bytes=count_bytes(network))
+    model = ready.model
+    kind = f"{ready.job.model} {asdict(model.settings)}"
+    return meter.cost_of(network, model.clip, device, kind=kind, task=ready.task.name, progress=progress)
 
 
 def _scored(
@@ -247,12 +269,12 @@ def shuffled(labels: Sequence[Labels | None], seed: int) -> list[Labels | None]:
 
 def trained_weights(network: nn.Module) -> bytes:
     """Return the network's parameters and buffers as safetensors, without those of a frozen ``embed``."""
-    skipped = "embed." if is_frozen(network.get_submodule("embed")) else None
+    skipped = frozen_prefixes(network)
     return save(
         {
             name: tensor.detach().cpu().contiguous()
             for name, tensor in network.state_dict().items()
-            if skipped is None or not name.startswith(skipped)
+            if not name.startswith(skipped)
         }
     )
 
@@ -260,6 +282,8 @@ def trained_weights(network: nn.Module) -> bytes:
 def settings_record(ready: Prepared) -> dict[str, Any]:
     """Return the recipe after overrides, with what else shaped the training."""
     chosen = asdict(ready.model.settings)
+    if isinstance(ready.model, Predictor):
+        chosen = {name: value for name, value in chosen.items() if name not in Recipe.__dataclass_fields__}
     chosen["precision"] = ready.job.precision
     if ready.job.control:
         chosen["control"] = ready.job.control
@@ -281,6 +305,10 @@ def _counts(ready: Prepared, source: Features, scores: Mapping[int, NDArray[np.f
         annotated_frames=annotated,
         coverage=predicted / annotated if annotated else None,
         frames_without_image=sum(source.images[n].filled for n in scored),
+        missing_inputs={
+            name: MissingInput(tracks=tracks, frames=frames)
+            for name, (tracks, frames) in (source.missing(scored) if isinstance(source, SeveralInputs) else {}).items()
+        },
         broken_images=len(source.reading.broken),
         skipped_tracks=len({p.track for p in ready.database.problems.items if p.track}),
         problems=tuple(problems),
@@ -299,6 +327,7 @@ def _plugin_record(plugin: Plugin) -> PluginRecord:
 
 def _digest(
     job: Job,
+    protocol: Protocol,
     task: Task,
     model: Model,
     weights: Weights,
@@ -315,7 +344,7 @@ def _digest(
         job.device,
         job.precision,
         job.control,
-        asdict(job.protocol.for_task(task)),
+        asdict(protocol),
         asdict(task),
         asdict(model.settings),
         weights.source,
@@ -325,5 +354,6 @@ def _digest(
     ]
     sha.update(json.dumps(parts, sort_keys=True, default=str).encode())
     for track in tracks:
-        sha.update(json.dumps([track.id, track.n_frames, list(track.frame_files())]).encode())
+        files = [track.id, track.n_frames, list(track.frame_files()), identities(model, track)]
+        sha.update(json.dumps(files).encode())
     return sha.hexdigest()

@@ -1,133 +1,91 @@
-"""How long a network takes: latency with the percentiles its samples earn, and throughput."""
+"""Single stream: how long a network takes for one batch of clips after the other."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 import numpy as np
-import torch
 from torch import Tensor
 
-EARNED = {90: 64, 99: 662}
-"""Percentile -> samples it takes to state it, by the rule of MLPerf's load generator."""
-WARM_UP = 3
+from abawbench.harness.timing import (
+    EARNED,
+    Answers,
+    Call,
+    Inputs,
+    circumstances,
+    clock_for,
+    device_of,
+    earned,
+    noise_advice,
+    noise_of,
+    warm_up,
+)
+from abawbench.results.cost import Latency
 
-
-@dataclass(frozen=True)
-class Latency:
-    """Milliseconds per call with one batch; a percentile is None where too few samples earn it."""
-
-    p50_ms: float
-    p90_ms: float | None
-    p99_ms: float | None
-    min_ms: float
-    max_ms: float
-    iqr_ms: float
-    """The third quartile less the first: how far the samples spread."""
-    samples: int
-    batch: int
-    threads: int
-    device: str
-    runtime: str
-
-
-@dataclass(frozen=True)
-class Throughput:
-    """Clips and frames per second, call after call, at one batch size."""
-
-    clips_per_second: float
-    frames_per_second: float
-    batch: int
-    threads: int
-    device: str
-    runtime: str
+MINIMUM_S = 2.0
+"""Shortest timed run that is valid."""
+MINIMUM = 10
+"""Samples that are taken in any case."""
 
 
 def measure_latency(
-    call: Callable[[Tensor], Tensor],
-    example: Tensor,
+    call: Call,
+    examples: Sequence[Inputs],
     *,
     runtime: str = "eager",
-    budget_s: float = 2.0,
-    minimum: int = 10,
+    budget_s: float = 30.0,
+    scored: Sequence[Tensor] | None = None,
     advance: Callable[[int], None] = lambda samples: None,
 ) -> Latency:
-    """Return the latency of ``call(example)``, a batch of clips, after a warm-up.
+    """Return the latency of ``call(*inputs)`` over the examples in turn, after a warm-up until times are steady.
 
-    Samples until the 99th percentile is earned, for ``budget_s`` seconds at most, and in any case ``minimum`` times;
-    ``advance(1)`` is called after each. On a CUDA device each call is timed by events.
+    Samples until the 99th percentile is earned and ``MINIMUM_S`` is over, for ``budget_s`` seconds at most, and in any
+    case ``MINIMUM`` times; ``advance(1)`` is called after each. The answers must be those given before the clock ran,
+    and near ``scored``. On a CUDA device each call is timed by events.
     """
-    clock = _cuda_ms if example.device.type == "cuda" else _wall_ms
-    for _ in range(WARM_UP):
-        clock(call, example)
+    device = device_of(examples[0])
+    clock, answers = clock_for(device), Answers(call, examples, scored)
+    steady = warm_up(call, examples[0], budget_s / 4)
     samples: list[float] = []
     start = perf_counter()
-    while len(samples) < EARNED[99] and (len(samples) < minimum or perf_counter() - start < budget_s):
-        samples.append(clock(call, example))
+    while _goes_on(len(samples), perf_counter() - start, budget_s):
+        number = len(samples) % len(examples)
+        took, answer = clock(call, examples[number])
+        samples.append(took)
+        answers.check(number, answer)
         advance(1)
+    seconds, noise = perf_counter() - start, noise_of(samples)
+    broken = answers.advice
+    if len(samples) < EARNED[99]:
+        broken.append(f"{len(samples)} of the {EARNED[99]} samples that a 99th percentile takes: give it more seconds")
+    if seconds < MINIMUM_S:
+        broken.append(f"{seconds:.1f} s of at least {MINIMUM_S:g} s: give it more seconds")
+    if not steady:
+        broken.append("times were still changing when the warm-up ended: give it more seconds")
     low, high = np.percentile(samples, (25, 75))
     return Latency(
-        p50_ms=percentile(samples, 50),
-        p90_ms=percentile(samples, 90) if len(samples) >= EARNED[90] else None,
-        p99_ms=percentile(samples, 99) if len(samples) >= EARNED[99] else None,
+        **earned(samples),
         min_ms=min(samples),
         max_ms=max(samples),
         iqr_ms=float(high - low),
         samples=len(samples),
-        batch=len(example),
-        threads=torch.get_num_threads(),
-        device=example.device.type,
-        runtime=runtime,
+        batch=_batch(examples[0]),
+        seconds=seconds,
+        noise=noise,
+        answers_sha256=answers.sha256,
+        answers_difference=answers.difference,
+        valid=not broken,
+        advice=(*broken, *noise_advice(noise)),
+        **circumstances(device, runtime),
     )
 
 
-def measure_throughput(
-    call: Callable[[Tensor], Tensor],
-    example: Tensor,
-    *,
-    runtime: str = "eager",
-    budget_s: float = 1.0,
-    minimum: int = 2,
-) -> Throughput:
-    """Return the throughput of calling ``call(example)`` again and again with clips [B, T, ...] for ``budget_s``."""
-    call(example)
-    _finish(example.device)
-    calls, start = 0, perf_counter()
-    while calls < minimum or perf_counter() - start < budget_s:
-        call(example)
-        _finish(example.device)
-        calls += 1
-    clips = calls * len(example) / (perf_counter() - start)
-    return Throughput(
-        clips_per_second=clips,
-        frames_per_second=clips * example.shape[1],
-        batch=len(example),
-        threads=torch.get_num_threads(),
-        device=example.device.type,
-        runtime=runtime,
-    )
+def _goes_on(samples: int, seconds: float, budget_s: float) -> bool:
+    if samples < MINIMUM:
+        return True
+    return seconds < budget_s and (samples < EARNED[99] or seconds < MINIMUM_S)
 
 
-def percentile(samples: list[float], rank: float) -> float:
-    """Return the smallest sample that at least ``rank`` percent of the samples do not exceed."""
-    return float(np.percentile(samples, rank, method="inverted_cdf"))
+def _batch(inputs: Inputs) -> int:
+    from torch.utils._pytree import tree_leaves
 
-
-def _wall_ms(call: Callable[[Tensor], Tensor], example: Tensor) -> float:
-    start = perf_counter()
-    call(example)
-    return (perf_counter() - start) * 1e3
-
-
-def _cuda_ms(call: Callable[[Tensor], Tensor], example: Tensor) -> float:
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-    start.record()
-    call(example)
-    end.record()
-    end.synchronize()
-    return float(start.elapsed_time(end))
-
-
-def _finish(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    return next(len(x) for x in tree_leaves(inputs) if isinstance(x, Tensor))

@@ -8,27 +8,32 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from abawbench.harness.timing import device_of
 
 
-def peak_memory(network: nn.Module, example: Tensor) -> int | None:
-    """Return the bytes that building the network and running ``network(example)`` adds at its peak.
+def peak_memory(network: nn.Module, *example: Any) -> int | None:
+    """Return the bytes that building the network and running ``network(*example)`` adds at its peak.
 
     On a CPU: the peak of a fresh process less what it holds once everything is imported; takes as long as the imports,
     and is None where the network cannot be pickled. On a CUDA device: the peak that torch allocated, the network's own
     parameters included.
     """
-    if example.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(example.device)
+    device = device_of(example)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
         with torch.inference_mode():
-            network.eval()(example)
-        return torch.cuda.max_memory_allocated(example.device)
+            network.eval()(*example)
+        return torch.cuda.max_memory_allocated(device)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.pt"
         try:
-            torch.save((network, example.shape), path)
+            torch.save((network, tree_map_only(Tensor, lambda x: x.to("meta"), example)), path)
         except (pickle.PicklingError, AttributeError, TypeError, RuntimeError):
             return None
         modules = sorted({type(module).__module__ for module in network.modules()} - {"__main__"})
@@ -48,16 +53,19 @@ def _measure(path: str, modules: list[str], threads: int) -> int:
     for module in modules:
         importlib.import_module(module)
     torch.set_num_threads(threads)
-    _reset_peak()
-    idle = _peak()
-    network, shape = torch.load(path, weights_only=False)  # written by the parent a moment ago
+    reset_peak()
+    idle = peak_bytes()
+    network, shapes = torch.load(path, weights_only=False)  # written by the parent a moment ago
+    example = tree_map_only(Tensor, lambda x: torch.zeros(x.shape, dtype=x.dtype), shapes)
     with torch.inference_mode():
-        network.eval()(torch.zeros(shape))
-    return _peak() - idle
+        network.eval()(*example)
+    return peak_bytes() - idle
 
 
-def _peak() -> int:
-    """Return the largest resident size of this process so far, in bytes."""
+def peak_bytes(device: torch.device | None = None) -> int:
+    """Return the largest resident size of this process so far, or what torch held at most on a CUDA device."""
+    if device is not None and device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     status = Path("/proc/self/status")
     if status.is_file():
         for line in status.read_text().splitlines():
@@ -69,8 +77,10 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _reset_peak() -> None:
-    """Forget the peak of the imports, where the system can (Linux)."""
+def reset_peak() -> None:
+    """Forget the peak so far, where the system can (Linux)."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.reset_peak_memory_stats()
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

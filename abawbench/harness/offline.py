@@ -1,39 +1,115 @@
-"""No network without being asked: connections to other machines are refused in a job's process.
+"""Offline: how many clips and frames a second, at the batch that gives most within a memory limit."""
 
-A guard against what happens by accident, not a prison: code below Python does not pass here.
-"""
+from collections.abc import Callable
+from time import perf_counter
 
-import ipaddress
-import sys
-from typing import Any
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
-from abawbench.contracts import PluginError
+from abawbench.harness.energy import energy
+from abawbench.harness.memory import peak_bytes, reset_peak
+from abawbench.harness.timing import (
+    Answers,
+    Call,
+    Inputs,
+    circumstances,
+    device_of,
+    finish,
+    noise_advice,
+    noise_of,
+)
+from abawbench.results.cost import Throughput
 
-_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+MEMORY_LIMIT = 2 * 2**30
+"""Bytes that a batch may add at its peak."""
+MINIMUM_S = 1.0
+"""Shortest timed run that is valid."""
+MINIMUM = 3
+"""Calls that are made in any case."""
 
 
-def refuse_network() -> None:
-    """Refuse, for the rest of this process, every connection to another machine with a PluginError that names it."""
+def best_throughput(
+    compiled: Callable[[Inputs], Call],
+    example: Inputs,
+    length: int,
+    *,
+    runtime: str = "eager",
+    budget_s: float = 10.0,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Throughput:
+    """Return the throughput at the best batch of copies of ``example``, one clip of ``length`` frames.
 
-    def guard(event: str, given: tuple[Any, ...]) -> None:
-        if event in _EVENTS and (host := _host(event, given)) and not _is_here(host):
-            raise PluginError(f"network access to {host} was refused; --network allows it")
+    ``compiled(inputs)`` returns the callable for a batch. Batches double while they gain, fit the limit and leave half
+    of the budget; the best is then measured for the rest of it.
+    """
+    start = perf_counter()
+    rates: dict[int, float] = {}
+    calls: dict[int, tuple[Call, Inputs]] = {}
+    for batch in BATCHES:
+        inputs = _repeated(example, batch)
+        reset_peak()
+        idle = peak_bytes(device_of(inputs))
+        calls[batch] = compiled(inputs), inputs
+        rates[batch], _ = _rate(*calls[batch], batch, min(budget_s / 20, 1.0))
+        if peak_bytes(device_of(inputs)) - idle > memory_limit and batch > 1:
+            del rates[batch], calls[batch]
+            break
+        if perf_counter() - start > budget_s / 2 or rates[batch] < 0.97 * max(rates.values()):
+            break
+    batch = max(rates, key=lambda one: rates[one])
+    found = measure_throughput(
+        *calls[batch], length, runtime=runtime, budget_s=max(budget_s - (perf_counter() - start), min(budget_s, 1.0))
+    )
+    return found.model_copy(update={"by_batch": rates, "memory_limit_bytes": memory_limit})
 
-    sys.addaudithook(guard)
+
+def measure_throughput(
+    call: Call, inputs: Inputs, length: int, *, runtime: str = "eager", budget_s: float = 1.0
+) -> Throughput:
+    """Return the throughput of calling ``call(*inputs)`` again and again with clips of ``length`` frames."""
+    device = device_of(inputs)
+    batch = next(len(x) for x in torch.utils._pytree.tree_leaves(inputs) if isinstance(x, Tensor))
+    answers = Answers(call, [inputs])
+    with energy(device) as joules:
+        clips, times = _rate(call, inputs, batch, budget_s, answers)
+    seconds, noise = sum(times), noise_of(times)
+    broken = answers.advice
+    if seconds < MINIMUM_S:
+        broken.append(f"{seconds:.1f} s of at least {MINIMUM_S:g} s: give it more seconds")
+    return Throughput(
+        clips_per_second=clips,
+        frames_per_second=clips * length,
+        batch=batch,
+        joules_per_clip=None if joules.value is None else joules.value / (batch * len(times)),
+        seconds=seconds,
+        noise=noise,
+        answers_sha256=answers.sha256,
+        valid=not broken,
+        advice=(*broken, *noise_advice(noise)),
+        **circumstances(device, runtime),
+    )
 
 
-def _host(event: str, given: tuple[Any, ...]) -> str | None:
-    """Return the host of an event of Python's audit table, None where there is none, as for a socket in a folder."""
-    host = given[0]
-    if event in ("socket.connect", "socket.sendto"):
-        host = given[1][0] if isinstance(given[1], tuple) else None
-    return host.decode(errors="replace") if isinstance(host, bytes) else host
+def _rate(
+    call: Call, inputs: Inputs, batch: int, budget_s: float, answers: Answers | None = None
+) -> tuple[float, list[float]]:
+    """Return clips per second, and the seconds of each call after a first one that does not count."""
+    device = device_of(inputs)
+    call(*inputs)
+    finish(device)
+    times: list[float] = []
+    while len(times) < MINIMUM or sum(times) < budget_s:
+        start = perf_counter()
+        answer = call(*inputs)
+        finish(device)
+        times.append(perf_counter() - start)
+        if answers is not None:
+            answers.check(0, answer)
+    return batch * len(times) / sum(times), times
 
 
-def _is_here(host: str) -> bool:
-    if host in ("", "localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
+def _repeated(example: Inputs, batch: int) -> Inputs:
+    repeated: Inputs = tree_map_only(Tensor, lambda x: x.expand(batch, *x.shape[1:]).contiguous(), example)
+    return repeated

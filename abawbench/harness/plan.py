@@ -58,8 +58,16 @@ class Work:
 class Databases:
     """The databases of a run, each opened once, when first needed."""
 
-    def __init__(self, plugins: Plugins, roots: Roots, generated: Generated, progress: Progress) -> None:
+    def __init__(
+        self,
+        plugins: Plugins,
+        roots: Roots,
+        generated: Generated,
+        progress: Progress,
+        readings: Mapping[str, str] | None = None,
+    ) -> None:
         self._plugins = plugins
+        self._readings = readings or {}
         self._generated = generated
         self._progress = progress
         self._opened: dict[str, Database] = {}
@@ -69,6 +77,12 @@ class Databases:
             plugin = plugins.get("database", name)
             if not self._roots[name] and not _generates(plugin):
                 raise UsageError(f"database '{name}' needs a folder: --data {name}=ROOT")
+
+    def under(self, readings: Mapping[str, str]) -> "Databases":
+        """Return the same databases, to be opened under these readings of uncertain facts."""
+        if readings == self._readings:
+            return self
+        return Databases(self._plugins, self._roots, self._generated, self._progress, readings)
 
     def plugin(self, name: str) -> Plugin:
         """Return the plugin that reads the database."""
@@ -82,7 +96,7 @@ class Databases:
                 wanted = self._generated
                 made = plugin.build(preset=wanted.preset, seed=wanted.seed, progress=self._progress.report)
             else:
-                made = plugin.build(self._roots[name])
+                made = plugin.build_under(self._readings, self._roots[name])
             self._opened[name] = made
         return self._opened[name]
 

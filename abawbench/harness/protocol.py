@@ -1,7 +1,7 @@
 """Protocol options: the choices between a network's outputs and a value that teams make differently."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from abawbench.contracts import Clip, Task, UsageError
@@ -33,6 +33,8 @@ class Protocol:
     its subject: not the official split."""
     refit: bool = False
     """Fit on training and validation tracks together, for a submission; nothing is left to score."""
+    readings: Mapping[str, str] = field(default_factory=dict)
+    """Of uncertain facts, where another than the default is chosen; see ``abawbench.harness.readings``."""
 
     def __post_init__(self) -> None:
         parse_smoothing(self.smoothing)

@@ -9,7 +9,7 @@ from torch import nn
 
 from abawbench.contracts import DataError, Model, Task, UsageError
 from abawbench.harness.settings import apply
-from abawbench.nn import is_frozen
+from abawbench.nn import frozen_prefixes
 from abawbench.plugins import Plugins
 from abawbench.results.files import sha256
 from abawbench.results.record import Record
@@ -37,12 +37,12 @@ def restored(
             f"'{source.source}' ({_short(source.sha256)}) is now; give --weights with the same file"
         )
     network = model.network(task, source)
-    frozen = "embed." if is_frozen(network.get_submodule("embed")) else None
+    frozen = frozen_prefixes(network)
     try:
         missing, unexpected = network.load_state_dict(state, strict=False)
     except RuntimeError as error:
         raise DataError(f"{folder}: its weights do not fit model '{record.model}': {_first(error)}") from error
-    lost = [name for name in missing if frozen is None or not name.startswith(frozen)]
+    lost = [name for name in missing if not name.startswith(frozen)]
     if lost or unexpected:
         names = ", ".join([*lost, *unexpected][:5])
         raise DataError(f"{folder}: its weights do not fit model '{record.model}', which changed since: {names}")

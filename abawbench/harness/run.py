@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from abawbench.harness.limits import Limits
 from abawbench.harness.plan import CONTROLS, DEVICES, Job, Work, model_names, task_names
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import OFFICIAL, Protocol
+from abawbench.harness.readings import checked_readings
 from abawbench.plugins import KINDS, Plugins
 from abawbench.results import store
 from abawbench.results.record import Record
@@ -47,6 +49,7 @@ def plan(
         raise UsageError(f"unknown control '{control}'; use {', '.join(CONTROLS)}")
     if control is not None and protocol.pooled:
         raise UsageError(f"control '{control}' needs the official split; leave out folds and refit")
+    protocol = replace(protocol, readings=checked_readings(plugins, protocol.readings))
     return [
         Job(
             model=model,

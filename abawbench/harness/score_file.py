@@ -13,6 +13,7 @@ from abawbench.harness.data import nearest
 from abawbench.harness.frame_index import FrameIndex
 from abawbench.harness.plan import Databases
 from abawbench.harness.prediction_files import FilePredictions, read_prediction_file, submission_of
+from abawbench.harness.readings import checked_readings, counted, in_effect
 from abawbench.harness.rules import layout_of
 from abawbench.harness.scoring import Predicted, score, tracks_digest
 from abawbench.plugins import Plugins
@@ -54,17 +55,20 @@ def score_file(
     *,
     split: str = "val",
     missing: Missing = "error",
+    readings: Mapping[str, str] | None = None,
 ) -> ScoredFile:
     """Return the official score of a file of predictions, in any of the forms of ``read_prediction_file``.
 
     Annotated frames that the file does not predict are an error, unless ``missing`` fills them from their track:
     ``nearest`` with the nearest prediction (of two equally near, the later), ``interpolate`` linearly in time between
-    numbers. Raises DataError naming file and line for a file that cannot be used.
+    numbers. ``readings`` of uncertain facts are chosen by name. Raises DataError naming file and line for a file
+    that cannot be used.
     """
     if missing not in MISSING:
         raise UsageError(f"unknown rule '{missing}' for missing frames; use {', '.join(MISSING)}")
-    task, metric = _task(plugins, task_name)
-    known = _labelled(task, databases, split)
+    chosen = checked_readings(plugins, readings or {})
+    task, metric = _task(plugins, task_name, chosen)
+    known = _labelled(task, databases.under(chosen), split, chosen)
     found = read_prediction_file(path, task, known.tracks)
     lacking = [labels.annotated & ~given for labels, given in zip(known.labels, found.given, strict=True)]
     count = sum(int(frames.sum()) for frames in lacking)
@@ -74,7 +78,19 @@ def score_file(
         _filled(path, task, found, number, missing, known.tracks[number].id) if frames.any() else found.tracks[number]
         for number, frames in enumerate(lacking)
     ]
-    return _scored(path, found.form, task, metric, known, split, filled, filled_frames=count, missing=missing)
+    took_part = [plugins.get("task", task.name), plugins.get("metric", task.metric), databases.plugin(known.name)]
+    return _scored(
+        path,
+        found.form,
+        task,
+        metric,
+        known,
+        split,
+        filled,
+        filled_frames=count,
+        missing=missing,
+        readings=in_effect(chosen, task, took_part),
+    )
 
 
 def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: Databases) -> ScoredFile:
@@ -87,11 +103,22 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
         raise UsageError(f"{folder}: a run of task '{record.task}', not '{task_name}'; leave --task out")
     if record.score is None or record.score.value is None:
         raise DataError(f"{folder}: the run has no value to verify")
-    task, metric = _task(plugins, record.task)
+    readings = record.protocol.readings if record.protocol else {}
+    task, metric = _task(plugins, record.task, readings)
     predictions = store.read_run_predictions(folder, task.outputs)
-    known = _run_tracks(folder, record, task, databases, predictions.scores)
+    known = _run_tracks(folder, record, task, databases.under(readings), predictions.scores, readings)
     scores = [predictions.scores[track.id] for track in known.tracks]
-    found = _scored(folder, "run", task, metric, known, record.database.split, scores, stored_value=record.score.value)
+    found = _scored(
+        folder,
+        "run",
+        task,
+        metric,
+        known,
+        record.database.split,
+        scores,
+        stored_value=record.score.value,
+        readings=readings,
+    )
     if found.score.value != record.score.value:
         raise DataError(
             f"{folder}: its predictions score {found.score.value} on these labels and the record says "
@@ -100,16 +127,17 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
     return found
 
 
-def _task(plugins: Plugins, name: str) -> tuple[Task, Metric]:
-    task: Task = plugins.get("task", name).build()
-    metric: Metric = plugins.get("metric", task.metric).build(task)
+def _task(plugins: Plugins, name: str, readings: Mapping[str, str]) -> tuple[Task, Metric]:
+    task: Task = plugins.get("task", name).build_under(readings)
+    metric: Metric = plugins.get("metric", task.metric).build_under(readings, task)
     return task, metric
 
 
-def _labelled(task: Task, databases: Databases, split: str) -> _Labelled:
+def _labelled(task: Task, databases: Databases, split: str, readings: Mapping[str, str]) -> _Labelled:
     name, database = databases.for_split(task, split)
     tracks = database.tracks(task.label, split)
-    pairs = [(track, labels) for track in tracks if (labels := track.labels(task.label)) is not None]
+    found = [(track, counted(track.labels(task.label), track, task, readings)) for track in tracks]
+    pairs = [(track, labels) for track, labels in found if labels is not None]
     if not any(labels.annotated.any() for _, labels in pairs):
         raise UsageError(
             f"split '{split}' of '{name}' has no labels of task '{task.name}': nothing can be scored on it"
@@ -118,7 +146,12 @@ def _labelled(task: Task, databases: Databases, split: str) -> _Labelled:
 
 
 def _run_tracks(
-    folder: Path, record: Record, task: Task, databases: Databases, predictions: Mapping[str, NDArray[Any]]
+    folder: Path,
+    record: Record,
+    task: Task,
+    databases: Databases,
+    predictions: Mapping[str, NDArray[Any]],
+    readings: Mapping[str, str],
 ) -> _Labelled:
     """Return the labelled tracks of a run in the order of its predictions, which is that of its sums.
 
@@ -128,7 +161,8 @@ def _run_tracks(
     there = database.splits(task.label)
     splits = [record.database.split] if record.database.split in there else [s for s in there if s != "test"]
     tracks = {track.id: track for split in splits for track in database.tracks(task.label, split)}
-    labels = {track_id: found for track_id, track in tracks.items() if (found := track.labels(task.label)) is not None}
+    known_labels = {i: counted(track.labels(task.label), track, task, readings) for i, track in tracks.items()}
+    labels = {track_id: found for track_id, found in known_labels.items() if found is not None}
     ids = [track_id for track_id in predictions if track_id in labels]
     known = _Labelled(name, database, [tracks[i] for i in ids], [labels[i] for i in ids])
     digests = record.database.tracks_sha256, tracks_digest(known.tracks, known.labels)
@@ -199,6 +233,7 @@ def _scored(
     filled_frames: int = 0,
     missing: Missing = "error",
     stored_value: float | None = None,
+    readings: Mapping[str, str],
 ) -> ScoredFile:
     result, floor = score(metric, task, known.tracks, predicted, known.labels)
     annotated = sum(int(labels.annotated.sum()) for labels in known.labels)
@@ -215,5 +250,6 @@ def _scored(
         predicted_frames=annotated - filled_frames,
         filled_frames=filled_frames,
         missing=missing,
+        readings=dict(readings),
         stored_value=stored_value,
     )

@@ -25,14 +25,15 @@ def parse_assignments(items: Iterable[str], option: str = "--set", example: str 
             value = json.loads(text)
         except json.JSONDecodeError:
             value = text
-        target, *keys = name.split(".")
-        if not keys:
-            found[target] = value
-            continue
-        inner = found.setdefault(target, {})
-        for key in keys[:-1]:
+        *parents, last = name.split(".")
+        inner = found
+        for key in parents:
             inner = inner.setdefault(key, {})
-        inner[keys[-1]] = value
+            if not isinstance(inner, dict):
+                raise UsageError(f"{option} '{item}': '{key}' has a value of its own already, {inner!r}; leave one out")
+        if isinstance(inner.get(last), dict) and not isinstance(value, dict):
+            raise UsageError(f"{option} '{item}': keys of '{last}' were given already, {inner[last]}; leave one out")
+        inner[last] = value
     return found
 
 

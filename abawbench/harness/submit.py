@@ -1,24 +1,24 @@
 """The official file of a test set: predicted by a stored run, in the rows and order of the template."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import Database, DataError, Decided, Submission, Task, Template, Track, UsageError
 from abawbench.harness.devices import accelerator_on
-from abawbench.harness.features import features
 from abawbench.harness.frame_index import FrameIndex
 from abawbench.harness.inference import predict
+from abawbench.harness.inputs import inputs_of
 from abawbench.harness.job import repeatable
 from abawbench.harness.plan import Databases
 from abawbench.harness.postprocessing import stretched
 from abawbench.harness.prediction_files import submission_of
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import OFFICIAL, Protocol, protocol_of
+from abawbench.harness.readings import checked_readings
 from abawbench.harness.restored import restored
 from abawbench.plugins import Plugins
 from abawbench.results import store
@@ -59,20 +59,23 @@ def submit(
     split: str = "test",
     weights: str | None = None,
     device: str = "auto",
+    readings: Mapping[str, str] | None = None,
     progress: Progress,
 ) -> Submitted:
     """Write the official prediction file of a split and return what it holds.
 
     Names, their order and the header come from the template: the one given, else the database's own. Only a split that
     has no official template, such as ``val``, is written in the order of the database. The file is read back before it
-    takes its place under ``out``; one that would lack a row is not written.
+    takes its place under ``out``; one that would lack a row is not written. Facts that are not certain are taken as
+    in the run, unless ``readings`` choose otherwise.
     """
     folder, record = the_run(run, task_name)
-    task: Task = plugins.get("task", record.task).build()
+    readings = {**(record.protocol.readings if record.protocol else {}), **checked_readings(plugins, readings or {})}
+    task: Task = plugins.get("task", record.task).build_under(readings)
     form = submission_of(task)
     if form is None:
         raise UsageError(f"task '{task.name}' has no official prediction file")
-    _, database = databases.for_split(task, split)
+    _, database = databases.under(readings).for_split(task, split)
     tracks = list(database.tracks(task.label, split))
     index = FrameIndex(task, tracks, form)
     wanted = _template(form, task, database, index, split, template, out)
@@ -160,8 +163,7 @@ def _predict(
     with repeatable(record.seed):
         model, network = restored(folder, record, plugins, task, weights)
         network = network.to(device)
-        embed: Any = network.embed
-        source = features(embed, model.clip, tracks, device, progress, protocol.stand_in)
+        source = inputs_of(network, model, tracks, device, progress, protocol)
         scores = predict(
             network,
             model.clip,

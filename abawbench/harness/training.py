@@ -12,32 +12,54 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip, Labels, Recipe, Task, UsageError
-from abawbench.harness.clips import ClipBatches, ClipIndex, annotated, clips_of
-from abawbench.harness.features import Features, as_tuple, normalise
+from abawbench.harness.clips import ClipBatches, ClipIndex, Index, Inputs, annotated, clips_of
+from abawbench.harness.features import Features, normalise
 from abawbench.harness.progress import Progress
+from abawbench.nn import as_tuple, single
 
 Loss = Callable[..., Tensor]
 
 
 class Trained(nn.Module):
-    """What a training step runs: the head on cached features, or the whole network on images."""
+    """What a training step runs: the head on cached features, or the whole network on images and sound."""
 
     def __init__(self, network: nn.Module, clip: Clip) -> None:
         super().__init__()
         self.network = network
         self._clip = clip
 
-    def forward(self, inputs: Sequence[Tensor], index: Tensor) -> Tensor:
-        """Return logits [B, K] or [B, T, K]; uint8 inputs are images and perhaps a mask, others features."""
-        if inputs[0].dtype == torch.uint8:
-            features = as_tuple(self.network.get_submodule("embed")(normalise(inputs[0], self._clip)))
-            for mask in inputs[1:]:
-                features = tuple(x * mask.view(-1, *(1,) * (x.ndim - 1)) for x in features)
-        else:
-            features = tuple(x.to(torch.float32) for x in inputs)
-        given = features[0] if len(features) == 1 else features
-        logits: Tensor = self.network.get_submodule("head")(given, index)
-        return logits
+    def forward(self, inputs: Inputs, index: Index) -> Tensor:
+        """Return logits [B, K] or [B, T, K] for what ``clips.given`` gave."""
+        embed, head = self.network.get_submodule("embed"), self.network.get_submodule("head")
+        if not isinstance(inputs, dict):
+            logits: Tensor = head(single(self._seen(embed, inputs)), index)
+            return logits
+        assert isinstance(index, dict)
+        features, places, present = {}, {}, {}
+        for name, given in inputs.items():
+            part = embed.get_submodule(name) if name in dict(embed.named_children()) else None
+            steps = self._seen(part, given) if name == "frames" else _heard(part, given)
+            present[name] = index[name] >= 0
+            places[name] = torch.where(present[name], index[name], len(steps[0]))
+            features[name] = single(tuple(torch.cat([x, torch.zeros_like(x[:1])]) for x in steps))
+        several: Tensor = head(features, places, present)
+        return several
+
+    def _seen(self, embed: nn.Module | None, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return the features of frames; uint8 inputs are images and perhaps a mask, others features."""
+        if inputs[0].dtype != torch.uint8 or embed is None:
+            return tuple(x.to(torch.float32) for x in inputs)
+        features = as_tuple(embed(normalise(inputs[0], self._clip)))
+        for mask in inputs[1:]:
+            features = tuple(x * mask.view(-1, *(1,) * (x.ndim - 1)) for x in features)
+        return features
+
+
+def _heard(embed: nn.Module | None, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return the steps [S, ...] of another input; float16 ones are known, others go through the network."""
+    if embed is None or inputs[0].dtype == torch.float16:
+        return tuple(x.to(torch.float32) for x in inputs)
+    return tuple(x.flatten(0, 1) if x.ndim > 2 else x for x in as_tuple(embed(inputs[0])))
 
 
 @dataclass
@@ -95,7 +117,7 @@ def fit(
             losses, sizes = [], []
             for batch in loader:
                 losses.append(step(batch))
-                sizes.append(len(batch["index"]))
+                sizes.append(len(batch["mask"]))
                 advance(1)
             row = {"epoch": epoch, "loss": float(np.average(losses, weights=sizes))}
             fitted.log.append(row)

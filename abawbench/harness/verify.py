@@ -3,7 +3,7 @@
 import inspect
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -77,7 +77,12 @@ class Verification:
 
 
 def open_copy(
-    plugin: Plugin, roots: Sequence[Path], edition: int | None, generated: Generated, progress: Progress
+    plugin: Plugin,
+    roots: Sequence[Path],
+    edition: int | None,
+    generated: Generated,
+    progress: Progress,
+    readings: Mapping[str, str] | None = None,
 ) -> Database:
     """Return the database a plugin finds in the roots; one that makes its own files makes them without a root.
 
@@ -86,7 +91,8 @@ def open_copy(
     database: Database
     if roots:
         takes_edition = "edition" in inspect.signature(plugin.builder()).parameters
-        database = plugin.build(roots, **({"edition": edition} if takes_edition and edition is not None else {}))
+        more = {"edition": edition} if takes_edition and edition is not None else {}
+        database = plugin.build_under(readings or {}, roots, **more)
         return database
     if not (isinstance(plugin.declaration, DatabaseDeclaration) and plugin.declaration.generated):
         raise UsageError(f"database '{plugin.name}' needs a folder: abawbench data verify {plugin.name} ROOT")

@@ -143,13 +143,14 @@ def compare(
 def metric_of(record: Record, plugins: Plugins) -> Metric:
     """Return the metric a record was scored by. Raises DataError when the installed task is of another edition."""
     assert record.score is not None
-    task = plugins.get("task", record.task).build()
+    readings = record.protocol.readings if record.protocol else {}
+    task = plugins.get("task", record.task).build_under(readings)
     if task.edition != record.edition:
         raise DataError(
             f"task '{record.task}' is installed in edition {task.edition} but the record is of edition "
             f"{record.edition}; run it again"
         )
-    metric: Metric = plugins.get("metric", record.score.metric).build(task)
+    metric: Metric = plugins.get("metric", record.score.metric).build_under(readings, task)
     return metric
 
 
@@ -209,9 +210,15 @@ def _comparable(pair: Pair) -> None:
         )
 
 
+def _readings(record: Record) -> str:
+    found = record.protocol.readings if record.protocol else {}
+    return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or "the default"
+
+
 _SAME: dict[str, Callable[[Record], object]] = {
     "edition": lambda record: record.edition,
     "database": lambda record: record.database.name,
+    "reading of uncertain facts": lambda record: _readings(record),
     "split": lambda record: record.database.split,
     "annotation (database.fingerprint)": lambda record: record.database.fingerprint[:12],
     "metric": lambda record: record.score and record.score.metric,

@@ -12,6 +12,10 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from abawbench.contracts.model import Weights
 from abawbench.contracts.task import Level
+from abawbench.results.cost import Cost as Cost
+from abawbench.results.cost import Latency as Latency
+from abawbench.results.cost import RelativeTime as RelativeTime
+from abawbench.results.cost import Throughput as Throughput
 from abawbench.results.fields import Count, Number, Part, Settings, finite
 
 SCHEMA_VERSION = 1
@@ -34,6 +38,8 @@ class WeightsRecord(Part):
     trained_on: tuple[str, ...] = ()
     against_the_rules: tuple[str, ...] = ()
     """What they have seen that an entry to the task's challenge may not: other labels of the scored database."""
+    parts: tuple["WeightsRecord", ...] = ()
+    """Those of each network, where the model is made of several."""
 
     @classmethod
     def of(cls, weights: Weights, against_the_rules: tuple[str, ...] = ()) -> Self:
@@ -46,6 +52,7 @@ class WeightsRecord(Part):
             licence=weights.licence,
             trained_on=weights.trained_on,
             against_the_rules=against_the_rules,
+            parts=tuple(cls.of(part) for part in weights.parts),
         )
 
 
@@ -100,6 +107,8 @@ class ProtocolRecord(Part):
     """Of a cross-validation over training and validation tracks together, grouped by subject; 0: official split."""
     refit: bool = False
     """Whether training and validation tracks were fitted together, with nothing left to score."""
+    readings: dict[str, str] = Field(default_factory=dict)
+    """Of uncertain facts, where another than the default took effect (docs/choices.md)."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -163,6 +172,13 @@ class Floor(Part):
     """Which constant predictor it is, for example ``the most frequent class of the training labels``."""
 
 
+class MissingInput(Part):
+    """How many of the scored tracks lack an input of the model wholly, and how many of their frames lack it."""
+
+    tracks: Count
+    frames: Count
+
+
 class Counts(Part):
     """How much was scored, and what was wrong with it."""
 
@@ -173,6 +189,8 @@ class Counts(Part):
     """Annotated frames that have a prediction, divided by annotated frames."""
     frames_without_image: Count = 0
     """Frames without a usable image, filled by the rule ``protocol.no_face``."""
+    missing_inputs: dict[str, MissingInput] = Field(default_factory=dict)
+    """Input -> where it was missing and the model did without, for models with several inputs."""
     broken_images: Count = 0
     skipped_tracks: Count = 0
     problems: tuple[str, ...] = Field(default=(), max_length=MAX_PROBLEMS)
@@ -185,80 +203,6 @@ class Counts(Part):
             return data
         problems = [str(problem) for problem in data["problems"]]
         return {"problems_total": len(problems), **data, "problems": problems[:MAX_PROBLEMS]}
-
-
-class Latency(Part):
-    """Time from a batch of clips to its outputs. A percentile is null unless enough samples earn it."""
-
-    p50_ms: Number
-    p90_ms: Number = None
-    p99_ms: Number = None
-    min_ms: Number = None
-    max_ms: Number = None
-    iqr_ms: Number = None
-    """The third quartile less the first: how far the samples spread."""
-    samples: Count
-    batch: Count
-    """Clips per call."""
-    threads: Count
-    device: str
-    runtime: str
-    timed_on: str | None = None
-    """The task whose network was timed; a run times a model's networks once when their MACs agree to 0.1%."""
-
-
-class RelativeTime(Part):
-    """The network and a reference workload timed by turns, so that a slower machine slows both."""
-
-    workload: str
-    """Which reference workload, with its version."""
-    model_ms: tuple[float, ...]
-    """One call of the network, one number per round."""
-    reference_ms: tuple[float, ...]
-    """One call of the reference workload, one number per round."""
-    batch: Count
-    """Clips per call of the network."""
-    threads: Count
-    device: str
-    runtime: str
-
-    @property
-    def ratios(self) -> tuple[float, ...]:
-        """Return the network's time over the reference's, one number per round."""
-        return tuple(m / r for m, r in zip(self.model_ms, self.reference_ms, strict=True))
-
-
-class Throughput(Part):
-    """Clips and frames per second at one batch size."""
-
-    clips_per_second: Number
-    frames_per_second: Number
-    batch: Count
-    threads: Count
-    device: str
-    runtime: str
-
-
-class Cost(Part):
-    """What the network costs to run. MACs are multiply-accumulates: one MAC is two floating-point operations."""
-
-    parameters_total: Count
-    parameters_trained: Count
-    macs_per_clip: dict[str, Number] = Field(default_factory=dict)
-    """Counter (``flop_counter``, ``fvcore``) -> MACs of one clip."""
-    macs_per_frame: dict[str, Number] = Field(default_factory=dict)
-    """Counter -> MACs of one clip divided by its frames."""
-    uncounted_operators: dict[str, dict[str, Count]] = Field(default_factory=dict)
-    """Counter -> operators it saw and could not count, with their calls."""
-    macs_difference_by_operator: dict[str, Number] = Field(default_factory=dict)
-    """Operator -> MACs by fvcore minus MACs by flop_counter, per clip."""
-    latency: Latency | None = None
-    throughput: Throughput | None = None
-    relative: dict[str, RelativeTime] = Field(default_factory=dict)
-    """``latency`` (one clip) and ``throughput`` (several clips) -> time against a reference workload, by turns."""
-    peak_memory_bytes: Count | None = None
-    weights_bytes: Count | None = None
-    """Bytes of the network's parameters and buffers as saved."""
 
 
 class Seconds(Part):
@@ -360,7 +304,8 @@ class Record(Part):
         """Return what keeps the value from being ranked; such results are shown and marked.
 
         ``weights=none`` for a network that started from no weights, ``control=...`` for a run that checks the harness,
-        ``trained on ...`` for weights that have seen what an entry to the challenge may not.
+        ``trained on ...`` for weights that have seen what an entry to the challenge may not, ``<name>=<value>`` for
+        an uncertain fact that was not taken as by default.
         """
         control = self.settings.get("control")
         source = self.weights.source if self.weights else ""
@@ -369,6 +314,7 @@ class Record(Part):
             *(["weights=none"] if source == "none" else []),
             *([f"control={control}"] if control else []),
             *(f"trained on {seen}" for seen in forbidden),
+            *(f"{name}={value}" for name, value in (self.protocol.readings if self.protocol else {}).items()),
         )
 
     def to_json(self) -> str:

@@ -1,6 +1,6 @@
 """What ``abawbench score`` says of a file of predictions."""
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from abawbench.results.record import DatabaseRecord, Floor, Score
 
@@ -29,6 +29,8 @@ class ScoredFile(BaseModel):
     """How many of them the rule ``missing`` filled."""
     missing: str = "error"
     """What happened to annotated frames without a prediction: ``error``, ``nearest`` or ``interpolate``."""
+    readings: dict[str, str] = Field(default_factory=dict)
+    """Of uncertain facts, where another than the default took effect (docs/choices.md)."""
     stored_value: float | None = None
     """For a run: the value in its record, which this one equals."""
 

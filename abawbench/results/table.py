@@ -102,8 +102,11 @@ def latency_text(latency: Latency | None) -> str:
 
 
 def macs_per_frame(record: Record) -> float | None:
-    """Return the MACs of one frame by flop_counter, or by another counter where that one gave none."""
-    counts = record.cost.macs_per_frame if record.cost else {}
+    """Return the MACs of one frame by flop_counter, or by another counter where that one gave none.
+
+    None where the counters differ by more than named operators account for: neither is to be believed then.
+    """
+    counts = record.cost.macs_per_frame if record.cost and record.cost.macs_explained else {}
     return counts.get("flop_counter") or next((value for value in counts.values() if value is not None), None)
 
 

@@ -33,6 +33,7 @@ class Format:
     """How one task writes its rows: the header's names, values per row, and which values may stand there."""
 
     header: tuple[str, ...]
+    """Empty where any first line will do."""
     columns: int
     allowed: Callable[[NDArray[np.float64]], NDArray[np.bool_]]
     """Elementwise: is this a label or the ignore code?"""
@@ -88,6 +89,8 @@ def read_annotation(path: Path, form: Format) -> NDArray[np.float64]:
 
 
 def _check_header(line: str, form: Format) -> None:
+    if not form.header:
+        return
     found = [name.strip().casefold() for name in line.split(",")]
     wanted = [name.casefold() for name in form.header]
     if not set(found) & set(wanted):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.dataset import Problems
-from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.contracts.declarations import DatabaseDeclaration, Reading
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import ACTION_UNITS, EXPRESSIONS, FORMATS, RowError, read_annotation
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
@@ -37,6 +38,13 @@ _LISTS = {
     "au": re.compile(r"(^|_)au_|action_unit", re.IGNORECASE),
 }
 
+HEADER = Reading(
+    name="annotation-header",
+    values=("named", "any"),
+    fact="the first line of an annotation names the columns, in the official order; 'any' takes whatever stands there",
+    source="abaw-protocols, section 2.2 (its presence CONFIRMED, its words INFERRED)",
+)
+
 
 @hookimpl
 def abawbench_databases() -> list[DatabaseDeclaration]:
@@ -47,16 +55,17 @@ def abawbench_databases() -> list[DatabaseDeclaration]:
             summary="Aff-Wild2: in-the-wild videos with valence-arousal, 8 expressions and 12 action units per frame",
             build="abawbench_plugins.databases.aff_wild2:open_database",
             licence="non-commercial research, on request from the authors",
+            readings=(HEADER,),
         )
     ]
 
 
-def open_database(roots: Sequence[Path], edition: int | None = None) -> "AffWild2":
+def open_database(roots: Sequence[Path], edition: int | None = None, annotation_header: str = "named") -> "AffWild2":
     """Return Aff-Wild2 as found in the roots together. Raises DataError when they hold nothing of it.
 
     The highest ABAW edition that annotates a task is read, unless ``edition`` names one.
     """
-    return AffWild2(roots, edition)
+    return AffWild2(roots, edition, annotation_header)
 
 
 class AffWild2(FolderDatabase):
@@ -77,8 +86,9 @@ class AffWild2(FolderDatabase):
     media = "raw video"
     classes: ClassVar = {"expr": EXPRESSIONS, "au": ACTION_UNITS}
 
-    def __init__(self, roots: Iterable[Path | str], edition: int | None = None):
+    def __init__(self, roots: Iterable[Path | str], edition: int | None = None, header: str = "named"):
         super().__init__(roots)
+        self._header = header
         self._editions: dict[int, list[Path]] = {}
         for folder, _ in matching(_ANNOTATIONS, self.roots, self.problems):
             number = int("0" + re.split(r"\D", folder.name)[0])
@@ -135,7 +145,7 @@ class AffWild2(FolderDatabase):
             return
         seen: set[str] = set()
         for folder in self._folders(label, split):
-            with ParsedFiles(label, folder) as parsed:
+            with ParsedFiles(f"{label} {self._header}", folder) as parsed:
                 for entry in entries(folder, self.problems):
                     path = folder / entry.name
                     if path.suffix.lower() != ".txt" or entry.is_dir():
@@ -166,7 +176,7 @@ class AffWild2(FolderDatabase):
                         self.problems.add(path, f"track {line.strip()[:60]} has no frames in {template.name}", number)
 
     def _annotated(self, path: Path, label: str, parsed: ParsedFiles) -> FileTrack | None:
-        form = FORMATS[label]
+        form = FORMATS[label] if self._header == "named" else replace(FORMATS[label], header=())
         kept = np.int8 if form.integer else np.float64
         try:
             arrays = parsed.get(path, lambda: {"rows": read_annotation(path, form).astype(kept, copy=False)})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from abawbench.contracts.dataset import Labels, Problems
-from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.contracts.declarations import DatabaseDeclaration, Reading
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.inspection import Part
 from abawbench.hookspecs import hookimpl
@@ -25,8 +25,12 @@ from abawbench_plugins.databases._tracks import FileTrack
 if TYPE_CHECKING:
     import yaml
 
-RATE = 24.0
-"""Frames per second of all videos: abaw-protocols, section 5.2."""
+BAH_RATE = Reading(
+    name="bah-rate",
+    values=("24", "25"),
+    fact="frames per second of all videos, which place sound and words beside frames",
+    source="abaw-protocols, section 5.2 (INFERRED from frames and hours; one team took 25)",
+)
 
 FRAME_NAME = "frame-{}.jpg"
 
@@ -45,13 +49,14 @@ def abawbench_databases() -> list[DatabaseDeclaration]:
             summary="BAH (ABAW8 package): people answering questions, ambivalence or hesitancy per frame",
             build="abawbench_plugins.databases.bah:open_database",
             licence="non-commercial research, on request from the authors",
+            readings=(BAH_RATE,),
         )
     ]
 
 
-def open_database(roots: Sequence[Path]) -> "BAH":
+def open_database(roots: Sequence[Path], bah_rate: str = "24") -> "BAH":
     """Return BAH as found in the roots together. Raises DataError when they hold nothing of it."""
-    return BAH(roots)
+    return BAH(roots, float(bah_rate))
 
 
 @dataclass(eq=False)
@@ -82,6 +87,11 @@ class AnswerDatabase(FolderDatabase):
     media = "video"
     participants = True
 
+    def __init__(self, roots: Iterable[Path | str], rate: float = 24.0):
+        super().__init__(roots)
+        self.rate = rate
+        """Frames per second of all videos."""
+
     def _texts(self, tracks: Iterable[FileTrack]) -> Iterable[Part]:
         paths = {track.transcript for track in tracks if isinstance(track, AnswerTrack) and track.transcript}
         return [Transcript(path) for path in sorted(paths)]
@@ -110,8 +120,8 @@ class BAH(AnswerDatabase):
     faces = _FACES
     classes: ClassVar = {"ah": ("absent", "present")}
 
-    def __init__(self, roots: Iterable[Path | str]):
-        super().__init__(roots)
+    def __init__(self, roots: Iterable[Path | str], rate: float = 24.0):
+        super().__init__(roots, rate)
         self._packages = list(below(self.roots, self.problems))
         self._lists: dict[str, Path] = {}
         self._annotations: list[Path] = []
@@ -206,7 +216,7 @@ class BAH(AnswerDatabase):
         return AnswerTrack(
             id=video,
             subject=video.partition("/")[0],
-            rate=RATE,
+            rate=self.rate,
             numbers=listing.numbers,
             images=Images(folders, self.problems, frame_name=FRAME_NAME),
             frame_name=FRAME_NAME,

@@ -14,7 +14,7 @@ from abawbench_plugins.databases._database import SPLITS
 from abawbench_plugins.databases._folders import below, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._tracks import CountedTrack
-from abawbench_plugins.databases.bah import FRAME_NAME, RATE, AnswerDatabase, AnswerTrack, read_split
+from abawbench_plugins.databases.bah import BAH_RATE, FRAME_NAME, AnswerDatabase, AnswerTrack, read_split
 
 _FACES = "cropped-aligned-faces"
 _VIDEOS = "Videos"
@@ -29,13 +29,14 @@ def abawbench_databases() -> list[DatabaseDeclaration]:
             summary="BAH (ABAW10/11 package): people answering questions, ambivalence or hesitancy per video",
             build="abawbench_plugins.databases.bah_video:open_database",
             licence="non-commercial research, on request from the authors",
+            readings=(BAH_RATE,),
         )
     ]
 
 
-def open_database(roots: Sequence[Path]) -> "BAHVideo":
+def open_database(roots: Sequence[Path], bah_rate: str = "24") -> "BAHVideo":
     """Return the ABAW10/11 package of BAH as found in the roots together. Raises DataError without it."""
-    return BAHVideo(roots)
+    return BAHVideo(roots, float(bah_rate))
 
 
 class VideoTrack(CountedTrack, AnswerTrack):
@@ -60,8 +61,8 @@ class BAHVideo(AnswerDatabase):
     classes: ClassVar = {"ah-video": ("absent", "present")}
     faces = f"{_FACES}/{_VIDEOS}"
 
-    def __init__(self, roots: Iterable[Path | str]):
-        super().__init__(roots)
+    def __init__(self, roots: Iterable[Path | str], rate: float = 24.0):
+        super().__init__(roots, rate)
         self._packages = list(below(self.roots, self.problems))
         self._lists: dict[str, Path] = {}
         for folder, _ in self._packages:
@@ -98,7 +99,7 @@ class BAHVideo(AnswerDatabase):
             track = VideoTrack(
                 id=f"{_VIDEOS}/{video}",
                 subject=video.partition("/")[0],
-                rate=RATE,
+                rate=self.rate,
                 images=Images(folders, self.problems, frame_name=FRAME_NAME),
                 frame_name=FRAME_NAME,
             )

@@ -18,6 +18,7 @@ from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._tracks import RATE, FileTrack
 from abawbench_plugins.databases._video import Video
+from abawbench_plugins.tasks.vd import FIRST_FRAME, VIOLENT
 
 _FOLDERS = {"train": "Training", "val": "Validation"}
 _HEADERS = (("frame_number", "label"), ("frame_num", "label"))
@@ -33,13 +34,17 @@ def abawbench_databases() -> list[DatabaseDeclaration]:
             summary="DVD: videos with violent and other scenes, told apart in every frame",
             build="abawbench_plugins.databases.dvd:open_database",
             licence="non-commercial research, on request from the authors",
+            readings=(FIRST_FRAME, VIOLENT),
         )
     ]
 
 
-def open_database(roots: Sequence[Path]) -> "DVD":
-    """Return DVD as found in the roots together. Raises DataError when they hold nothing of it."""
-    return DVD(roots)
+def open_database(roots: Sequence[Path], vd_first_frame: str = "1", vd_violent: str = "1") -> "DVD":
+    """Return DVD as found in the roots together. Raises DataError when they hold nothing of it.
+
+    The readings say from which number the tables count frames, and which label means violent.
+    """
+    return DVD(roots, int(vd_first_frame), int(vd_violent))
 
 
 class SceneTrack(FileTrack):
@@ -107,8 +112,9 @@ class DVD(FolderDatabase):
     released = ("train", "val")
     classes: ClassVar = {"vd": ("other", "violent")}
 
-    def __init__(self, roots: Iterable[Path | str]):
+    def __init__(self, roots: Iterable[Path | str], first_frame: int = 1, violent: int = 1):
         super().__init__(roots)
+        self._first_frame, self._violent = first_frame, violent
         self._folders: dict[str, list[tuple[Path, Path]]] = {}
         for folder, root in below(self.roots, self.problems):
             for split, name in _FOLDERS.items():
@@ -131,7 +137,7 @@ class DVD(FolderDatabase):
                     self.problems.add(path, "is a second annotation of a video that was read already; ignored")
                     continue
                 try:
-                    numbers, labels = read_table(path)
+                    numbers, labels = read_table(path, self._first_frame)
                 except RowError as error:
                     self.problems.add(path, f"{error.what}; the video is skipped", error.line, track=path.stem)
                     continue
@@ -142,6 +148,7 @@ class DVD(FolderDatabase):
                     self.problems.add(path, "has neither a video nor images; all its frames are missing")
                 pairs = [(images, root)] if images.is_dir() else []
                 track = SceneTrack(path.stem, numbers, Images(pairs, self.problems), video, root)
+                labels = labels if self._violent else 1 - labels
                 track.parsed = {label: Labels(labels, np.ones(len(labels), dtype=np.bool_))}
                 yield track
 
@@ -163,8 +170,10 @@ class DVD(FolderDatabase):
         return str(self._error(f"no {wanted}; unpack DVD there and use train and val"))
 
 
-def read_table(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the frame numbers [N], ascending, and the labels [N], 0 or 1, of one video.
+def read_table(path: Path, first: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the frame numbers [N] from 1, ascending, and the labels [N], 0 or 1, of one video.
+
+    ``first`` is the number of the first frame in the file.
 
     Raises RowError, naming the line, for anything but a header and rows of two whole numbers, each frame once, and
     DataError when the file cannot be read.
@@ -176,12 +185,12 @@ def read_table(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     rows: dict[int, int] = {}
     for number, line in enumerate(lines[1:], start=2):
         fields = [field.strip() for field in line.split(",")]
-        if len(fields) != 2 or not fields[0].isdecimal() or int(fields[0]) < 1 or fields[1] not in ("0", "1"):
-            raise RowError(f"expected <frame from 1>,<0 or 1>, found {line.strip()[:60]!r}", number)
+        if len(fields) != 2 or not fields[0].isdecimal() or int(fields[0]) < first or fields[1] not in ("0", "1"):
+            raise RowError(f"expected <frame from {first}>,<0 or 1>, found {line.strip()[:60]!r}", number)
         if int(fields[0]) in rows:
             raise RowError(f"frame {fields[0]} is listed a second time", number)
         rows[int(fields[0])] = int(fields[1])
     if not rows:
         raise RowError("has no rows after the header")
     numbers = np.asarray(sorted(rows), dtype=np.int64)
-    return numbers, np.asarray([rows[number] for number in numbers.tolist()], dtype=np.int64)
+    return numbers + 1 - first, np.asarray([rows[number] for number in numbers.tolist()], dtype=np.int64)

@@ -9,7 +9,7 @@ from abawbench.contracts import MetricDeclaration, Task, UsageError
 from abawbench.contracts.metric import Statistics
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.metrics.checks import sized
-from abawbench_plugins.metrics.f1 import MacroF1, WeightedF1
+from abawbench_plugins.metrics.f1 import ABSENT_CLASS, MacroF1, WeightedF1
 
 THRESHOLDS = np.arange(1000) / 1000
 """0.000, 0.001 to 0.999, each the nearest float64 of its decimal."""
@@ -34,12 +34,12 @@ class MacroF1WithAP(MacroF1):
     name = "macro-f1-ap"
     kinds = ("multiclass",)
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
+    def __init__(self, task: Task, absent_class: str = "zero") -> None:
+        super().__init__(task, absent_class)
         if len(task.outputs) != 2:
             raise UsageError(f"metric '{self.name}' needs a task of two classes, '{task.name}' has {len(task.outputs)}")
         self._counts = self.size
-        self._weighted = WeightedF1(task)
+        self._weighted = WeightedF1(task, absent_class)
         self.size += 2 * len(THRESHOLDS)
 
     def statistics(self, prediction: NDArray[Any], target: NDArray[Any], mask: NDArray[np.bool_]) -> Statistics:
@@ -101,5 +101,6 @@ def abawbench_metrics() -> list[MetricDeclaration]:
             name="macro-f1-ap",
             summary="Mean F1 of two classes, with the average precision of the BAH scorer beside it.",
             build="abawbench_plugins.metrics.average_precision:MacroF1WithAP",
+            readings=(ABSENT_CLASS,),
         )
     ]

@@ -5,10 +5,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Metric, MetricDeclaration, Task
+from abawbench.contracts import Metric, MetricDeclaration, Reading, Task
 from abawbench.contracts.metric import Statistics
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.metrics.checks import annotated, require_kind, sized
+
+ABSENT_CLASS = Reading(
+    name="absent-class",
+    values=("zero", "one", "left-out"),
+    fact="a class in neither prediction nor target has F1 0 and stays in the mean; others give it 1 or leave it out",
+    source="abaw-protocols, section 2.4 (INFERRED; occurs on no official set)",
+)
+_ABSENT = {"zero": 0.0, "one": 1.0, "left-out": np.nan}
 
 
 class MacroF1(Metric):
@@ -16,7 +24,8 @@ class MacroF1(Metric):
 
     For a multiclass task each class is one against the rest; for a multilabel task it is the F1 of the positive
     label. K is the number of outputs of the task and never of those that happen to occur: an output that is in
-    neither prediction nor target has F1 0 and stays in the denominator. Without any annotated frame it is NaN.
+    neither prediction nor target has F1 0 and stays in the denominator (reading ``absent-class``: 1, or left out).
+    Without any annotated frame it is NaN.
 
     Statistics are (n, TP, FP, FN), the last three for each output: S = 1 + 3 K.
 
@@ -26,8 +35,9 @@ class MacroF1(Metric):
     name = "macro-f1"
     kinds: tuple[str, ...] = ("multiclass", "multilabel")
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, absent_class: str = "zero") -> None:
         require_kind(self.name, task, *self.kinds)
+        self._absent = _ABSENT[absent_class]
         self.task = task
         self.size = 1 + 3 * len(task.outputs)
 
@@ -44,7 +54,13 @@ class MacroF1(Metric):
 
     def value(self, statistics: Statistics) -> Statistics:
         """Return the mean F1, [...], for statistics [..., S]; NaN where no frame is annotated."""
-        return np.asarray(self.scores(statistics).mean(axis=-1))
+        scores = self.scores(statistics)
+        if np.isnan(self._absent):
+            there = ~np.isnan(scores)
+            count = there.sum(axis=-1)
+            mean = np.where(there, scores, 0.0).sum(axis=-1) / np.maximum(count, 1)
+            return np.where(count > 0, mean, np.nan)
+        return np.asarray(scores.mean(axis=-1))
 
     def parts(self, statistics: Statistics) -> dict[str, Statistics]:
         """Return the F1 of every output by its name, each [...]; NaN where no frame is annotated."""
@@ -56,7 +72,7 @@ class MacroF1(Metric):
         statistics = sized(statistics, self.size)
         hits, false, missed = np.split(statistics[..., 1:], 3, axis=-1)
         twice = 2 * hits + false + missed
-        scores = 2 * hits / np.where(twice == 0, 1.0, twice)
+        scores = np.where(twice == 0, self._absent, 2 * hits / np.where(twice == 0, 1.0, twice))
         return np.where(statistics[..., :1] == 0, np.nan, scores)
 
 
@@ -78,7 +94,8 @@ class WeightedF1(MacroF1):
         hits, _, missed = np.split(statistics[..., 1:], 3, axis=-1)
         support = hits + missed
         total = support.sum(axis=-1)
-        return np.asarray((self.scores(statistics) * support).sum(axis=-1) / np.where(total == 0, 1.0, total))
+        scores = np.where((support == 0) & (total[..., None] > 0), 0.0, self.scores(statistics))
+        return np.asarray((scores * support).sum(axis=-1) / np.where(total == 0, 1.0, total))
 
     def parts(self, statistics: Statistics) -> dict[str, Statistics]:
         """Return the F1 of every class by its name and their unweighted mean as ``macro``, each [...]."""
@@ -93,10 +110,12 @@ def abawbench_metrics() -> list[MetricDeclaration]:
             name="macro-f1",
             summary="Mean F1 over all classes or action units of the task, absent ones as 0.",
             build="abawbench_plugins.metrics.f1:MacroF1",
+            readings=(ABSENT_CLASS,),
         ),
         MetricDeclaration(
             name="weighted-f1",
             summary="Mean F1 over the classes, weighted by their share of the frames.",
             build="abawbench_plugins.metrics.f1:WeightedF1",
+            readings=(ABSENT_CLASS,),
         ),
     ]

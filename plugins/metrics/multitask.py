@@ -1,6 +1,5 @@
 """P_MTL, the official metric of multi-task learning: the metrics of the parts, added up."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,18 @@ from abawbench.contracts.metric import Statistics
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.metrics.checks import require_kind, sized
 from abawbench_plugins.metrics.concordance import Concordance
-from abawbench_plugins.metrics.f1 import MacroF1, WeightedF1
+from abawbench_plugins.metrics.f1 import ABSENT_CLASS, MacroF1, WeightedF1
+from abawbench_plugins.metrics.moments import MomentMetric
 from abawbench_plugins.metrics.pearson import Pearson
 
-_METRICS: dict[str, Callable[[Task], Metric]] = {
+_METRICS: dict[str, type[MomentMetric] | type[MacroF1]] = {
     metric.name: metric for metric in (Concordance, Pearson, MacroF1, WeightedF1)
 }
+
+
+def _built(part: Task, absent_class: str) -> Metric:
+    metric = _METRICS[part.metric]
+    return metric(part, absent_class) if issubclass(metric, MacroF1) else metric(part)
 
 
 class SumOfParts(Metric):
@@ -32,13 +37,13 @@ class SumOfParts(Metric):
 
     name = "sum-of-parts"
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, absent_class: str = "zero") -> None:
         require_kind(self.name, task, "multitask")
         unknown = sorted({part.metric for part in task.parts} - set(_METRICS))
         if unknown:
             raise UsageError(f"metric '{self.name}' cannot add up {', '.join(unknown)}; it knows {', '.join(_METRICS)}")
         self.task = task
-        self._metrics = [_METRICS[part.metric](part) for part in task.parts]
+        self._metrics = [_built(part, absent_class) for part in task.parts]
         self._edges = np.cumsum([metric.size for metric in self._metrics])
         self.size = int(self._edges[-1])
 
@@ -84,5 +89,6 @@ def abawbench_metrics() -> list[MetricDeclaration]:
             name="sum-of-parts",
             summary="Sum of the official metrics of a multitask task's parts: P_MTL = P_VA + P_EXPR + P_AU.",
             build="abawbench_plugins.metrics.multitask:SumOfParts",
+            readings=(ABSENT_CLASS,),
         )
     ]

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from abawbench.contracts import BadRow, DataError, Decided, Sheet, Submission, Task, Template
 from abawbench.contracts.submission import lines_of, split_rows
@@ -27,7 +28,25 @@ def videos(task: Task) -> Submission:
 
 
 class ArchiveSubmission(Submission):
-    """A zip of tables; its names are those of the frames, ``<video>/%05d.jpg``."""
+    """A zip of tables; its names are those of the frames, ``<video>/%05d.jpg`` from 1.
+
+    ``Task.options`` says from which number the tables count (``first_frame``), and the label of a violent frame.
+    """
+
+    @property
+    def _before(self) -> int:
+        """What to add to a number in a table for the number in the name."""
+        return 1 - int(self.task.options.get("first_frame", 1))
+
+    def decode(self, values: NDArray[np.float64]) -> Decided:
+        """Return the classes that labels [N, 1] stand for; see ``Submission.decode``."""
+        found = super().decode(values)
+        return found if self.task.options.get("violent", 1) else Decided(1 - found.decisions)
+
+    def encode(self, predicted: Decided) -> Iterator[str]:
+        """Yield the label of each prediction."""
+        plain = self.task.options.get("violent", 1)
+        yield from super().encode(predicted if plain else Decided(1 - predicted.decisions))
 
     def read(self, path: Path) -> Sheet:
         """Return what the tables say. Raises DataError naming archive, table and line."""
@@ -37,7 +56,7 @@ class ArchiveSubmission(Submission):
         for member, video, _, rows in _tables(path):
             try:
                 numbers, values = split_rows(rows, self.widths)
-                names += [f"{video}/{_frame(row, number)}.jpg" for row, number in enumerate(numbers)]
+                names += [f"{video}/{_frame(row, number, self._before)}.jpg" for row, number in enumerate(numbers)]
                 found.append(self.decode(values).decisions)
             except BadRow as error:
                 raise DataError(f"{path}:{member}:{error.row + 2}: {error.what}") from error
@@ -51,7 +70,8 @@ class ArchiveSubmission(Submission):
         for member, video, header, rows in _tables(path):
             first = header
             try:
-                names += [f"{video}/{_frame(row, text.partition(',')[0].strip())}.jpg" for row, text in enumerate(rows)]
+                numbers = [text.partition(",")[0].strip() for text in rows]
+                names += [f"{video}/{_frame(row, text, self._before)}.jpg" for row, text in enumerate(numbers)]
             except BadRow as error:
                 raise DataError(f"{path}:{member}:{error.row + 2}: {error.what}") from error
         if not names or len(set(names)) < len(names):
@@ -63,7 +83,7 @@ class ArchiveSubmission(Submission):
         rows = zip(template.names, self.encode(predicted), strict=True)
         with ZipFile(path, "w") as archive:
             for video, frames in groupby(rows, key=lambda row: row[0].rpartition("/")[0]):
-                lines = [f"{int(PurePosixPath(name).stem)},{label}\n" for name, label in frames]
+                lines = [f"{int(PurePosixPath(name).stem) - self._before},{label}\n" for name, label in frames]
                 content = f"{template.header or HEADERS[0]}\n{''.join(lines)}"
                 archive.writestr(ZipInfo(f"{video}.csv", _DATE), content, compress_type=ZIP_DEFLATED)
 
@@ -92,7 +112,7 @@ def _is_table(info: ZipInfo) -> bool:
     return name.suffix.lower() == ".csv" and not name.name.startswith(".") and "__MACOSX" not in name.parts
 
 
-def _frame(row: int, text: str) -> str:
+def _frame(row: int, text: str, before: int) -> str:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise BadRow(row, f"{text[:40]!r} is no frame number; frames are counted from 1")
-    return f"{int(text):05d}"
+        raise BadRow(row, f"{text[:40]!r} is no frame number; frames are counted from {1 - before}")
+    return f"{int(text) + before:05d}"

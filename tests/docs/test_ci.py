@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import yaml
 
 from abawbench import cli
@@ -30,7 +31,9 @@ def test_the_gate_of_the_page_holds_every_limit_there_is() -> None:
 def test_every_option_of_the_page_and_the_action_exists() -> None:
     text = PAGE + "".join(step["run"] for step in ACTION["runs"]["steps"])
     for command in ("run", "compare"):
-        known = {name for option in cli.group.commands[command].params for name in option.opts}
+        defined = cli.group.get_command(click.Context(cli.group), command)
+        assert defined is not None
+        known = {name for option in defined.params for name in option.opts}
         used = set(re.findall(rf"abawbench {command} [^\n]*", text))
         assert used
         for line in used:

@@ -10,7 +10,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from abawbench.nn import ClipNetwork, Features, freeze, gather
+from abawbench.nn import ClipNetwork, Features, SplitHead, freeze, gather
 
 BACKBONE = "mobilenetv4_conv_small"
 TIME_PATCH = 4
@@ -67,7 +67,9 @@ def build_network(
     trunk = Stages(backbone, cut, STEPS, taps)
     grid = (length // TIME_PATCH) * (size // 32) ** 2
     mixers = {level.name: Mixer(level.channels, level.patch, grid, hidden) for level in used}
-    return ClipNetwork(embed, Head(trunk, mixers, outputs, dropout, hidden))
+    network = ClipNetwork(embed, Head(trunk, mixers, outputs, dropout, hidden))
+    network.stages = {"embed": "backbone", "head.trunk": "backbone", "head": "temporal head"}
+    return network
 
 
 class Stages(nn.Module):
@@ -103,7 +105,7 @@ class Stages(nn.Module):
             yield int(name) + 1, [group]
 
 
-class Head(nn.Module):
+class Head(SplitHead):
     """The trained part: the rest of the backbone per distinct image, a mixer per level, and a linear layer.
 
     A trained BatchNorm sees each distinct image of a batch once, however many clips share it.
@@ -118,11 +120,15 @@ class Head(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(hidden * len(mixers), outputs)
 
-    def forward(self, features: Features, index: Tensor) -> Tensor:
-        """Return logits [B, K] from the frozen maps of U images and ``index`` [B, T]."""
-        maps = self.trunk(features)
+    def each(self, features: Features) -> Features:
+        """Return the maps of U images that the mixers read, from the frozen ones."""
+        maps: tuple[Tensor, ...] = self.trunk(features)
+        return maps
+
+    def together(self, features: Features, index: Tensor) -> Tensor:
+        """Return logits [B, K] from the mixers' maps of U images and ``index`` [B, T]."""
         # channels last: a patch is then copied in runs of whole channels, and so is its gradient
-        clips = [gather(x.permute(0, 2, 3, 1), index) for x in maps]
+        clips = [gather(x.permute(0, 2, 3, 1), index) for x in features]
         pooled = [mixer(x) for mixer, x in zip(self.mixers.values(), clips, strict=True)]
         logits: Tensor = self.classifier(self.dropout(torch.cat(pooled, dim=-1)))
         return logits

@@ -1,44 +1,17 @@
-"""Costs: counts against hand counts, two counters explaining each other, percentiles only when earned."""
+"""The cost of a network: sizes, memory, and what is measured once for networks of one kind."""
 
-from itertools import count
-
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip
-from abawbench.harness import latency as timing
-from abawbench.harness.cost import CostMeter
-from abawbench.harness.counting import count_bytes, count_macs, count_parameters
-from abawbench.harness.latency import measure_latency, measure_throughput, percentile
+from abawbench.harness import cost
+from abawbench.harness.cost import CostMeter, Scored
+from abawbench.harness.counting import count_bytes, count_parameters
 from abawbench.harness.memory import peak_memory
 from abawbench.harness.progress import Progress
 from abawbench.results.record import Cost
-
-
-class Attention(nn.Module):
-    """Self-attention over [B, L, 16] with four heads."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mix = nn.MultiheadAttention(16, 4, batch_first=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.mix(x, x, x, need_weights=False)[0]
-        return out
-
-
-class Stubborn(nn.Module):
-    """A network that looks at numbers, which shapes alone cannot give."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(4, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x) if x.sum().item() == 0 else x
 
 
 class Small(nn.Module):
@@ -55,67 +28,6 @@ class Small(nn.Module):
         x = self.norm(self.conv(clips.flatten(0, 1))).mean((2, 3)).unflatten(0, clips.shape[:2])
         out: Tensor = self.head(x.mean(1))
         return out
-
-
-LSTM_MACS = 2 * 5 * 4 * 16 * (8 + 16)
-ATTENTION_MACS = 2 * (5 * 16 * 48 + 5 * 16 * 16) + 2 * 4 * (5 * 5 * 4) * 2
-HAND_COUNTED = [
-    pytest.param(nn.Linear(8, 3), (5, 8), 5 * 8 * 3, id="linear"),
-    pytest.param(nn.Conv2d(4, 6, 3, padding=1), (2, 4, 7, 7), 2 * 7 * 7 * 6 * 4 * 9, id="convolution"),
-    pytest.param(nn.Conv2d(4, 4, 3, groups=4), (1, 4, 7, 7), 5 * 5 * 4 * 9, id="depthwise"),
-    pytest.param(Attention(), (2, 5, 16), ATTENTION_MACS, id="attention"),
-    pytest.param(nn.LSTM(8, 16, batch_first=True), (2, 5, 8), LSTM_MACS, id="lstm"),
-    pytest.param(nn.GRU(8, 16, batch_first=True), (2, 5, 8), LSTM_MACS * 3 // 4, id="gru"),
-    pytest.param(nn.ReLU(), (2, 3), 0, id="nothing"),
-    pytest.param(Stubborn(), (1, 4), 16, id="by numbers"),
-]
-
-
-@pytest.mark.parametrize(("network", "shape", "expected"), HAND_COUNTED)
-def test_torchs_counter_gives_the_hand_count(network: nn.Module, shape: tuple[int, ...], expected: int) -> None:
-    macs = count_macs(network, torch.zeros(shape))
-    assert macs.total["flop_counter"] == expected
-    assert "flop_counter" not in macs.missed_products
-
-
-@pytest.mark.parametrize(("network", "shape", "expected"), HAND_COUNTED)
-def test_the_counters_differences_are_named_in_full(network: nn.Module, shape: tuple[int, ...], expected: int) -> None:
-    macs = count_macs(network, torch.zeros(shape))
-    assert sum(macs.difference.values()) == macs.total["fvcore"] - macs.total["flop_counter"]
-
-
-def test_what_fvcore_cannot_count_is_named() -> None:
-    recurrent = count_macs(nn.LSTM(8, 16, batch_first=True), torch.zeros(2, 5, 8))
-    assert recurrent.missed_products == {"fvcore": ["aten::lstm"]}
-    assert recurrent.difference == {"matmul in aten::lstm": -LSTM_MACS}
-    attention = count_macs(Attention(), torch.zeros(2, 5, 16))
-    assert attention.missed_products == {"fvcore": ["aten::scaled_dot_product_attention"]}
-    assert attention.difference == {"matmul in aten::scaled_dot_product_attention": -2 * 4 * 5 * 5 * 4 * 2}
-
-
-def test_normalisation_is_counted_by_fvcore_alone() -> None:
-    macs = count_macs(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), torch.zeros(1, 3, 2, 2))
-    assert list(macs.difference) == ["batch_norm"]
-    assert "aten::_native_batch_norm_legit_no_training" in macs.uncounted["flop_counter"]
-
-
-def test_a_network_that_cannot_run_says_so() -> None:
-    macs = count_macs(nn.Linear(3, 1), torch.zeros(1, 4))
-    assert macs.total == {}
-    assert macs.difference == {}
-    assert "shapes cannot be multiplied" in macs.failed["flop_counter"]
-
-
-def test_counting_leaves_modes_and_statistics_alone() -> None:
-    network = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3))
-    network[1].eval()
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    fast = torch.backends.mha.get_fastpath_enabled()
-    count_macs(network, torch.ones(2, 3))
-    assert [part.training for part in network] == [True, False]
-    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-    assert torch.backends.mha.get_fastpath_enabled() == fast
-    assert torch.backends.mkldnn.enabled
 
 
 def test_parameters_are_counted_in_total_trained_and_by_module() -> None:
@@ -137,52 +49,6 @@ def test_tied_weights_are_saved_once() -> None:
     assert count_bytes(nn.Sequential(first, second)) == 64
 
 
-@pytest.mark.parametrize(("samples", "earned"), [(10, []), (63, []), (64, [90]), (661, [90]), (662, [90, 99])])
-def test_percentiles_are_given_only_when_earned(
-    monkeypatch: pytest.MonkeyPatch, samples: int, earned: list[int]
-) -> None:
-    ticks = (float(n) for n in count(1))
-    monkeypatch.setattr(timing, "_wall_ms", lambda call, example: next(ticks))
-    found = measure_latency(lambda x: x, torch.zeros(1, 2), minimum=samples, budget_s=0)
-    assert found.samples == samples
-    assert [rank for rank, value in ((90, found.p90_ms), (99, found.p99_ms)) if value is not None] == earned
-
-
-@pytest.mark.parametrize(("seconds_per_sample", "samples"), [(0.001, 662), (0.1, 20), (1.0, 10)])
-def test_sampling_stops_once_the_99th_is_earned_or_the_time_is_up_but_never_below_ten(
-    monkeypatch: pytest.MonkeyPatch, seconds_per_sample: float, samples: int
-) -> None:
-    now = [0.0]
-
-    def clock(call: object, example: object) -> float:
-        now[0] += seconds_per_sample
-        return seconds_per_sample * 1e3
-
-    monkeypatch.setattr(timing, "_wall_ms", clock)
-    monkeypatch.setattr(timing, "perf_counter", lambda: now[0])
-    advanced: list[int] = []
-    found = measure_latency(lambda x: x, torch.zeros(1, 2), budget_s=1.95, advance=advanced.append)
-    assert found.samples == sum(advanced) == samples
-
-
-def test_a_percentile_is_a_sample_that_enough_samples_do_not_exceed() -> None:
-    samples = list(np.random.default_rng(0).permutation(100) + 1.0)
-    assert [percentile(samples, rank) for rank in (50, 90, 99)] == [50, 90, 99]
-
-
-def test_latency_states_how_it_was_measured() -> None:
-    found = measure_latency(lambda x: x, torch.zeros(3, 2), runtime="test", budget_s=0)
-    assert (found.batch, found.device, found.runtime) == (3, "cpu", "test")
-    assert found.threads == torch.get_num_threads()
-    assert found.min_ms <= found.p50_ms <= found.max_ms
-
-
-def test_throughput_counts_clips_and_frames() -> None:
-    found = measure_throughput(lambda x: x, torch.zeros(3, 8, 1), budget_s=0.01)
-    assert found.frames_per_second == pytest.approx(8 * found.clips_per_second)
-    assert found.batch == 3
-
-
 def measured(meter: CostMeter, network: nn.Module, task: str = "va") -> Cost:
     clip, device = Clip(length=8, stride=8, size=6), torch.device("cpu")
     return meter.cost_of(network, clip, device, kind="small", task=task, progress=Progress())
@@ -194,11 +60,27 @@ def test_the_cost_of_a_network_is_complete_and_leaves_it_as_it_was() -> None:
     assert (found.parameters_total, found.parameters_trained) == (130, 18)
     assert found.macs_per_clip["flop_counter"] == 8 * 36 * 4 * 27 + 8
     assert found.macs_per_frame["flop_counter"] == found.macs_per_clip["flop_counter"] / 8
-    assert set(found.macs_difference_by_operator) == {"batch_norm"}
+    assert found.macs_difference_by_operator == {}
     assert found.latency is not None
     assert found.throughput is not None
-    assert found.throughput.batch == 4
+    assert found.throughput.batch in found.throughput.by_batch
     assert network.training
+
+
+def test_timed_answers_are_those_that_were_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "peak_memory", lambda *given: None)
+    network, clips = Small().eval(), [(torch.rand(1, 8, 3, 6, 6),) for _ in range(3)]
+    answers = [network(*inputs).detach() for inputs in clips]
+    assert _difference(network, Scored(clips, answers)) == 0
+    assert _difference(network, Scored(clips, [answer + 0.5 for answer in answers])) == pytest.approx(0.5)
+
+
+def _difference(network: nn.Module, scored: Scored) -> float | None:
+    clip, cpu = Clip(length=8, stride=8, size=6), torch.device("cpu")
+    meter = CostMeter(seconds=0.01)
+    found = meter.cost_of(network, clip, cpu, kind="s", task="va", progress=Progress(), scored=scored)
+    assert found.latency is not None
+    return found.latency.answers_difference
 
 
 def test_latency_can_be_left_out() -> None:

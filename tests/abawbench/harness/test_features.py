@@ -8,7 +8,8 @@ from torch import nn
 
 from abawbench import cache
 from abawbench.contracts import Clip
-from abawbench.harness.features import CachedFeatures, LiveImages, digest_of, features, trim
+from abawbench.harness.feature_cache import trim
+from abawbench.harness.features import CachedFeatures, LiveImages, digest_of, features
 from abawbench.harness.progress import Progress
 from abawbench.nn import freeze
 

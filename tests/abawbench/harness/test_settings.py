@@ -43,3 +43,9 @@ def test_overrides_replace_fields_and_merge_mappings() -> None:
 def test_what_does_not_fit_is_refused(overrides: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         apply(Settings, overrides, "m")
+
+
+@pytest.mark.parametrize("items", [["lr=1", "lr.x=2"], ["a.b=1", "a.b.c=2"], ["lr.x=2", "lr=1"]])
+def test_a_value_cannot_have_keys_as_well(items: list[str]) -> None:
+    with pytest.raises(UsageError, match="already"):
+        parse_assignments(items)

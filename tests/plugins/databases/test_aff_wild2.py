@@ -363,3 +363,10 @@ def test_real_photographs_in_the_official_layout_load() -> None:
     assert mask.all()
     assert images.std() > 10
     assert database.problems.items == []
+
+
+def test_a_header_of_other_words_needs_another_reading(good: Any) -> None:
+    good.put(f"{VA}/Train_Set/other.txt", "V A\n0.5,0.5\n")
+    assert [track.id for track in open_database([good.root]).tracks("va", "train")] == ["good"]
+    found = {t.id: t for t in open_database([good.root], annotation_header="any").tracks("va", "train")}
+    assert found["other"].labels("va").values.tolist() == [[0.5, 0.5]]

@@ -197,3 +197,7 @@ def test_no_file_does_worse_than_a_problem(fresh: Any, body: bytes, name: str) -
         except DataError:
             continue
         assert all(track.n_frames > 0 for track in tracks)
+
+
+def test_by_another_reading_a_second_has_25_frames(train: Any) -> None:
+    assert {track.rate for track in open_database([train.root], bah_rate="25").tracks("ah", "train")} == {25.0}

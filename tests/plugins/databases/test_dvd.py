@@ -158,3 +158,13 @@ def test_whatever_the_table_holds_only_documented_errors_come(
         return
     assert set(labels.tolist()) <= {0, 1}
     assert len(numbers) == len(labels) > 0
+
+
+def test_tables_may_count_from_0_and_call_violence_0_by_another_reading(scene: Any) -> None:
+    scene.put("Training/annotations/a b.csv", "Frame_Number,Label\n0,0\n1,1\n2,1\n")
+    (track,) = open_database([scene.root], vd_first_frame="0", vd_violent="0").tracks("vd", "train")
+    assert list(track.frame_names()) == ["a b/00001.jpg", "a b/00002.jpg", "a b/00003.jpg"]
+    assert track.labels("vd").values.tolist() == [1, 0, 0]
+    assert brightness(track.frames(np.array([2]))[0]) == pytest.approx([8], abs=1.9)
+    with pytest.raises(DataError, match="expected <frame from 1>"):
+        open_database([scene.root]).tracks("vd", "train")

@@ -7,7 +7,7 @@ import pytest
 
 from abawbench.contracts import Labels, Task, TaskDeclaration
 from abawbench_plugins.models.mnv4_tam.network import build_network
-from abawbench_plugins.tasks import mtl
+from abawbench_plugins.tasks import eri, mtl
 
 NAMES = ["ah-video", "mtl", "eri", "vd"]
 
@@ -81,3 +81,7 @@ def test_mnv4_tam_gives_all_outputs_of_mtl_at_once() -> None:
     network = build_network(len(mtl.task().outputs), size=32).eval()
     with torch.no_grad():
         assert network(torch.zeros(1, 8, 3, 32, 32)).shape == (1, 22)
+
+
+def test_by_another_reading_reactions_are_scored_by_ccc() -> None:
+    assert eri.task(eri_metric="ccc").metric == "ccc"

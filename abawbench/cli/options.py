@@ -1,0 +1,12 @@
+"""Options that several commands share."""
+
+import click
+
+reading = click.option(
+    "--reading",
+    "readings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Take an uncertain fact in another way; 'abawbench list readings' shows them. Repeatable.",
+)
+"""``readings: tuple[str, ...]``, for ``abawbench.harness.readings.parse_readings``."""

@@ -1,0 +1,33 @@
+"""The page of counts says what the counters say now, and ours are those worked out by hand."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    for library in ("ptflops", "torchinfo"):
+        pytest.importorskip(library)
+    spec = importlib.util.spec_from_file_location("abawbench_counts", DOCS / "counts.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up by name
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_both_of_our_counters_give_every_hand_count(script: ModuleType) -> None:
+    for case in script.cases():
+        by_hand, ours, fvcore, *_ = script.row(case)
+        assert (case.name, ours, fvcore) == (case.name, by_hand, by_hand)
+
+
+def test_the_page_is_what_the_script_writes(script: ModuleType) -> None:
+    assert script.text() == (DOCS / "counts.md").read_text(encoding="utf-8"), "run 'python docs/counts.py'"
