@@ -260,7 +260,7 @@ def computed(
 
 
 def shipped(name: str, size: int, tracks: Sequence[Track]) -> Steps:
-    """Return the features of that name that come with the tracks, [T', size], spread evenly over each track.
+    """Return the features of that name that come with the tracks, [T', size], spread evenly over its frames.
 
     Raises DataError when they have another size.
     """
@@ -270,7 +270,7 @@ def shipped(name: str, size: int, tracks: Sequence[Track]) -> Steps:
             raise DataError(f"track '{track.id}': its features '{name}' have the shape {rows.shape}, not [T, {size}]")
     stored = [None if rows is None or not len(rows) else (torch.from_numpy(rows),) for rows in found]
     shows = [
-        covering(track.times(), 0 if rows is None else len(rows[0]), track.n_frames / track.rate)
+        covering((np.arange(track.n_frames) + 0.5) / track.n_frames, 0 if rows is None else len(rows[0]), 1.0)
         for track, rows in zip(tracks, stored, strict=True)
     ]
     return StoredSteps(shows, (torch.zeros(1, size),), stored)

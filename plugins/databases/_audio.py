@@ -8,6 +8,20 @@ from numpy.typing import NDArray
 from abawbench.contracts.errors import DataError
 
 
+def duration(path: Path) -> float | None:
+    """Return how many seconds of sound the header of a file tells; None where it tells none."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            stream = next(iter(container.streams.audio), None)
+            if stream is None or stream.duration is None or stream.time_base is None:
+                return None
+            return float(stream.duration * stream.time_base)
+    except (av.FFmpegError, OSError, ValueError):
+        return None
+
+
 def read_audio(path: Path) -> tuple[NDArray[np.float32], int] | None:
     """Return mono samples [N] in [-1, 1], the mean of the channels, and their native rate in Hz.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,8 @@ class FileTrack(Track):
     frame_name: str = "{:05d}.jpg"
     media: Path | None = None
     """The file that holds the sound."""
+    first: ClassVar[int] = 1
+    """The number of the frame with which sound and video begin."""
 
     def __post_init__(self) -> None:
         self.n_frames = len(self.numbers)
@@ -67,6 +70,14 @@ class FileTrack(Track):
         """Return the official name of every frame, as submission files spell it."""
         return [f"{self.id}/{self.frame_name.format(number)}" for number in self.numbers.tolist()]
 
+    def times(self) -> NDArray[np.float64]:
+        """Return the time in seconds of the middle of every frame, [n_frames], by the numbers of the frames."""
+        return np.asarray(np.maximum(self.numbers - self.first, 0) + 0.5, dtype=np.float64) / self.rate
+
+    def audio_file(self) -> tuple[str, int, int] | None:
+        """Return (folder and name, bytes, modification time in ns) of the file with the sound, or None without."""
+        return None if self.media is None else identity(self.media)
+
     def audio(self) -> tuple[NDArray[np.float32], int] | None:
         """Return mono samples in [-1, 1] and their rate in Hz, or None without sound. Raises DataError if broken."""
         if self.media is None:
@@ -74,6 +85,15 @@ class FileTrack(Track):
         from abawbench_plugins.databases._audio import read_audio
 
         return read_audio(self.media)
+
+
+def identity(path: Path) -> tuple[str, int, int] | None:
+    """Return (folder and name, bytes, modification time in ns) of a file, or None where it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return f"{path.parent.name}/{path.name}", status.st_size, status.st_mtime_ns
 
 
 class CountedTrack(FileTrack):

@@ -63,6 +63,7 @@ def open_database(roots: Sequence[Path], bah_rate: str = "24") -> "BAH":
 class AnswerTrack(FileTrack):
     """The recorded answer to one question, with its transcript."""
 
+    first = 0
     transcript: Path | None = None
     spoken: str | None = None
     """What the split file says was spoken, for videos without a transcript file."""

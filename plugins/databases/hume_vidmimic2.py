@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from abawbench_plugins.databases._folders import below, entries
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._parts import ImageFolder
+from abawbench_plugins.databases._pickles import read_array
 from abawbench_plugins.databases._tracks import CountedTrack, FileTrack
 
 EMOTIONS = ("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy")
@@ -31,6 +33,8 @@ FACE_SIZE = (160, 160)
 
 _TABLES = {"train": "train_split.csv", "val": "valid_split.csv", "test": "test_split.csv"}
 _MEDIA = {"face_images": "", "audio": ".mp3", "raw": ".mp4"}
+_FEATURES = {"vit": ".pkl", "wav2vec2": ".pkl"}
+_FILES = _MEDIA | _FEATURES
 
 
 @hookimpl
@@ -52,15 +56,41 @@ def open_database(roots: Sequence[Path]) -> "HumeVidmimic2":
 
 
 class MimicTrack(CountedTrack):
-    """A clip with its face images.
+    """A clip with its face images; ``features`` has the shipped ``vit`` [T, 384] and ``wav2vec2`` [T, 768]."""
 
-    ``features`` is None: the shipped ViT and Wav2Vec2 arrays are pickles, which may run code when they are loaded.
-    """
-
-    def __init__(self, id: str, images: Images, media: Path | None, parsed: Mapping[str, Labels]):
+    def __init__(
+        self,
+        id: str,
+        images: Images,
+        media: Path | None,
+        parsed: Mapping[str, Labels],
+        shipped: Mapping[str, Path] = MappingProxyType({}),
+    ):
         super().__init__(id=id, subject=id, rate=RATE, images=images, frame_name=FRAME_NAME)
         self.media = media
         self.parsed = parsed
+        self.shipped = dict(shipped)
+
+    @cached_property
+    def _seconds(self) -> float | None:
+        """How long the sound lasts; None without any."""
+        if self.media is None:
+            return None
+        from abawbench_plugins.databases._audio import duration
+
+        return duration(self.media)
+
+    def times(self) -> NDArray[np.float64]:
+        """Return the time in seconds of the middle of every frame, [n_frames]: spread evenly over the sound.
+
+        Their real spacing is not published. Without sound they follow one another at ``RATE``.
+        """
+        seconds = self._seconds or self.n_frames / self.rate
+        return np.asarray((np.arange(self.n_frames) + 0.5) / self.n_frames * seconds, dtype=np.float64)
+
+    def features(self, name: str) -> NDArray[np.float32] | None:
+        """Return shipped features, [T, D], or None; what pickles may hold beside arrays is refused with DataError."""
+        return read_array(self.shipped[name]) if name in self.shipped else None
 
 
 class HumeVidmimic2(FolderDatabase):
@@ -68,7 +98,7 @@ class HumeVidmimic2(FolderDatabase):
 
     - ``train_split.csv`` and ``valid_split.csv``: ``Filename`` and six intensities in [0, 1]; ids are text of 5 digits.
     - ``face_images/<id>/<n>.jpg`` (not zero-padded), ``audio/<id>.mp3``, ``raw/<id>.mp4`` (its sound where the mp3 is
-      missing). ``vit`` and ``wav2vec2`` are not read.
+      missing), ``vit/<id>.pkl`` and ``wav2vec2/<id>.pkl`` (features, pickled arrays).
     - Test split: the ids of ``test_split.csv``; without one, the clips of folders that hold no csv, and elsewhere those
       from id 12660 on.
 
@@ -96,9 +126,9 @@ class HumeVidmimic2(FolderDatabase):
     @cached_property
     def _clips(self) -> dict[str, dict[str, list[tuple[Path, Path]]]]:
         """Per kind of media and id: the (path, root) pairs on disk."""
-        found: dict[str, dict[str, list[tuple[Path, Path]]]] = {kind: {} for kind in _MEDIA}
+        found: dict[str, dict[str, list[tuple[Path, Path]]]] = {kind: {} for kind in _FILES}
         for package, root, _ in self._packages:
-            for kind, suffix in _MEDIA.items():
+            for kind, suffix in _FILES.items():
                 for path in self._files(package, kind, suffix):
                     found[kind].setdefault(path.stem.zfill(5), []).append((path, root))
         return found
@@ -148,7 +178,7 @@ class HumeVidmimic2(FolderDatabase):
         else:
             rows = dict.fromkeys(self._unlisted)
         faces = self._clips["face_images"]
-        if not any(self._clips.values()):
+        if not any(self._clips[kind] for kind in _MEDIA):
             raise self._error("no clips in face_images, audio or raw; unpack the media there")
         if not faces:
             self.problems.add(self.roots[0], "no face_images folder with clips; every clip is one missing frame")
@@ -159,7 +189,8 @@ class HumeVidmimic2(FolderDatabase):
             media = self._clips["audio"].get(clip) or self._clips["raw"].get(clip)
             parsed = {} if values is None else {label: Labels(values[None, :], np.ones(1, dtype=np.bool_))}
             images = Images(faces.get(clip, ()), self.problems, frame_name=FRAME_NAME)
-            yield MimicTrack(clip, images, media[0][0] if media else None, parsed)
+            shipped = {kind: self._clips[kind][clip][0][0] for kind in _FEATURES if clip in self._clips[kind]}
+            yield MimicTrack(clip, images, media[0][0] if media else None, parsed, shipped)
 
     def _image_folders(self, tracks: Iterable[FileTrack]) -> Iterator[ImageFolder]:
         sizes = {part.path: part.files for part in super()._image_folders(tracks)}

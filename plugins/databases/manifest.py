@@ -217,6 +217,15 @@ class ManifestTrack(Track):
 
         return read_audio(self._folder / path)
 
+    def audio_file(self) -> tuple[str, int, int] | None:
+        """Return (path relative to the manifest, bytes, modification time in ns) of the file with the sound."""
+        path = self.cell("audio") or self.cell("video")
+        return None if path is None else self._stat(path)
+
+    def times(self) -> NDArray[np.float64]:
+        """Return the time in seconds of the middle of every frame, [n_frames], by the numbers of the frames."""
+        return np.asarray(np.maximum(self._numbers - 1, 0) + 0.5, dtype=np.float64) / self.rate
+
     def text(self) -> str | None:
         """Return the text of the track, or None without one."""
         return self.cell("text")

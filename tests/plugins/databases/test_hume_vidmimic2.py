@@ -143,6 +143,16 @@ def test_the_sound_is_the_mp3_or_else_that_of_the_video(disk: Any) -> None:
     assert [sound and sound[1] for sound in sounds] == [16000, 8000, None]
 
 
+def test_images_are_spread_over_the_sound_because_their_rate_is_not_known(disk: Any) -> None:
+    disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
+    disk.images("face_images/00001", "1.jpg", "7.jpg", "9.jpg", "12.jpg")
+    (track,) = open_database([disk.root]).tracks("emi", "train")
+    np.testing.assert_allclose(track.times(), np.array([0.5, 1.5, 2.5, 3.5]) / 30)
+    disk.sound("audio/00001.mp3", np.zeros(64_000, dtype=np.float32), 16000, "libmp3lame")
+    (track,) = open_database([disk.root]).tracks("emi", "train")
+    np.testing.assert_allclose(track.times(), [0.5, 1.5, 2.5, 3.5], atol=0.1)
+
+
 def test_sound_alone_is_enough_and_nothing_at_all_is_not(disk: Any) -> None:
     disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
     with pytest.raises(DataError, match="no clips in face_images, audio or raw"):
@@ -159,12 +169,14 @@ def test_an_empty_folder_is_not_the_database(tmp_path: Path) -> None:
         open_database([tmp_path])
 
 
-def test_shipped_pickles_are_not_read(disk: Any) -> None:
+def test_shipped_features_are_read(disk: Any) -> None:
     disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
     disk.images("face_images/00001", "1.jpg")
-    disk.put("vit/00001.pkl", pickle.dumps(np.zeros((3, 384))))
+    disk.put("vit/00001.pkl", pickle.dumps(np.full((3, 384), 0.5)))
     (track,) = open_database([disk.root]).tracks("emi", "train")
-    assert track.features("vit") is None
+    features = track.features("vit")
+    assert (features.shape, features.dtype, float(features[0, 0])) == ((3, 384), np.float32, 0.5)
+    assert track.features("wav2vec2") is None
     assert pickle.loads(pickle.dumps(track)).n_frames == 1
 
 
