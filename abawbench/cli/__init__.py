@@ -16,6 +16,7 @@ COMMANDS = {
     "leaderboard": ("leaderboard:leaderboard", "Print published results and measured ones, synthetic apart from real."),
     "data": ("data:data", "Look at databases on disk."),
     "compare": ("compare:compare", "Compare runs B with runs A: paired differences with intervals, and a gate for CI."),
+    "profile": ("profile:profile", "Count and time a network in three scenarios; nothing is trained."),
     "check": ("check:check", "Try whether a plugin keeps its contract."),
     "baseline": ("baseline:baseline", "Keep records and statistics of runs, to compare against later."),
 }
@@ -27,6 +28,7 @@ Examples:
   abawbench run --model mnv4-tam --task expr --data aff-wild2=/data/Aff-Wild2 --set freeze=none
   abawbench score predictions.parquet --task au --data aff-wild2=/data/Aff-Wild2
   abawbench submit RUN --task va --data aff-wild2=/data/Aff-Wild2 --out predictions.txt
+  abawbench profile mnv4-tam
   abawbench list models
   abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
