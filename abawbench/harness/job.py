@@ -294,7 +294,7 @@ def _counts(ready: Prepared, source: Features, scores: Mapping[int, NDArray[np.f
         for n, labels in zip(scored, known, strict=True)
     )
     return Counts(
-        tracks=sum(bool(labels.mask.any()) for labels in known),
+        tracks=sum(bool(labels.annotated.any()) for labels in known),
         frames=sum(ready.tracks[n].n_frames for n in scored),
         annotated_frames=annotated,
         coverage=predicted / annotated if annotated else None,
