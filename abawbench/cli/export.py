@@ -39,7 +39,11 @@ def export(
     data_seed: int,
     as_json: bool,
 ) -> int:
-    """Write model, preprocessing, parity figures and an example into one folder, compared with the run on its clips."""
+    """Write a run's network as a folder that runs without abawbench.
+
+    It holds the model, its preprocessing, how far its answers are from eager execution on the run's clips, and an
+    example.
+    """
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
