@@ -129,6 +129,7 @@ def test_a_run_folder_scores_its_stored_value_exactly(task: str, run, score) -> 
     [
         ("va", {"smoothing": "box:3", "no_face": "interpolate"}),
         ("au", {"thresholds": "tuned"}),
+        ("mtl", {"thresholds": "tuned"}),
         ("ce", {"no_face": "black"}),
     ],
 )
