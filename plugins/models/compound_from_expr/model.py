@@ -56,29 +56,25 @@ class CompoundFromExpr(Model):
         raise UsageError(f"{self.name} has no weights of its own; {REMEDY}")
 
     def _run(self, folder: Path) -> Weights:
-        record, model = abawbench.model_of(folder)
-        if record.task != expr.task().name or not model.inputs == {"frames"} or record.trained is None:
+        record, model, _ = abawbench.load_run(folder)
+        if record.task != expr.task().name or model.inputs != {"frames"} or record.trained is None:
             raise UsageError(f"{folder} is a run of {record.model} on {record.task}, not of faces on expr; {REMEDY}")
         self.clip = model.clip
         started = record.weights
-        parts = () if started is None else (Weights(source=started.source, sha256=started.sha256),)
         return Weights(
             source=f"run={folder}",
             path=str(folder),
             sha256=record.trained.sha256,
             licence=started.licence if started else None,
             trained_on=(*(started.trained_on if started else ()), f"{record.database.name} expressions"),
-            parts=parts,
+            parts=(Weights(source=started.source, sha256=started.sha256),) if started else (),
         )
 
     def network(self, task: Task, weights: Weights) -> nn.Module:
         """Return the frozen expression network and the rule. Raises UsageError for a task of no compounds."""
         if weights.source.startswith("run="):
-            _, network = abawbench.trained_network(Path(str(weights.path)))
+            network: Any = abawbench.load_run(str(weights.path))[2]
             classes: tuple[str, ...] = expr.task().outputs
         else:
             network, classes = build_classifier(sources.read_backbone(weights)), AFFECTNET
-        whole: Any = network
-        frozen = freeze(ClipNetwork(whole.embed, Compound(whole.head, components(task.outputs, classes))))
-        return frozen
-
+        return freeze(ClipNetwork(network.embed, Compound(network.head, components(task.outputs, classes))))
