@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
 
 if TYPE_CHECKING:
-    from abawbench.api import load_run, run, score, submit
+    from abawbench.api import load_run, profile, run, score, submit
     from abawbench.hookspecs import hookimpl
     from abawbench.results.record import Record
 
@@ -23,6 +23,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "load_run",
+    "profile",
     "run",
     "score",
     "submit",
@@ -31,7 +32,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Return a function of the API, ``hookimpl`` or ``Record``, imported when first asked for."""
-    if name in ("load_run", "run", "score", "submit"):
+    if name in ("load_run", "profile", "run", "score", "submit"):
         from abawbench import api
 
         return getattr(api, name)
