@@ -2,7 +2,8 @@
 
 At the official size: at most 6 s cold, 0.5 s warm and 1 GB on two cores. Cold is a first reading, which parses every
 file; warm is a later one by a database opened anew, with the parsed arrays in the cache folder. The loops are what a
-script does, file by file, with pandas and with numpy; they check nothing that they read. A manifest of that size takes less than 1 GB, too.
+script does, file by file, with pandas and with numpy; they check nothing that they read. A manifest of that size takes
+less than 1 GB, too.
 """
 
 import os
