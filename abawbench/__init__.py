@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
 
 if TYPE_CHECKING:
-    from abawbench.api import profile, run, score, submit
+    from abawbench.api import export, load_run, profile, run, score, submit
     from abawbench.hookspecs import hookimpl
     from abawbench.results.record import Record
 
@@ -21,7 +21,9 @@ __all__ = [
     "Record",
     "UsageError",
     "__version__",
+    "export",
     "hookimpl",
+    "load_run",
     "profile",
     "run",
     "score",
@@ -30,8 +32,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Return ``profile``, ``run``, ``score``, ``submit``, ``hookimpl`` or ``Record``, imported when first asked for."""
-    if name in ("profile", "run", "score", "submit"):
+    """Return a function of the API, ``hookimpl`` or ``Record``, imported when first asked for."""
+    if name in ("export", "load_run", "profile", "run", "score", "submit"):
         from abawbench import api
 
         return getattr(api, name)

@@ -10,6 +10,10 @@ from abawbench.harness.progress import Progress
 from abawbench.plugins import Plugins, default_plugins
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from abawbench.contracts import Model
+    from abawbench.harness.export import Exported
     from abawbench.harness.limits import Limits
     from abawbench.harness.plan import Databases
     from abawbench.harness.score_file import Missing
@@ -134,6 +138,25 @@ def score(
     return score_file(path, task, plugins, databases, split=split, missing=missing, readings=readings)
 
 
+def load_run(
+    run: str | Path, *, weights: str | None = None, plugins: Plugins | None = None
+) -> "tuple[Record, Model, nn.Module]":
+    """Return the record of a run, its model, and its network with the trained parameters, in evaluation mode.
+
+    ``weights`` says where those that it started from lie, when they came from a file. Raises DataError when the folder
+    holds no whole run, UsageError when its weights cannot be had.
+    """
+    from abawbench.harness.job import repeatable
+    from abawbench.harness.restored import restored
+    from abawbench.results.store import read
+
+    plugins = plugins or default_plugins()
+    record = read(Path(run))
+    with repeatable(record.seed):
+        model, network = restored(Path(run), record, plugins, plugins.get("task", record.task).build(), weights)
+    return record, model, network.eval()
+
+
 def submit(
     run: str | Path,
     out: str | Path,
@@ -170,6 +193,39 @@ def submit(
         weights=weights,
         device=device,
         readings=readings,
+        progress=progress or Progress(),
+    )
+
+
+def export(
+    run: str | Path,
+    format: str,
+    task: str | None = None,
+    data: Mapping[str, str | Path | Sequence[str | Path]] | None = None,
+    *,
+    out: str | Path | None = None,
+    weights: str | None = None,
+    preset: str = "small",
+    data_seed: int = 0,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+) -> "Exported":
+    """Write the network of a run as a folder that runs without abawbench and return what it holds.
+
+    ``format`` is one that a runtime writes, such as ``onnx`` or ``openvino``. The database is that of the run, found as
+    for ``run``: the files are compared with eager execution on its scored split.
+    """
+    from abawbench.harness.export import export
+
+    plugins = plugins or default_plugins()
+    return export(
+        Path(run),
+        plugins,
+        _databases(plugins, data, preset, data_seed, progress),
+        format=format,
+        out=None if out is None else Path(out),
+        task_name=task,
+        weights=weights,
         progress=progress or Progress(),
     )
 

@@ -1,5 +1,6 @@
 """What a manifest says: its tracks and their labels, checked, every error naming the line."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from abawbench.contracts import DataError, Labels, Task
 from abawbench.contracts.dataset import Problems
 from abawbench_plugins.databases._rows import Rows, read_rows, show
-from abawbench_plugins.tasks import ah, ah_video, au, ce, emi, expr, mtl, va, vd
+from abawbench_plugins.tasks import ah, ah_video, au, ce, emi, eri, expr, mtl, va, vd
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS = ("track", "frame", "image", "video", "audio", "text", "split", "subject", "rate")
 SPLITS = ("train", "val", "test")
 TASKS: Mapping[str, Task] = {
-    built.label: built for built in (m.task() for m in (va, expr, au, ce, emi, ah, ah_video, vd))
+    built.label: built for built in (m.task() for m in (va, expr, au, ce, emi, eri, ah, ah_video, vd))
 }
 """Label -> the task that says which values it has."""
 TRACK_LEVEL = frozenset(label for label, task in TASKS.items() if task.level == "track")
@@ -79,7 +80,7 @@ def read_manifest(path: Path, problems: Problems) -> Manifest:
     together = mtl.task()
     if all(part.label in labels for part in together.parts):
         labels[together.label] = _side_by_side([labels[part.label] for part in together.parts])
-    images = rows.text("image") if "image" in rows else None
+    images = rows.pop_text("image") if "image" in rows else None
     if images is not None and (np.diff(order) != 1).any():
         images = images.take(order)
     cells = {name: group.text(name) for name in ("video", "audio", "text", "split", "subject") if name in rows}
@@ -142,14 +143,14 @@ def _known_columns(rows: Rows, problems: Problems) -> list[str]:
                 meant = next(k for k in known if k.casefold() == near[0])
                 raise DataError(f"{rows.path}:1: unknown column {show(name)}; did you mean '{meant}'?")
             problems.add(rows.path, f"column {show(name)} is not one abawbench knows; ignored", 1)
-    found = []
+    found = [label for label in TASKS if set(label_columns(label)) <= set(names)]
+    # two tasks may share a column: it asks for the others of a task only where no task has it whole
+    used = {name for label in found for name in label_columns(label)}
     for label in TASKS:
         columns = label_columns(label)
         missing = [name for name in columns if name not in names]
-        if missing and len(missing) < len(columns):
+        if missing and set(columns) - set(missing) - used:
             raise DataError(f"{rows.path}:1: no column {', '.join(missing)}; task {label} needs all of its columns")
-        if not missing:
-            found.append(label)
     return found
 
 
@@ -227,18 +228,31 @@ def _check_paths(rows: Rows, group: _Groups, images: "pa.Array | None", cells: M
     """Raise DataError for an absolute path, and for a frame that has both an image and a video."""
     import pyarrow.compute as pc
 
-    for name in ("image", "video", "audio"):
-        if name in rows:
-            paths = rows.text(name)
-            wrong = np.asarray(pc.match_substring_regex(paths, _NO_PATH).fill_null(False), dtype=np.bool_)
-            if wrong.any():
-                row = int(np.argmax(wrong))
-                rows.fail(row, f"'{name}' must be a path relative to the manifest, not {show(paths[row].as_py())}")
-    if images is not None and "video" in cells:
-        video = np.array([cell is not None for cell in cells["video"]])[group.track]
-        both = video & np.asarray(rows.text("image").is_valid(), dtype=np.bool_)
+    def fail(bad: NDArray[np.bool_], what: str) -> None:
+        rows.fail(int(np.argmax(bad)), what)
+
+    def refuse(name: str, path: str | None) -> str:
+        return f"'{name}' must be a path relative to the manifest, not {show(path or '')}"
+
+    for name in ("video", "audio"):
+        if name in cells:
+            codes, paths = rows.coded(name)
+            wrong = [re.search(_NO_PATH, path) is not None for path in paths]
+            if any(wrong):
+                bad = np.array([*wrong, False])[codes]
+                fail(bad, refuse(name, paths[codes[int(np.argmax(bad))]]))
+    if images is None:
+        return
+    places = np.empty_like(group.order)
+    places[group.order] = np.arange(len(places))  # of each row among the images
+    bad = np.asarray(pc.match_substring_regex(images, _NO_PATH).fill_null(False), dtype=np.bool_)[places]
+    if bad.any():
+        fail(bad, refuse("image", images[int(places[np.argmax(bad)])].as_py()))
+    if "video" in cells:
+        both = np.array([cell is not None for cell in cells["video"]])[group.track]
+        both &= np.asarray(images.is_valid(), dtype=np.bool_)[places]
         if both.any():
-            rows.fail(int(np.argmax(both)), "the track has a video and an image; give one of them")
+            fail(both, "the track has a video and an image; give one of them")
 
 
 def _check_splits(rows: Rows, group: _Groups, cells: Mapping[str, list[str | None]]) -> None:
