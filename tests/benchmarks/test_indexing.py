@@ -120,6 +120,9 @@ def test_a_manifest_of_that_size_is_indexed_in_less_than_a_gigabyte(
 ) -> None:
     random = np.random.default_rng(0)
     rows = int(5039 * share) + 1
+    image = tmp_path / "cropped_aligned/1-30-1280x720/00001.jpg"  # a manifest of which no image is there is refused
+    image.parent.mkdir(parents=True)
+    image.touch()
     with (tmp_path / "manifest.csv").open("w") as file:
         file.write("track,frame,image,split,subject,valence,arousal\n")
         for track in range(594):
