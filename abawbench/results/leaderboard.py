@@ -19,6 +19,8 @@ from abawbench.results.ties import Separated, all_apart, told_apart
 from abawbench.statistics.ranking import shared_ranks
 
 PAGE = "README.md"
+LONGEST = 300
+"""Characters of what a system needs to be measured."""
 TASKS = {
     "va": "Valence and arousal",
     "expr": "Expressions",
@@ -157,13 +159,16 @@ def _published(rows: Sequence[Published]) -> list[str]:
             ordered = sorted(group, key=lambda row: (-row.value, row.edition, row.system))
             columns: dict[str, list[str]] = {
                 "system": [markdown(row.system) for row in ordered],
+                "plugin": [f"`{row.plugin}`" if row.plugin else "" for row in ordered],
                 "edition": [str(row.edition) for row in ordered],
                 "value": [f"{row.value:.4g}" for row in ordered],
                 "confidence": [row.confidence for row in ordered],
                 "source": [markdown(row.source) for row in ordered],
                 "note": [markdown(row.note or "") for row in ordered],
+                "to measure it": [markdown(row.needs or "", LONGEST) for row in ordered],
             }
-            parts += [f"#### {markdown(f'{metric} on {database}, {split}')}\n", _table(columns)]
+            told = {name: cells for name, cells in columns.items() if any(cells) or name == "note"}
+            parts += [f"#### {markdown(f'{metric} on {database}, {split}')}\n", _table(told)]
     return parts
 
 

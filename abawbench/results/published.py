@@ -28,6 +28,10 @@ class Published(BaseModel):
     """The paper or repository that reports it."""
     confidence: Literal["CONFIRMED", "SINGLE", "INFERRED"]
     note: str | None = None
+    plugin: str | None = None
+    """The model plugin that implements the system here."""
+    needs: str | None = None
+    """What it takes to measure it with the plugin: data, weights, options."""
     parameters: float | None = Field(default=None, gt=0)
     """Of the whole system, as its source states them."""
     macs_per_frame: float | None = Field(default=None, gt=0)
