@@ -31,6 +31,7 @@ def run(
     precision: str = "no",
     control: str | None = None,
     protocol: Mapping[str, Any] | None = None,
+    runtime: str = "eager",
     readings: Mapping[str, str] | None = None,
     out: str | Path = "runs",
     force: bool = False,
@@ -46,6 +47,9 @@ def run(
     overrides the model's recipe, ``weights`` names where its parameters come from. ``protocol`` holds options of
     ``abawbench.harness.protocol.Protocol``, for example ``{"smoothing": "box:50"}`` or ``{"folds": 5}``, and
     ``readings`` how uncertain facts are taken, for example ``{"absent-class": "left-out"}`` (docs/choices.md).
+
+    ``runtime`` is what the network is timed by; its outputs on the scored split are compared with those of eager
+    execution, which makes the scores.
 
     Results lie under ``out``; a job that is there already is read back unless ``force``.
     ``latency_seconds`` bounds the time for latency, once per model; 0 leaves time and memory out.
@@ -70,6 +74,7 @@ def run(
         precision=precision,
         control=control,
         protocol=protocol_of({**(protocol or {}), "readings": dict(readings or {})}),
+        runtime=runtime,
     )
     roots = {name: _paths(value) for name, value in data.items()} if data else read_config(Path.cwd())
     return run_jobs(

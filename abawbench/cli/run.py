@@ -17,6 +17,8 @@ Examples:
   abawbench run --model mnv4-tam --task all --control shuffled-labels
       what is left when there is nothing to learn
   abawbench run --model mnv4-tam --task au --protocol smoothing=box:4 --protocol thresholds=tuned --set holdout=0.15
+  abawbench run --model mnv4-tam --task va --runtime openvino-bf16
+      timed by another runtime, and how far its outputs and the metric are from eager execution
   abawbench run --model mnv4-tam --task va --folds 6
       every track scored by a network that never saw its subject; not the official split
 
@@ -41,6 +43,8 @@ Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 inter
 @click.option("--refit", is_flag=True, help="Fit training and validation tracks together, for a submission; no score.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--precision", default="no", show_default=True, help="Mixed precision: no, fp16 or bf16.")
+@click.option("--runtime", default="eager", show_default=True, help="What the network is timed by, and compared with "
+              "eager execution on the scored split; see 'abawbench list runtimes'.")  # fmt: skip
 @click.option("--control", help="shuffled-labels: train on labels shuffled across tracks.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
 @click.option("--force", is_flag=True, help="Run again what was already run with the same inputs.")
@@ -62,6 +66,7 @@ def run(
     refit: bool,
     device: str,
     precision: str,
+    runtime: str,
     control: str | None,
     out: Path,
     force: bool,
@@ -112,6 +117,7 @@ def run(
             readings=parse_readings(readings),
             device=device,
             precision=precision,
+            runtime=runtime,
             control=control,
             out=out,
             force=force,

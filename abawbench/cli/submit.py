@@ -22,7 +22,7 @@ Exit status: 0 written, 2 wrong usage, or a file that would not be whole.
 @click.command(epilog=EPILOG)
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--task", "-t", help="Which run, when RUN holds several.")
-@click.option("--template", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+@click.option("--template", type=click.Path(exists=True, path_type=Path),
               help="The official template, whose rows and order are kept; default: the database's.")  # fmt: skip
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
 @click.option("--data", multiple=True, metavar="NAME=ROOT", help="Where a database lies. Repeatable; default: "

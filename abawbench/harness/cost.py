@@ -1,5 +1,6 @@
 """What a network costs to run: the part of a record that stands beside its score."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,7 @@ from abawbench.harness.memory import peak_memory
 from abawbench.harness.offline import best_throughput
 from abawbench.harness.progress import Progress
 from abawbench.harness.reference import relative_time
-from abawbench.harness.timing import EARNED, Inputs
+from abawbench.harness.timing import EARNED, Call, Inputs
 from abawbench.results.cost import Cost, Latency, RelativeTime, Throughput
 
 FRAME_RATE = 30.0
@@ -53,7 +54,6 @@ class CostMeter:
     """For latency, which ends earlier once the 99th percentile is earned; 0 leaves time and memory out."""
     batch: int = 4
     """Clips per call where throughput is compared with the reference workload."""
-    runtime: str = "eager"
     speeds: dict[str, Speed] = field(default_factory=dict)
 
     def cost_of(
@@ -67,11 +67,14 @@ class CostMeter:
         progress: Progress,
         example: Inputs | None = None,
         scored: "Scored | None" = None,
+        runtime: str = "eager",
+        compiled: Callable[[Inputs], Call] | None = None,
     ) -> Cost:
         """Return the cost of the whole network, frozen part included, on ``example``: one clip, or its several inputs.
 
         Without one the clip is noise [1, length, 3, size, size]. With ``scored`` its clips are timed, and the answers
-        compared with those that were scored. The network keeps its mode and its parameters.
+        compared with those that were scored. ``compiled(inputs)`` is the network by ``runtime`` for such inputs;
+        without it the network itself is timed. The network keeps its mode and its parameters.
         """
         example = example or (noise_clips(clip, 1, device),)
         parameters, macs = count_parameters(network), count_macs(network, *example)
@@ -79,7 +82,7 @@ class CostMeter:
         speed = self.speeds.get(kind)
         if self.seconds > 0 and (speed is None or abs(speed.macs - total) > 1e-3 * total):
             with evaluating(network):
-                speed = self._time(network, example, clip, total, task, progress, scored)
+                speed = self._time(network, example, clip, total, task, progress, scored, runtime, compiled)
             self.speeds[kind] = speed
         return Cost(
             parameters_total=parameters.total,
@@ -101,29 +104,33 @@ class CostMeter:
         task: str,
         progress: Progress,
         scored: "Scored | None",
+        runtime: str,
+        compiled: Callable[[Inputs], Call] | None,
     ) -> Speed:
-        def call(*inputs: Any) -> Tensor:
+        def eager(*inputs: Any) -> Tensor:
             with torch.inference_mode():
                 logits: Tensor = network(*inputs)
                 return logits
 
+        compiled = compiled or (lambda inputs: eager)
+        single = compiled(example)
         with progress.bar("latency", EARNED[99], "clip") as advance:
             latency = measure_latency(
-                call,
+                single,
                 scored.clips if scored else [example],
-                runtime=self.runtime,
+                runtime=runtime,
                 budget_s=self.seconds,
                 scored=scored.answers if scored else None,
                 advance=advance,
             )
         throughput = best_throughput(
-            lambda inputs: call, example, clip.length, runtime=self.runtime, budget_s=min(self.seconds / 3, 10.0)
+            compiled, example, clip.length, runtime=runtime, budget_s=min(self.seconds / 3, 10.0)
         )
         relative = {}
         if len(example) == 1:
             several = tree_map_only(Tensor, lambda x: x.expand(self.batch, *x.shape[1:]).contiguous(), example[0])
             relative = {
-                name: relative_time(call, clips, runtime=self.runtime, budget_s=self.seconds / 6)
+                name: relative_time(compiled((clips,)), clips, runtime=runtime, budget_s=self.seconds / 6)
                 for name, clips in (("latency", example[0]), ("throughput", several))
             }
         return Speed(macs, latency, throughput, relative, peak_memory(network, *example), task)

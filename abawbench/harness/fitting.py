@@ -79,8 +79,8 @@ def fit_and_predict(ready: "Prepared", fold: Fold, accelerator: Accelerator, pro
         network,
         source,
         log,
-        {n: stretched(one, thresholds, task.threshold) for n, one in scores.items()},
-        dict(zip(task.outputs, thresholds, strict=True)),
+        {n: stretched(task, one, thresholds) for n, one in scores.items()},
+        thresholds,
         "training subjects held out" if held_out else "the training tracks, which were fitted",
     )
 

@@ -25,6 +25,7 @@ from abawbench.contracts import (
     Model,
     Predictor,
     Recipe,
+    Runtime,
     Task,
     Track,
     UsageError,
@@ -32,11 +33,12 @@ from abawbench.contracts import (
 )
 from abawbench.harness import environment
 from abawbench.harness.cost import CostMeter
-from abawbench.harness.counting import count_bytes, count_parameters
 from abawbench.harness.features import Features
 from abawbench.harness.fitting import fit_and_predict, known_labels, phase
 from abawbench.harness.folds import Fold, folds_of
 from abawbench.harness.inputs import SeveralInputs, identities, require_inputs
+from abawbench.harness.job_cost import EAGER, measured
+from abawbench.harness.parity import require_frames
 from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import Protocol
@@ -49,7 +51,6 @@ from abawbench.plugins import Plugin, Plugins, source_digest
 from abawbench.results import store
 from abawbench.results.predictions import Predictions
 from abawbench.results.record import (
-    Cost,
     Counts,
     DatabaseRecord,
     Epoch,
@@ -75,6 +76,7 @@ class Prepared:
     metric: Metric
     model: Model
     weights: Weights
+    runtime: Runtime
     database_name: str
     database: Database
     plugins: tuple[PluginRecord, ...]
@@ -117,6 +119,8 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         task: Task = took_part["task"].build_under(job.protocol.readings)
         took_part["metric"] = plugins.get("metric", task.metric)
         metric: Metric = took_part["metric"].build_under(job.protocol.readings, task)
+        took_part["runtime"] = plugins.get("runtime", job.runtime)
+        runtime: Runtime = took_part["runtime"].build()
         builder: Any = took_part["model"].builder()
         apply(builder.Settings, job.overrides, job.model)  # a wrong setting is told before a database is made
         protocol = job.protocol.for_task(task)
@@ -132,6 +136,8 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         )
         tracks = train + validation
         require_inputs(model, job.model, tracks, name, job.task)
+        if job.runtime != EAGER:
+            require_frames(model.inputs, job.model)
         labels = [counted(track.labels(task.label), track, task, protocol.readings) for track in tracks]
         if job.control == "shuffled-labels":
             labels[: len(train)] = shuffled(labels[: len(train)], job.seed)
@@ -143,6 +149,7 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         metric=metric,
         model=model,
         weights=weights,
+        runtime=runtime,
         database_name=name,
         database=database,
         plugins=records,
@@ -170,7 +177,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
     with phase(seconds, "score"):
         result, floor, statistics = _scored(ready, scored, list(scores.values()), known)
     with phase(seconds, "cost"):
-        cost = _cost(ready, network, meter, device, progress)
+        cost, parity = measured(ready, network, meter, device, progress)
     record = Record(
         abawbench=abawbench.__version__,
         job=ready.digest,
@@ -194,6 +201,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
         floor=floor,
         counts=_counts(ready, source, scores),
         cost=cost,
+        parity=parity,
         training=tuple(
             Epoch(**row, fold=place if ready.protocol.folds else None)  # type: ignore[arg-type]
             for place, one in enumerate(fits, 1)
@@ -214,20 +222,6 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
     )
     kept = None if ready.protocol.folds or network is None else trained_weights(network)
     return store.write(store.folder_of(out, record), record, predictions, kept, statistics)
-
-
-def _cost(
-    ready: Prepared, network: nn.Module | None, meter: CostMeter, device: torch.device, progress: Progress
-) -> Cost | None:
-    """Return what a network costs; None without one: nothing is made up."""
-    if network is None:
-        return None
-    if isinstance(network.get_submodule("embed"), nn.ModuleDict):
-        sizes = count_parameters(network)
-        return Cost(parameters_total=sizes.total, parameters_trained=sizes.trained, weights_bytes=count_bytes(network))
-    model = ready.model
-    kind = f"{ready.job.model} {asdict(model.settings)}"
-    return meter.cost_of(network, model.clip, device, kind=kind, task=ready.task.name, progress=progress)
 
 
 def _scored(
@@ -370,6 +364,7 @@ def _digest(
         job.seed,
         job.device,
         job.precision,
+        job.runtime,
         job.control,
         asdict(protocol),
         asdict(task),

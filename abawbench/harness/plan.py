@@ -32,6 +32,8 @@ class Job:
     weights: str | None = None
     device: str = "auto"
     precision: str = "no"
+    runtime: str = "eager"
+    """What the network is timed by, and compared with eager execution."""
     protocol: Protocol = OFFICIAL
     control: str | None = None
     """``shuffled-labels`` trains on labels shuffled across tracks: a control that must fall to the floor."""

@@ -1,6 +1,7 @@
 """What is done to scores before they become decisions: frames without a face filled, smoothed, thresholds met."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,29 +62,40 @@ def _convolved(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDA
 
 def tuned_thresholds(
     metric: Metric, task: Task, scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
-) -> tuple[float, ...]:
-    """Return for each output of a multilabel task the threshold of ``GRID`` with the best value of its part.
+) -> dict[str, float]:
+    """Return for each multilabel output of a task, or of its parts, the threshold of ``GRID`` that is best for it.
 
     ``scores`` [N, K] and ``labels`` must be of tracks that are not scored.
     """
+    names = [name for one in (task, *task.parts) if one.kind == "multilabel" for name in one.outputs]
     values = []
     for threshold in GRID:
+        tried = _with_threshold(task, threshold)
         total = sum(
-            metric.statistics((predicted >= threshold).astype(np.int64), known.values, known.mask)
+            metric.statistics(tried.decide(predicted), known.values, known.mask)
             for predicted, known in zip(scores, labels, strict=True)
         )
         parts = metric.parts(np.asarray(total))
-        values.append([float(np.nan_to_num(parts[name], nan=-1.0)) for name in task.outputs])
-    return tuple(GRID[best] for best in np.argmax(np.array(values), axis=0))
+        values.append([float(np.nan_to_num(parts[name], nan=-1.0)) for name in names])
+    return {name: GRID[best] for name, best in zip(names, np.argmax(np.array(values), axis=0), strict=True)}
 
 
-def stretched(scores: NDArray[np.float32], thresholds: Sequence[float], to: float) -> NDArray[np.float32]:
-    """Return scores [N, K] in [0, 1], each output stretched so that its own threshold comes to lie at ``to``.
+def _with_threshold(task: Task, threshold: float) -> Task:
+    return replace(task, threshold=threshold, parts=tuple(replace(part, threshold=threshold) for part in task.parts))
+
+
+def stretched(task: Task, scores: NDArray[np.float32], thresholds: Mapping[str, float]) -> NDArray[np.float32]:
+    """Return scores [N, K], each multilabel output stretched so that its own threshold comes to lie at the task's.
 
     Linear on both sides of the threshold, so that order is kept, and exact at it: ``stretched >= to`` where
     ``scores >= threshold``. Decisions, files and other programs then need one threshold only.
     """
-    own = np.asarray(thresholds, dtype=np.float64)
+    if task.parts:
+        parts = zip(task.parts, task.part_outputs, strict=True)
+        return np.concatenate([stretched(part, scores[:, at], thresholds) for part, at in parts], axis=1)
+    if task.kind != "multilabel" or not thresholds:
+        return scores
+    own, to = np.array([thresholds[name] for name in task.outputs]), task.threshold
     below = np.minimum(scores / own * to, np.nextafter(np.float32(to), np.float32(0)))
     above = np.maximum(to + (scores - own) / (1 - own) * (1 - to), to)
-    return np.where(scores >= own, above, below).astype(np.float32)
+    return np.asarray(np.where(scores >= own, above, below), dtype=np.float32)

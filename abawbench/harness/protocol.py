@@ -27,7 +27,7 @@ class Protocol:
     smoothing: str = "none"
     """Of the scores of each track before decisions: ``none``, ``box:d`` (mean of 2d+1 frames) or ``gaussian:sigma``."""
     thresholds: Literal["fixed", "tuned"] = "fixed"
-    """Of multilabel tasks: the task's own, or one per output that is ``tuned`` on training subjects."""
+    """Of multilabel tasks and parts: the task's own, or one per output that is ``tuned`` on training subjects."""
     folds: int = 0
     """With 2 or more, training and validation tracks are pooled and each is scored by a network that saw no track of
     its subject: not the official split."""
@@ -63,14 +63,15 @@ class Protocol:
     def for_task(self, task: Task) -> "Protocol":
         """Return the protocol as it takes effect on a task: options that mean nothing for it fall to their defaults.
 
-        A track-level task has one score, so none to smooth or interpolate; only multilabel tasks have thresholds.
+        A track-level task has one score, so none to smooth or interpolate; only multilabel tasks, and a multitask task
+        with such a part, have thresholds.
         """
         changes: dict[str, Any] = {}
         if task.level == "track":
             changes["smoothing"] = "none"
             if self.no_face == "interpolate":
                 changes["no_face"] = "nearest"
-        if task.kind != "multilabel":
+        if "multilabel" not in (task.kind, *(part.kind for part in task.parts)):
             changes["thresholds"] = "fixed"
         return replace(self, **changes)
 

@@ -38,10 +38,12 @@ def plan(
     precision: str,
     control: str | None,
     protocol: Protocol = OFFICIAL,
+    runtime: str = "eager",
 ) -> list[Job]:
     """Return the jobs: every model on every task with every seed. Raises UsageError for an unknown name."""
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision '{precision}'; use {', '.join(PRECISIONS)}")
+    plugins.get("runtime", runtime)
     if control is not None and control not in CONTROLS:
         raise UsageError(f"unknown control '{control}'; use {', '.join(CONTROLS)}")
     if control is not None and protocol.pooled:
@@ -58,6 +60,7 @@ def plan(
             precision=precision,
             control=control,
             protocol=protocol,
+            runtime=runtime,
         )
         for model in model_names(plugins, models)
         for task in task_names(plugins, tasks)

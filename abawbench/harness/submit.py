@@ -175,10 +175,7 @@ def _predict(
             progress=progress,
             protocol=protocol,
         )
-    found = [scores[number] for number in numbers]
-    if thresholds:
-        values = [thresholds[output] for output in task.outputs]
-        found = [stretched(one, values, task.threshold) for one in found]
+    found = [stretched(task, scores[number], thresholds) for number in numbers]
     return found, sum(source.images[number].filled for number in numbers)
 
 

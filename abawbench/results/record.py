@@ -17,6 +17,7 @@ from abawbench.results.cost import Latency as Latency
 from abawbench.results.cost import RelativeTime as RelativeTime
 from abawbench.results.cost import Throughput as Throughput
 from abawbench.results.fields import Count, Number, Part, Settings, finite
+from abawbench.results.parity import Parity
 
 SCHEMA_VERSION = 1
 """Raised whenever a reader of the old schema could misunderstand a record."""
@@ -279,6 +280,8 @@ class Record(Part):
     floor: Floor | None = None
     counts: Counts | None = None
     cost: Cost | None = None
+    parity: Parity | None = None
+    """The runtime that was timed beside eager execution, which made the scores; null where that was timed itself."""
     training: tuple[Epoch, ...] = ()
     predictions: NamedFile | None = None
     """Parquet: the scores of every frame."""
@@ -305,7 +308,7 @@ class Record(Part):
 
         ``weights=none`` for a network that started from no weights, ``control=...`` for a run that checks the harness,
         ``trained on ...`` for weights that have seen what an entry to the challenge may not, ``<name>=<value>`` for
-        an uncertain fact that was not taken as by default.
+        an uncertain fact that was not taken as by default, ``NAME changes ...`` for a runtime that moves the metric.
         """
         control = self.settings.get("control")
         source = self.weights.source if self.weights else ""
@@ -315,6 +318,7 @@ class Record(Part):
             *([f"control={control}"] if control else []),
             *(f"trained on {seen}" for seen in forbidden),
             *(f"{name}={value}" for name, value in (self.protocol.readings if self.protocol else {}).items()),
+            *([self.parity.mark] if self.parity and not self.parity.kept else []),
         )
 
     def to_json(self) -> str:

@@ -1,6 +1,6 @@
 """BAH in the package of ABAW10 and 11: ambivalence or hesitancy per video."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -13,11 +13,13 @@ from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._database import SPLITS
 from abawbench_plugins.databases._folders import below, subfolders
 from abawbench_plugins.databases._images import Images
+from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._tracks import CountedTrack
 from abawbench_plugins.databases.bah import BAH_RATE, FRAME_NAME, AnswerDatabase, AnswerTrack, read_split
 
 _FACES = "cropped-aligned-faces"
 _VIDEOS = "Videos"
+_TEMPLATES = ("submissions", "predictions-submissions")
 
 
 @hookimpl
@@ -50,6 +52,8 @@ class BAHVideo(AnswerDatabase):
       ``<path>,<label>,<transcript>``, cut at the first two commas only; 1 means that ambivalence or hesitancy is there.
     - ``Videos/<pid>/<visit>/<video>.mp4``, ``cropped-aligned-faces/Videos/.../<video>.mp4/frame-<k>.jpg`` (k from 0,
       not padded), ``transcription/Videos/.../<video>.mp4/<video>.yml``. Names may hold spaces.
+    - The private test set: a copy that holds a submission template, ``submissions/*.txt`` or
+      ``predictions-submissions/*.txt``, and no ``split/test.txt``; its videos are predicted and have no label.
     - The labels per frame of ``video_annotation.yaml`` are not read: ABAW10 and 11 score videos.
 
     A track's id is the path as the submissions have it, ``Videos/`` first. Layout: abaw-protocols, section 5.2
@@ -69,8 +73,13 @@ class BAHVideo(AnswerDatabase):
             for split in SPLITS:
                 if (path := folder / "split" / f"{split}.txt").is_file():
                     self._lists.setdefault(split, path)
+        folders = [folder / name for folder, _ in self._packages for name in _TEMPLATES]
+        templates = [path for folder in folders for path in sorted(folder.glob("*.txt")) if _lists_videos(path)]
+        self._template = templates[0] if templates and "test" not in self._lists else None
+        if self._template:
+            self._lists["test"] = self._template
         if not self._lists:
-            raise self._error("no split/train.txt, val.txt or test.txt; unpack the ABAW10 or ABAW11 package there")
+            raise self._error("no split/*.txt and no submissions/*.txt; unpack the ABAW10 or ABAW11 package there")
 
     @cached_property
     def _face_folders(self) -> list[tuple[Path, Path]]:
@@ -78,7 +87,7 @@ class BAHVideo(AnswerDatabase):
 
     @cached_property
     def _unlisted(self) -> dict[str, Path]:
-        known = {video for path in self._lists.values() for video in read_split(path, self.problems)}
+        known = {video for split in self._lists for video in self._listed(split)}
         found = {}
         for faces, _ in self._face_folders:
             for person in subfolders(faces, self.problems):
@@ -92,9 +101,21 @@ class BAHVideo(AnswerDatabase):
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
         return [split for split in SPLITS if split in self._lists] if label in self.labels else ()
 
+    def template(self, label: str) -> Path | None:
+        """Return the template of the private test set, or None without one or beside the public test set."""
+        return self._template if label in self.labels else None
+
+    def _listed(self, split: str) -> Mapping[str, tuple[int | None, str | None]]:
+        """Return label and words of each video of a split; None for those that a template does not give."""
+        path = self._lists[split]
+        if path != self._template:
+            return {video: (present, spoken) for video, (_, present, spoken) in read_split(path, self.problems).items()}
+        names = (line.partition(",")[0].strip() for line in read_lines(path) if line.strip())
+        return {name.removeprefix(f"{_VIDEOS}/"): (None, None) for name in names}
+
     def _read(self, label: str, split: str) -> Iterator[VideoTrack]:
         self._note_unlisted(self._unlisted, ())
-        for video, (_, present, spoken) in read_split(self._lists[split], self.problems).items():
+        for video, (present, spoken) in self._listed(split).items():
             folders = [(folder / video, root) for folder, root in self._face_folders if (folder / video).is_dir()]
             track = VideoTrack(
                 id=f"{_VIDEOS}/{video}",
@@ -103,7 +124,8 @@ class BAHVideo(AnswerDatabase):
                 images=Images(folders, self.problems, frame_name=FRAME_NAME),
                 frame_name=FRAME_NAME,
             )
-            track.parsed = {label: Labels(np.array([present]), np.ones(1, dtype=np.bool_))}
+            if present is not None:
+                track.parsed = {label: Labels(np.array([present]), np.ones(1, dtype=np.bool_))}
             track.media = self._beside(video)
             track.transcript = self._beside(f"{video}/{Path(video).name.removesuffix('.mp4')}.yml", "transcription")
             track.spoken = spoken
@@ -120,3 +142,8 @@ class BAHVideo(AnswerDatabase):
 
     def _absent(self, label: str, split: str) -> str:
         return str(self._error(f"no split/{split}.txt; unpack the ABAW10 or ABAW11 package there"))
+
+
+def _lists_videos(path: Path) -> bool:
+    """Return whether a template is one of videos; that of ABAW8 lists frames, and no folder before them."""
+    return read_lines(path)[0].startswith(f"{_VIDEOS}/")

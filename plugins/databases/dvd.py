@@ -20,7 +20,8 @@ from abawbench_plugins.databases._tracks import RATE, FileTrack
 from abawbench_plugins.databases._video import Video
 from abawbench_plugins.tasks.vd import FIRST_FRAME, VIOLENT
 
-_FOLDERS = {"train": "Training", "val": "Validation"}
+_FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
+_TABLES = {"train": "annotations", "val": "annotations", "test": "templates"}
 _HEADERS = (("frame_number", "label"), ("frame_num", "label"))
 """Of ABAW10 and of the templates of ABAW9."""
 
@@ -94,7 +95,7 @@ class SceneTrack(FileTrack):
 
 
 class DVD(FolderDatabase):
-    """DVD; a root, or a folder in it, holds ``Training`` and ``Validation``.
+    """DVD; a root, or a folder in it, holds ``Training`` and ``Validation``, or ``Test``.
 
     - ``<split>/annotations/<video>.csv``: a header ``Frame_Number,Label`` (or ``Frame_Num,Label``), then one row per
       frame, counted from 1; 1 means violent. Rows decide the number of frames, in the order of their numbers. A file
@@ -104,7 +105,7 @@ class DVD(FolderDatabase):
       for a model that is not frozen. No official package has this folder.
 
     Layout: abaw-protocols, section 7. The folders and ``Frame_Number`` are SINGLE, ``Frame_Num`` in ABAW9 is SINGLE;
-    where the test templates lie is not known, so there is no test split.
+    where the test set lies is not known: put it into ``Test/videos`` and its tables into ``Test/templates``.
     """
 
     name = "dvd"
@@ -118,26 +119,30 @@ class DVD(FolderDatabase):
         self._folders: dict[str, list[tuple[Path, Path]]] = {}
         for folder, root in below(self.roots, self.problems):
             for split, name in _FOLDERS.items():
-                if (folder / name / "annotations").is_dir():
+                if (folder / name / _TABLES[split]).is_dir():
                     self._folders.setdefault(split, []).append((folder / name, root))
         if not self._folders:
             raise self._error("no Training/annotations and no Validation/annotations; unpack DVD there")
 
     def splits(self, label: str) -> Sequence[str]:
-        """Return the splits that exist on disk for a label, in the order train, val; empty if there are none."""
+        """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
         return [split for split in SPLITS if split in self._folders] if label in self.labels else ()
+
+    def template(self, label: str) -> Path | None:
+        """Return the folder ``Test/templates``, or None without it."""
+        return self._where(label, "test") if label in self.labels and "test" in self._folders else None
 
     def _read(self, label: str, split: str) -> Iterator[SceneTrack]:
         seen: set[str] = set()
         for folder, root in self._folders[split]:
             media = [entry for entry in entries(folder / "videos", self.problems) if entry.is_file()]
             videos = {Path(entry.name).stem: Path(entry.path) for entry in media}
-            for path in self._tables(folder):
+            for path in self._tables(folder / _TABLES[split]):
                 if path.stem in seen:
                     self.problems.add(path, "is a second annotation of a video that was read already; ignored")
                     continue
                 try:
-                    numbers, labels = read_table(path, self._first_frame)
+                    numbers, labels = read_table(path, self._first_frame, labelled=split != "test")
                 except RowError as error:
                     self.problems.add(path, f"{error.what}; the video is skipped", error.line, track=path.stem)
                     continue
@@ -148,32 +153,38 @@ class DVD(FolderDatabase):
                     self.problems.add(path, "has neither a video nor images; all its frames are missing")
                 pairs = [(images, root)] if images.is_dir() else []
                 track = SceneTrack(path.stem, numbers, Images(pairs, self.problems), video, root)
-                labels = labels if self._violent else 1 - labels
-                track.parsed = {label: Labels(labels, np.ones(len(labels), dtype=np.bool_))}
+                if split != "test":
+                    labels = labels if self._violent else 1 - labels
+                    track.parsed = {label: Labels(labels, np.ones(len(labels), dtype=np.bool_))}
                 yield track
 
     def _tables(self, folder: Path) -> Iterator[Path]:
-        for entry in entries(folder / "annotations", self.problems):
+        for entry in entries(folder, self.problems):
             if entry.is_file() and entry.name.lower().endswith(".csv"):
                 yield Path(entry.path)
             else:
                 self.problems.add(entry.path, "is not an annotation file; ignored", extra=True)
 
     def _annotation_files(self) -> Iterable[Path]:
-        return [path for pairs in self._folders.values() for folder, _ in pairs for path in self._tables(folder)]
+        return [
+            path
+            for split, pairs in self._folders.items()
+            for folder, _ in pairs
+            for path in self._tables(folder / _TABLES[split])
+        ]
 
     def _where(self, label: str, split: str) -> Path:
-        return self._folders[split][0][0] / "annotations"
+        return self._folders[split][0][0] / _TABLES[split]
 
     def _absent(self, label: str, split: str) -> str:
-        wanted = f"{_FOLDERS[split]}/annotations" if split in _FOLDERS else "known place for the test templates"
-        return str(self._error(f"no {wanted}; unpack DVD there and use train and val"))
+        return str(self._error(f"no {_FOLDERS[split]}/{_TABLES[split]}; unpack DVD there"))
 
 
-def read_table(path: Path, first: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def read_table(path: Path, first: int = 1, *, labelled: bool = True) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the frame numbers [N] from 1, ascending, and the labels [N], 0 or 1, of one video.
 
-    ``first`` is the number of the first frame in the file.
+    ``first`` is the number of the first frame in the file. A table that is not ``labelled`` is a template; what stands
+    beside its frames means nothing.
 
     Raises RowError, naming the line, for anything but a header and rows of two whole numbers, each frame once, and
     DataError when the file cannot be read.
@@ -184,7 +195,7 @@ def read_table(path: Path, first: int = 1) -> tuple[NDArray[np.int64], NDArray[n
         raise RowError(f"expected the header Frame_Number,Label, found {lines[0].strip()[:60]!r}", 1)
     rows: dict[int, int] = {}
     for number, line in enumerate(lines[1:], start=2):
-        fields = [field.strip() for field in line.split(",")]
+        fields = [field.strip() for field in line.split(",")] if labelled else [line.partition(",")[0].strip(), "0"]
         if len(fields) != 2 or not fields[0].isdecimal() or int(fields[0]) < first or fields[1] not in ("0", "1"):
             raise RowError(f"expected <frame from {first}>,<0 or 1>, found {line.strip()[:60]!r}", number)
         if int(fields[0]) in rows:

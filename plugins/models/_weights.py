@@ -135,8 +135,8 @@ def hub_file(repository: str, file: str, revision: str | None = None) -> Path | 
 def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the named tensors of a file: safetensors, or a checkpoint that ``torch.load`` reads without running code.
 
-    A checkpoint may be bare or hold them as ``state_dict``, the averaged ones (``state_dict_ema``) coming first; a
-    leading ``module.`` of every name goes. Raises UsageError for anything else.
+    A checkpoint may be bare or hold them as ``state_dict`` or ``model_state_dict``, averaged ones (``state_dict_ema``)
+    coming first; a leading ``module.`` of every name goes. Raises UsageError for anything else.
     """
     path = Path(path)
     if path.suffix == ".safetensors":
@@ -157,7 +157,7 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         raise UsageError(f"{path} is not a PyTorch checkpoint of plain tensors; give the authors' file") from error
-    for key in ("state_dict_ema", "state_dict"):
+    for key in ("state_dict_ema", "state_dict", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
             break

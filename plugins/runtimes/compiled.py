@@ -29,15 +29,24 @@ class Compiled(Runtime):
         _require_compiler()
 
         def forward(*inputs: "Tensor | dict[str, Tensor]") -> "Tensor":
-            with torch.no_grad():
-                logits: Tensor = compiled(*inputs)
+            # tensors made in inference mode are of another kind, for which everything would be compiled again
+            with torch.inference_mode(False), torch.no_grad():
+                logits: Tensor = compiled(*(_outside(one) for one in inputs))
                 return logits
 
         with quiet():
+            # as one graph, however the code of the network is written: torch.compile alone stops at generators
+            graph = torch.export.export(copy.deepcopy(module).eval(), example).module()
             # freezing folds BatchNorm into convolutions and packs their weights
-            compiled = torch.compile(copy.deepcopy(module).eval(), dynamic=False, options={"freezing": True})
+            compiled = torch.compile(graph, dynamic=False, options={"freezing": True})
             forward(*example)
         return forward
+
+
+def _outside(one: "Tensor | dict[str, Tensor]") -> "Tensor | dict[str, Tensor]":
+    if isinstance(one, dict):
+        return {name: tensor.clone() if tensor.is_inference() else tensor for name, tensor in one.items()}
+    return one.clone() if one.is_inference() else one
 
 
 def _require_compiler() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import BadRow, DataError, Decided, Sheet, Submission, Task, Template
-from abawbench.contracts.submission import lines_of, split_rows
+from abawbench.contracts.submission import lines_of, split_rows, text_lines
 
 HEADERS = ("Frame_Number,Label", "Frame_Num,Label")
 """Of ABAW10 and of the templates of ABAW9."""
@@ -89,22 +89,30 @@ class ArchiveSubmission(Submission):
 
 
 def _tables(path: Path) -> Iterator[tuple[str, str, str, Sequence[str]]]:
-    """Yield (name in the archive, video, header, rows) of each table. Raises DataError for what is no such archive."""
+    """Yield (name in the archive, video, header, rows) of each table, of an archive or of a folder of templates.
+
+    Raises DataError for what is neither.
+    """
+    if path.is_dir():
+        for file in sorted(path.glob("*.csv")):
+            yield _table(path, file.name, text_lines(file))
+        return
     try:
         with ZipFile(path) as archive:
             members = [info for info in archive.infolist() if _is_table(info)]
             if not members or sum(info.file_size for info in members) > LARGEST:
                 raise DataError(f"{path}: expected <video>.csv files of at most {LARGEST // 2**20} MiB in all")
             for info in members:
-                lines = lines_of(archive.read(info))
-                header = lines[0].strip() if lines else ""
-                if header.casefold() not in [known.casefold() for known in HEADERS]:
-                    raise DataError(
-                        f"{path}:{info.filename}:1: expected the header {HEADERS[0]}; found {header[:60]!r}"
-                    )
-                yield info.filename, PurePosixPath(info.filename).stem, header, lines[1:]
+                yield _table(path, info.filename, lines_of(archive.read(info)))
     except (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
         raise DataError(f"{path}: not a readable zip of <video>.csv files ({error})") from error
+
+
+def _table(path: Path, name: str, lines: Sequence[str]) -> tuple[str, str, str, Sequence[str]]:
+    header = lines[0].strip() if lines else ""
+    if header.casefold() not in [known.casefold() for known in HEADERS]:
+        raise DataError(f"{path}:{name}:1: expected the header {HEADERS[0]}; found {header[:60]!r}")
+    return name, PurePosixPath(name).stem, header, lines[1:]
 
 
 def _is_table(info: ZipInfo) -> bool:

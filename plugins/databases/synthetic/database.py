@@ -7,12 +7,22 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
+
 from abawbench import cache as folders
-from abawbench.contracts.dataset import Database, Problems, Track
+from abawbench.contracts.dataset import Database, Labels, Problems, Track
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.inspection import Count, Expected, Inspection
+from abawbench_plugins.databases._tracks import CountedTrack, FileTrack
 from abawbench_plugins.databases.synthetic import manifest
-from abawbench_plugins.databases.synthetic.generate import Progress, ensure, folder_beside, folder_of
+from abawbench_plugins.databases.synthetic.generate import (
+    ANSWERS,
+    TEST_SET,
+    Progress,
+    ensure,
+    folder_beside,
+    folder_of,
+)
 from abawbench_plugins.databases.synthetic.inspection import count_tracks, manifest_parts, strangers
 from abawbench_plugins.databases.synthetic.plan import DATABASES, FURTHER
 from abawbench_plugins.databases.synthetic.presets import preset_named
@@ -31,8 +41,11 @@ OWNERS: Mapping[str, str] = {
 }
 """Which database holds a label."""
 
+EVERY = DATABASES + FURTHER
+TEST_SETS = tuple(f"{owner}{TEST_SET}" for owner in EVERY)
+
 Make = Callable[[str], Path]
-"""Returns the folder that holds a database, after making its files if they are not there."""
+"""Returns the folder that holds a database or a test set, after making its files if they are not there."""
 
 
 def open_database(
@@ -40,9 +53,9 @@ def open_database(
 ) -> "Synthetic":
     """Return the synthetic database of a preset and seed; what is not in the cache is generated when first needed.
 
-    The four databases of ABAW8 are generated together, each of the further ones by itself. ``roots`` may name one
-    folder that was generated before; preset and seed then mean nothing. ``progress`` is called with (done, total,
-    what) while files are made. Raises UsageError for an unknown preset and DataError for a folder that is not a
+    The four databases of ABAW8 are generated together, each further one and each test set by itself. ``roots`` may
+    name one folder that was generated before; preset and seed then mean nothing. ``progress`` is called with (done,
+    total, what) while files are made. Raises UsageError for an unknown preset and DataError for a folder that is not a
     synthetic database; one that is not complete raises it when it is read.
     """
     if roots:
@@ -51,9 +64,9 @@ def open_database(
     parent, chosen = folders.root() / "synthetic", preset_named(preset)
 
     def make(owner: str) -> Path:
-        return ensure(parent, chosen, seed, progress, owner if owner in FURTHER else None)
+        return ensure(parent, chosen, seed, progress, None if owner in DATABASES else owner)
 
-    able = DATABASES[:1] if chosen.labels_only else DATABASES + FURTHER
+    able = DATABASES[:1] if chosen.labels_only else EVERY + TEST_SETS
     return Synthetic(folder_of(parent, chosen, seed), make, able)
 
 
@@ -65,9 +78,9 @@ def _made_before(roots: Sequence[Path]) -> dict[str, Path]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         what = f"{', '.join(map(str, roots))} is not one complete synthetic database"
         raise DataError(f"{what}: no whole {manifest.NAME}; leave the root out to generate one.") from None
-    beside = {owner: folder_beside(folder, owner) for owner in FURTHER}
+    beside = {owner: folder_beside(folder, owner) for owner in FURTHER + TEST_SETS}
     further = {owner: path for owner, path in beside.items() if manifest.is_complete(path)}
-    return {owner: folder for owner in DATABASES + FURTHER if (folder / owner).is_dir()} | further
+    return {owner: folder for owner in EVERY if (folder / owner).is_dir()} | further
 
 
 def _complete(folder: Path) -> Path:
@@ -84,19 +97,22 @@ class Synthetic(Database):
 
     ``there`` names the databases it has, or can make; ``covers`` those that its fingerprint covers, which are the four
     of ABAW8, or the one that ``for_label`` asked for.
+
+    A test set is read as it is released, without labels; those that its tracks have all the same come from the answers
+    beside it, which only this class reads, as the server that scores submissions would.
     """
 
     name = "synthetic"
     synthetic = True
 
     def __init__(
-        self, folder: Path, make: Make, there: Sequence[str] = DATABASES + FURTHER, covers: Sequence[str] = DATABASES
+        self, folder: Path, make: Make, there: Sequence[str] = EVERY + TEST_SETS, covers: Sequence[str] = DATABASES
     ) -> None:
         self._folder = Path(folder)
         self._make = make
         self._there = tuple(there)
         self._covers = tuple(owner for owner in covers if owner in there)
-        self.problems = Problems([self._folder, *(folder_beside(self._folder, further) for further in FURTHER)])
+        self.problems = Problems([self._folder, *(folder_beside(self._folder, name) for name in FURTHER + TEST_SETS)])
         self._opened: dict[str, Database] = {}
 
     @property
@@ -104,30 +120,49 @@ class Synthetic(Database):
         """The folder of the four databases of ABAW8, generated if it is not there."""
         return self._make(DATABASES[0])
 
-    def _database(self, owner: str) -> Database:
-        if owner not in self._opened:
-            database = _open(self._make(owner), owner)
+    def _database(self, name: str) -> Database:
+        if name not in self._opened:
+            database = _open(self._make(name), name.removesuffix(TEST_SET))
             self.problems.take(database.problems)
             database.problems = self.problems
-            self._opened[owner] = database
-        return self._opened[owner]
+            self._opened[name] = database
+        return self._opened[name]
+
+    def _test_set(self, label: str) -> str | None:
+        name = f"{OWNERS.get(label)}{TEST_SET}"
+        return name if name in self._there else None
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist for a label, in the order train, val, test; empty if there are none."""
         owner = OWNERS.get(label)
-        return self._database(owner).splits(label) if owner in self._there else ()
+        found = self._database(owner).splits(label) if owner in self._there else ()
+        return [*found, "test"] if found and self._test_set(label) else found
 
     def tracks(self, label: str, split: str) -> Sequence[Track]:
         """Return the tracks of a split, sorted by id. Raises DataError for a label or split that it does not have."""
         if OWNERS.get(label) not in self._there:
             labels = [name for name, owner in OWNERS.items() if owner in self._there]
             raise DataError(f"The synthetic database has no label '{label}'; it has {', '.join(labels)}.")
+        if split == "test" and (name := self._test_set(label)):
+            return self._answered(label, name)
         return self._database(OWNERS[label]).tracks(label, split)
+
+    def _answered(self, label: str, name: str) -> Sequence[Track]:
+        """Return the tracks of a test set with their labels."""
+        folder, owner = self._make(name), OWNERS[label]
+        answers = _open(folder / ANSWERS, owner, folder / owner)
+        known = {track.id: track for track in answers.tracks(label, "val")}
+        tracks = self._database(name).tracks(label, "test")
+        for track in tracks:
+            answer = known.get(track.id)
+            if isinstance(track, FileTrack) and isinstance(answer, FileTrack):
+                track.parsed = {label: _labels_of(answer, track, label)}
+        return tracks
 
     def template(self, label: str) -> Path | None:
         """Return the template of the test split, or None without one."""
-        owner = OWNERS.get(label)
-        return self._database(owner).template(label) if owner in self._there else None
+        name = self._test_set(label) or OWNERS.get(label)
+        return self._database(name).template(label) if name in self._there else None
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the fingerprints of the databases it covers, each over its annotation files."""
@@ -139,7 +174,8 @@ class Synthetic(Database):
         owner = OWNERS.get(label)
         if owner is None or owner in self._covers:
             return self
-        return Synthetic(self._folder, self._make, (owner,), (owner,))
+        both = tuple(name for name in (owner, f"{owner}{TEST_SET}") if name in self._there)
+        return Synthetic(self._folder, self._make, both, (owner,))
 
     def expected(self, edition: int | None = None) -> Sequence[Expected]:
         """Return the numbers of tracks that the manifest tells."""
@@ -161,7 +197,9 @@ class Synthetic(Database):
             with suppress(DataError):  # the manifest names the files that are missing
                 found = _open(self._of(owner), owner).inspect(names, splits)
                 counts += [count for count in found.counts if count.label]
-        manifests = {folder: manifest.read(folder) for folder in map(self._of, wanted)}
+        tests = [folder_beside(self._folder, f"{owner}{TEST_SET}") for owner in wanted]
+        folders = [*map(self._of, wanted), *(folder for folder in tests if (folder / manifest.NAME).is_file())]
+        manifests = {folder: manifest.read(folder) for folder in folders}
         for folder, files in manifests.items():
             for path in strangers(folder, files):
                 self.problems.add(path, "is not in the manifest; ignored", extra=True)
@@ -178,7 +216,20 @@ class Synthetic(Database):
         return self._folder
 
 
-def _open(folder: Path, owner: str) -> Database:
+def _open(folder: Path, owner: str, *more: Path) -> Database:
     module = import_module(f"abawbench_plugins.databases.{owner.replace('-', '_')}")
-    database: Database = module.open_database([folder / owner])
+    database: Database = module.open_database([folder / owner, *more])
     return database
+
+
+def _labels_of(answer: FileTrack, track: FileTrack, label: str) -> Labels:
+    """Return the labels of a track under the frames that the test set lists; a frame without any is not annotated."""
+    known = answer.labels(label)
+    assert known is not None
+    if isinstance(track, CountedTrack):
+        return known
+    at = np.searchsorted(track.numbers, answer.numbers)
+    values = np.zeros((track.n_frames, *known.values.shape[1:]), dtype=known.values.dtype)
+    mask = np.zeros((track.n_frames, *known.mask.shape[1:]), dtype=np.bool_)
+    values[at], mask[at] = known.values, known.mask
+    return Labels(values, mask)

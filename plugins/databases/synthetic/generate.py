@@ -1,17 +1,23 @@
-"""Making a synthetic database: all of it or nothing, the same bytes whoever makes it and with how many hands."""
+"""Making a synthetic database: all of it or nothing, the same bytes whoever makes it and with how many hands.
+
+A test set is made as it is released, without labels; those lie beside it below ``answers``, as the annotations of a
+validation split, for whoever plays the server that scores.
+"""
 
 import json
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from multiprocessing import current_process, get_context
 from pathlib import Path
+from typing import Any
 
 from abawbench_plugins.databases.synthetic import (
     labels_only,
@@ -26,7 +32,7 @@ from abawbench_plugins.databases.synthetic import (
     write_s_aff_wild2,
 )
 from abawbench_plugins.databases.synthetic.face import RENDERING_VERSION
-from abawbench_plugins.databases.synthetic.plan import DATABASES, Take, plan, videos
+from abawbench_plugins.databases.synthetic.plan import DATABASES, LABELLED, TEST, Take, plan, videos
 from abawbench_plugins.databases.synthetic.presets import Preset
 
 VERSION = f"1.{RENDERING_VERSION}"
@@ -38,7 +44,12 @@ _ABANDONED = 24 * 3600
 Progress = Callable[[int, int, str], None]
 """Called with the number of videos done, their total, and what is being made."""
 
-_WRITERS = {
+ANSWERS = "answers"
+"""The folder with the labels of a test set."""
+TEST_SET = "-test"
+"""What follows the name of a database where its test set is meant."""
+
+_WRITERS: Mapping[str, Any] = {
     "aff-wild2": write_aff_wild2,
     "c-expr-db": write_c_expr_db,
     "hume-vidmimic2": write_hume_vidmimic2,
@@ -48,6 +59,11 @@ _WRITERS = {
     "dvd": write_dvd,
     "bah-video": write_bah_video,
 }
+_ANNOTATIONS: Mapping[str, Callable[[Take], Iterable[tuple[str, bytes]]]] = {
+    "aff-wild2": write_aff_wild2.annotations,
+    "dvd": write_dvd.annotations,
+}
+"""Those that have a file of labels per video."""
 
 
 def folder_of(parent: Path, preset: Preset, seed: int) -> Path:
@@ -56,7 +72,7 @@ def folder_of(parent: Path, preset: Preset, seed: int) -> Path:
 
 
 def folder_beside(folder: Path, further: str) -> Path:
-    """Return where one of the further databases lies, or will: in a folder of its own beside that of the four."""
+    """Return where a further database or a test set lies, or will: in a folder of its own beside that of the four."""
     return folder.with_name(f"{folder.name}-{further}")
 
 
@@ -65,7 +81,8 @@ def ensure(
 ) -> Path:
     """Return the folder ``<preset>-seed<seed>-v<version>`` below `parent`, generated unless it is there and complete.
 
-    It holds the four databases of ABAW8; or the folder beside it, with one of the ``further`` databases.
+    It holds the four databases of ABAW8; or the folder beside it, with one of the ``further`` databases or, with
+    ``<database>-test``, a test set.
 
     Files are written into a hidden sibling that is renamed at the end, so a folder of that name is never half done,
     and of two processes that generate it at once one wins and both get the same bytes.
@@ -73,7 +90,8 @@ def ensure(
     folder = folder_of(parent, preset, seed)
     databases: Sequence[str] = DATABASES
     if further is not None:
-        folder, databases = folder_beside(folder, further), (further,)
+        folder, databases = folder_beside(folder, further), (further.removesuffix(TEST_SET),)
+    splits = TEST if further is not None and further.endswith(TEST_SET) else LABELLED
     if manifest.is_complete(folder):
         return folder
     parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +99,7 @@ def ensure(
     draft = parent / f".{folder.name}-{uuid.uuid4().hex}"
     draft.mkdir()
     try:
-        generate(draft, preset, seed, progress, databases)
+        generate(draft, preset, seed, progress, databases, splits)
         _put_in_place(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -115,11 +133,12 @@ def generate(
     seed: int,
     progress: Progress | None = None,
     databases: Sequence[str] = DATABASES,
+    splits: Sequence[str] = LABELLED,
 ) -> None:
-    """Write whole synthetic databases into an empty folder, the manifest last."""
+    """Write whole synthetic databases, or their test sets, into an empty folder, the manifest last."""
     if preset.labels_only:
         return manifest.write(folder, labels_only.write(folder, seed))
-    takes = plan(preset, seed, databases)
+    takes = plan(preset, seed, databases, splits)
     groups = videos(takes)
     files: dict[str, manifest.Digest] = {}
     with closing(_made(folder, groups, preset.processes)) as results:
@@ -127,7 +146,9 @@ def generate(
             files.update(made)
             if progress is not None:
                 progress(done, len(groups), group[0].database)
-    for path, text in _shared(takes, databases).items():
+    starts = [(name, _WRITERS[name].TEST if splits == TEST else _WRITERS[name].SHARED) for name in databases]
+    texts = _lists(takes, starts) | (_answers(takes) if splits == TEST else {})
+    for path, text in {**texts, "people.json": json.dumps(_people(takes), indent=1)}.items():
         files[path] = _write(folder / path, text.encode())
     return manifest.write(folder, files)
 
@@ -159,15 +180,34 @@ def _make(folder: Path, takes: tuple[Take, ...]) -> dict[str, manifest.Digest]:
     }
 
 
-def _shared(takes: Sequence[Take], databases: Sequence[str]) -> dict[str, str]:
-    """The files that list all videos of a database, and who plays in which track."""
-    texts = {f"{database}/{path}": start for database in databases for path, start in _WRITERS[database].SHARED.items()}
-    people: dict[str, dict[str, dict[str, int]]] = {}
+def _lists(takes: Sequence[Take], starts: Sequence[tuple[str, Mapping[str, str]]]) -> dict[str, str]:
+    """The files that list all videos of a database; ``starts`` says which there are and how they begin."""
+    texts = {f"{database}/{path}": start for database, files in starts for path, start in files.items()}
     for take in takes:
         for path, text in _WRITERS[take.database].shared(take).items():
             texts[f"{take.database}/{path}"] += text
+    return texts
+
+
+def _answers(takes: Sequence[Take]) -> dict[str, str]:
+    """The labels of a test set, as those of a validation split."""
+    known = [replace(take, split="val") for take in takes]
+    starts = [(database, _WRITERS[database].SHARED) for database in dict.fromkeys(take.database for take in known)]
+    empty = _lists([], starts)
+    found = {path: text for path, text in _lists(known, starts).items() if text != empty[path]}
+    for take in known:
+        if take.database in _ANNOTATIONS:
+            files = _ANNOTATIONS[take.database](take)
+            found |= {f"{take.database}/{path}": content.decode() for path, content in files}
+    return {f"{ANSWERS}/{path}": text for path, text in found.items()}
+
+
+def _people(takes: Sequence[Take]) -> dict[str, dict[str, dict[str, int]]]:
+    """Who plays in which track, by database and split."""
+    people: dict[str, dict[str, dict[str, int]]] = {}
+    for take in takes:
         people.setdefault(take.database, {}).setdefault(take.split, {})[take.name] = take.person
-    return {**texts, "people.json": json.dumps(people, indent=1)}
+    return people
 
 
 def _write(path: Path, content: bytes) -> manifest.Digest:

@@ -8,7 +8,7 @@ from abawbench.contracts.errors import UsageError
 
 @dataclass(frozen=True)
 class Amount:
-    """Tracks of the train and val split, and the fewest and most frames of a track."""
+    """Tracks of the train and val split, and the fewest and most frames of a track; test has as many as val."""
 
     train: int
     val: int

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench_plugins.databases.synthetic.media import jpeg, mp4
-from abawbench_plugins.databases.synthetic.performance import Performance
 from abawbench_plugins.databases.synthetic.picture import pictures
 from abawbench_plugins.databases.synthetic.plan import Take
 from abawbench_plugins.databases.synthetic.prototypes import AU_NUMBERS, EXPRESSIONS
@@ -29,6 +28,20 @@ _HEADERS = {
     "expr": ",".join(EXPRESSIONS),
     "au": ",".join(f"AU{number}" for number in AU_NUMBERS),
 }
+_BLANK = {"va": "0,0", "expr": "0", "au": ",".join(["0"] * len(AU_NUMBERS))}
+_TEMPLATES = {
+    task: f"prediction_files_format/CVPR_8th_ABAW_{name}_test_set_sample.txt"
+    for task, name in (("va", "VA"), ("expr", "Expr"), ("au", "AU"))
+}
+_LISTS = {
+    task: f"names_of_videos_in_each_test_set/{name}_Challenge_test_set_release.txt"
+    for task, name in zip(
+        _TEMPLATES, ("Valence_Arousal_Estimation", "Expression_Recognition", "Action_Unit_Detection"), strict=True
+    )
+}
+TEST = {path: f"image_location,{_HEADERS[task]}\n" for task, path in _TEMPLATES.items()}
+TEST |= dict.fromkeys(_LISTS.values(), "")
+"""Files that all videos of the test set write to, and how they begin."""
 
 
 def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
@@ -43,7 +56,8 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
         faces = "cropped_aligned_new_50_vids" if late else "cropped_aligned"
         for t in np.flatnonzero(has_face(take)):
             yield f"{faces}/{take.name}/{t + 1:05d}.jpg", jpeg(frames[t])
-        yield from _annotations(take, act)
+        if take.split in _SPLITS:
+            yield from annotations(take)
     both = [np.concatenate(side_by_side, axis=1) for side_by_side in zip(*shown, strict=True)]
     sound = np.clip(np.sum(heard, axis=0), -1, 1).astype(np.float32)
     folder = "new_vids" if late else f"batch{takes[0].index % 2 + 1}"
@@ -51,13 +65,18 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
 
 
 def shared(take: Take) -> dict[str, str]:
-    """Return what a track adds to the shared files: nothing, each has its own."""
-    return {}
+    """Return what a track adds to the shared files: to be predicted, its name and its frames; else nothing."""
+    if take.split in _SPLITS:
+        return {}
+    frames = range(1, label_rows(take) + 1)
+    rows = {task: "".join(f"{take.name}/{frame:05d}.jpg,{_BLANK[task]}\n" for frame in frames) for task in take.tasks}
+    return {_TEMPLATES[task]: text for task, text in rows.items()} | {_LISTS[t]: f"{take.name}\n" for t in take.tasks}
 
 
-def _annotations(take: Take, act: Performance) -> Iterator[tuple[str, bytes]]:
+def annotations(take: Take) -> Iterator[tuple[str, bytes]]:
+    """Yield the annotation files (path below ``aff-wild2``, content) of a labelled track."""
     rows = label_rows(take)
-    for task, values in labels_of(take, act).items():
+    for task, values in labels_of(take, act_of(take)).items():
         lines = [_HEADERS[task], *_rows(task, values[:rows], ignored(take, task, rows))]
         path = f"8th_ABAW_Annotations/{_FOLDERS[task]}/{_SPLITS[take.split]}/{take.name}.txt"
         yield path, ("\n".join(lines) + "\n").encode()

@@ -14,6 +14,9 @@ from abawbench_plugins.databases.synthetic.voice import RATE, speak, voice_of
 
 SHARED = {"annotation.yml": "", "default-split/train.txt": "", "default-split/val.txt": ""}
 """Files that all videos write to, and how they begin."""
+_TEMPLATE = "submissions/trial-1.txt"
+TEST = {_TEMPLATE: ""}
+"""Those of the test set."""
 
 
 def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
@@ -36,6 +39,8 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
 
 def shared(take: Take) -> dict[str, str]:
     """Return what a video adds to the shared files: its line in the split list and its annotation."""
+    if take.split == "test":
+        return {_TEMPLATE: "".join(f"{take.name}/frame-{t}.jpg,0\n" for t in range(take.frames))}
     act = act_of(take)
     noticed = labels_of(take, act)["ah"][: take.frames]
     present = int(noticed.any())

@@ -15,6 +15,9 @@ from abawbench_plugins.databases.synthetic.voice import RATE, speak, voice_of
 _HEADER = f"image_location,{','.join(COMPOUNDS)}\n"
 SHARED = {"labels/train.txt": _HEADER, "labels/val.txt": _HEADER}
 """Files that all videos write to, and how they begin."""
+_TEMPLATE = "CVPR_8th_ABAW_CE_test_set_sample.txt"
+TEST = {_TEMPLATE: _HEADER}
+"""Those of the test set."""
 
 
 def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
@@ -30,6 +33,8 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
 
 def shared(take: Take) -> dict[str, str]:
     """Return what a video adds to the shared files: a row per frame."""
+    if take.split == "test":
+        return {_TEMPLATE: "".join(f"{take.name}/{t:05d}.jpg,0\n" for t in range(1, label_rows(take) + 1))}
     classes = labels_of(take, act_of(take))["ce"][: label_rows(take)]
     rows = "".join(f"{take.name}/{t:05d}.jpg,{value}\n" for t, value in enumerate(classes, start=1))
     return {f"labels/{take.split}.txt": rows}

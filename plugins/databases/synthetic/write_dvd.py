@@ -20,7 +20,8 @@ SHAKE = {"dx": 5.0, "dy": 3.5, "roll": 2.0}
 """How far a violent head is thrown about, beyond the range in which others move."""
 OLD_NAME_EVERY = 5
 """Of so many tables, one calls its first column as in edition 9."""
-_SPLITS = {"train": "Training", "val": "Validation"}
+TEST: dict[str, str] = {}
+_SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
 
 
 def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
@@ -30,10 +31,22 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     frames = pictures(take, shaken(act, take.random(MOTION)), 112)
     sound = speak(voice_of(take.person), act, take.frames, take.rate, take.random(VOICE))
     yield f"{_SPLITS[take.split]}/videos/{take.name}.mp4", mp4(frames, take.rate, sound, RATE)
+    if take.split == "test":
+        yield f"Test/templates/{take.name}.csv", _table(take, [0] * label_rows(take))
+    else:
+        yield from annotations(take)
+
+
+def annotations(take: Take) -> Iterator[tuple[str, bytes]]:
+    """Yield the table (path below ``dvd``, content) of a labelled video."""
+    labels = labels_of(take, act_of(take))["vd"][: label_rows(take)].tolist()
+    yield f"{_SPLITS[take.split]}/annotations/{take.name}.csv", _table(take, labels)
+
+
+def _table(take: Take, labels: Sequence[int]) -> bytes:
     column = "Frame_Num" if take.index % OLD_NAME_EVERY == 2 else "Frame_Number"
-    rows = enumerate(labels_of(take, act)["vd"][: label_rows(take)], start=1)
-    table = f"{column},Label\n" + "".join(f"{number},{label}\n" for number, label in rows)
-    yield f"{_SPLITS[take.split]}/annotations/{take.name}.csv", table.encode()
+    rows = "".join(f"{number},{label}\n" for number, label in enumerate(labels, start=1))
+    return f"{column},Label\n{rows}".encode()
 
 
 def shared(take: Take) -> dict[str, str]:

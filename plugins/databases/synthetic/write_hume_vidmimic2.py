@@ -15,6 +15,9 @@ from abawbench_plugins.databases.synthetic.voice import RATE, speak, voice_of
 TABLES = {"train": "train_split.csv", "val": "valid_split.csv"}
 SHARED = dict.fromkeys(TABLES.values(), f"Filename,{','.join(EMOTIONS)}\n")
 """Files that all videos write to, and how they begin."""
+_LIST = "test_split.csv"
+TEST = {_LIST: "Filename\n"}
+"""Those of the test set."""
 THUMBS_EVERY = 5
 _THUMBS = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 
@@ -35,5 +38,7 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
 
 def shared(take: Take) -> dict[str, str]:
     """Return what a clip adds to the shared files: a row of intensities."""
+    if take.split == "test":
+        return {_LIST: f"{take.name}\n"}
     (values,) = labels_of(take, act_of(take)).values()
     return {TABLES[take.split]: f"{take.name},{','.join(f'{value:.6g}' for value in values)}\n"}

@@ -16,6 +16,9 @@ _HEADER = f"image,valence,arousal,expression,{','.join(f'AU{number}' for number 
 _LISTS = {"train": "training_set_annotations.txt", "val": "validation_set_annotations.txt"}
 SHARED = dict.fromkeys(_LISTS.values(), _HEADER)
 """Files that all videos write to, and how they begin."""
+_TEMPLATE = "MTL.txt"
+TEST = {_TEMPLATE: "image,valence,arousal,expression,aus\n"}
+"""Those of the test set."""
 _STEP = (3, 10)
 """Fewest and most frames from one that was taken to the next."""
 
@@ -30,6 +33,8 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
 
 def shared(take: Take) -> dict[str, str]:
     """Return what a video adds to the shared files: a row for each frame taken."""
+    if take.split == "test":
+        return {_TEMPLATE: "".join(f"{take.name}/{t + 1:05d}.jpg,\n" for t in _chosen(take))}
     values = labels_of(take, act_of(take))["mtl"]
     rows = (
         f"{take.name}/{t + 1:05d}.jpg,{v:.3f},{a:.3f},{','.join(str(int(code)) for code in rest)}\n"

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.ndimage import gaussian_filter1d
 
-from abawbench.contracts import Labels
+from abawbench.contracts import Labels, Task
 from abawbench.harness.postprocessing import finished, interpolated, smoothed, stretched, tuned_thresholds
 from abawbench.harness.protocol import Protocol
 
@@ -68,6 +68,10 @@ def test_frames_are_filled_before_they_are_smoothed() -> None:
     assert finished(scores, np.array([0, 2]), Protocol())[:, 0].tolist() == [0, 9, 1]
 
 
+THREE = Task(
+    name="three", summary="", level="frame", kind="multilabel", outputs=("a", "b", "c"), metric="macro-f1", database="",
+    label="", edition=1, activation="sigmoid", loss="",
+)  # fmt: skip
 thresholds = st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 
 
@@ -76,7 +80,7 @@ def test_stretched_scores_decide_at_one_half_as_the_others_at_their_thresholds(s
     # the numbers just above, at and just below a threshold are where rounding could turn a decision
     edges = np.array(own, dtype=np.float32)
     scores[:3] = [np.nextafter(edges, np.float32(0)), edges, np.nextafter(edges, np.float32(1))]
-    done = stretched(scores, own, to=0.5)
+    done = stretched(THREE, scores, dict(zip(THREE.outputs, own, strict=True)))
     assert ((done >= 0.5) == (scores >= np.array(own))).all()
     assert done.min() >= 0
     assert done.max() <= 1
@@ -98,7 +102,9 @@ def test_each_output_gets_the_threshold_that_is_best_for_it(au) -> None:
     # positives just above their threshold, negatives just below
     scores = np.where(truth, best + 0.04, best - 0.04) + random.uniform(-0.03, 0.03, truth.shape)
     labels = Labels(truth.astype(int), np.ones(400, dtype=bool))
-    assert tuned_thresholds(metric, task, [scores[:150], scores[150:]], split(labels, 150)) == tuple(best)
+    assert tuned_thresholds(metric, task, [scores[:150], scores[150:]], split(labels, 150)) == dict(
+        zip(task.outputs, best, strict=True)
+    )
 
 
 def split(labels: Labels, at: int) -> list[Labels]:
@@ -108,4 +114,19 @@ def split(labels: Labels, at: int) -> list[Labels]:
 def test_an_output_that_is_never_active_keeps_one_half(au) -> None:
     task, metric = au
     labels = Labels(np.zeros((9, 12), dtype=int), np.ones(9, dtype=bool))
-    assert tuned_thresholds(metric, task, [np.full((9, 12), 0.3)], [labels]) == (0.5,) * 12
+    assert tuned_thresholds(metric, task, [np.full((9, 12), 0.3)], [labels]) == dict.fromkeys(task.outputs, 0.5)
+
+
+def test_the_action_units_of_a_multitask_task_get_theirs_and_nothing_else_moves(toys) -> None:
+    task = toys.get("task", "mtl").build()
+    metric = toys.get("metric", task.metric).build(task)
+    random = np.random.default_rng(1)
+    labels = Labels(np.hstack([np.zeros((50, 3)), random.integers(0, 2, (50, 12))]), np.ones((50, 3), dtype=bool))
+    labels.mask[25:, 2] = False  # not annotated for action units: what stands there must not matter
+    scores = np.full((50, 22), 0.1, dtype=np.float32)
+    scores[:25, 10:] = np.where(labels.values[:25, 3:] == 1, 0.38, 0.22)
+    found = tuned_thresholds(metric, task, [scores], [labels])
+    assert found == dict.fromkeys(task.parts[2].outputs, 0.3)
+    done = stretched(task, scores, found)
+    assert (done[:, :10] == scores[:, :10]).all()
+    assert (task.decide(done)[:25, 3:] == labels.values[:25, 3:]).all()

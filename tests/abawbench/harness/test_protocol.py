@@ -40,8 +40,8 @@ def test_what_is_no_option_is_refused_with_the_choices(options: dict[str, Any], 
 
 def test_options_that_mean_nothing_for_a_task_fall_to_their_defaults(toys) -> None:
     wanted = Protocol(no_face="interpolate", smoothing="box:3", thresholds="tuned", folds=2)
-    va, au, emi = (toys.get("task", name).build() for name in ("va", "au", "emi"))
-    assert wanted.for_task(au) == wanted
+    va, au, emi, mtl = (toys.get("task", name).build() for name in ("va", "au", "emi", "mtl"))
+    assert wanted.for_task(au) == wanted.for_task(mtl) == wanted
     assert wanted.for_task(va) == replace(wanted, thresholds="fixed")
     assert wanted.for_task(emi) == Protocol(folds=2)
     assert Protocol(no_face="black").for_task(emi).no_face == "black"

@@ -11,7 +11,9 @@ from safetensors.torch import load_file, save_file
 
 import abawbench
 from abawbench.contracts import DataError, Decided, Submission, Task, Template, UsageError
+from abawbench.harness import submit as module
 from abawbench.harness.prediction_files import submission_of
+from abawbench.harness.scoring import official
 from abawbench.results import store
 from abawbench.results.files import sha256
 from abawbench.results.record import Record
@@ -89,6 +91,30 @@ def test_the_submitted_file_scores_what_the_run_scored(task: str, world, run, su
     assert done.rows == len(names)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_the_test_set_is_submitted_as_its_template_and_scores_what_was_predicted(
+    task: str, world, run, submit, score, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder, _ = run(task)
+    kept: list[Any] = []
+    predict = module._predict
+    monkeypatch.setattr(module, "_predict", lambda *given: kept.append(predict(*given)) or kept[0])
+    done = submit(folder)
+    assert (done.split, done.synthetic) == ("test", True)
+    built = world.get("task", task).build()
+    form, database = submission_of(built), open_database(preset="tiny")
+    assert form is not None
+    names = form.template(database.template(built.label)).names
+    assert (form.read(tmp_path / "out.txt").names, done.rows) == (names, len(names))
+    tracks = list(database.tracks(built.label, "test"))
+    labels = [track.labels(built.label) for track in tracks]
+    metric = world.get("metric", built.metric).build(built)
+    value = official(metric, built, [track.id for track in tracks], kept[0][0], labels)
+    found = score(tmp_path / "out.txt", task, split="test")
+    assert found.score.value == pytest.approx(value, abs=1e-12, rel=0)
+    assert (found.form, found.coverage, found.database.split) == ("official", 1, "test")
+
+
 @pytest.mark.parametrize("task", ["va", "emi"])
 def test_a_run_folder_scores_its_stored_value_exactly(task: str, run, score) -> None:
     folder, record = run(task)
@@ -103,6 +129,7 @@ def test_a_run_folder_scores_its_stored_value_exactly(task: str, run, score) -> 
     [
         ("va", {"smoothing": "box:3", "no_face": "interpolate"}),
         ("au", {"thresholds": "tuned"}),
+        ("mtl", {"thresholds": "tuned"}),
         ("ce", {"no_face": "black"}),
     ],
 )
@@ -174,9 +201,10 @@ def test_the_template_is_found_beside_the_test_set_and_its_first_column_is_copie
     assert "0.5,-0.5" not in lines[1]
 
 
-def test_a_test_set_without_a_template_asks_for_it(va: Path, submit) -> None:
+def test_a_test_set_without_a_template_asks_for_it(va: Path, world, tmp_path: Path) -> None:
+    roots = {"aff-wild2": open_database(preset="tiny").folder / "aff-wild2"}
     with pytest.raises(UsageError, match="no database given has a split 'test'"):
-        submit(va)
+        abawbench.submit(va, tmp_path / "out.txt", "va", roots, plugins=world, device="cpu")
 
 
 def test_ids_stay_as_the_list_writes_them(run, submit, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_the_record_says_what_ran_and_what_was_met(run) -> None:
     (record,) = run()
     assert record.status == "ok"
     assert record.database.synthetic
-    assert {p.kind for p in record.plugins} == {"model", "task", "metric", "database"}
+    assert {p.kind for p in record.plugins} == {"model", "task", "metric", "database", "runtime"}
     assert record.counts.tracks == 5
     assert 0 < record.counts.annotated_frames < record.counts.frames
     assert record.counts.frames_without_image > 0

@@ -70,8 +70,33 @@ def test_malformed_lines_are_problems_and_tracks_can_be_pickled(package: Any) ->
 
 def test_folders_that_hold_something_else_are_refused(disk: Any) -> None:
     disk.put("default-split/train.txt", "")
-    with pytest.raises(DataError, match=r"split/train\.txt"):
+    with pytest.raises(DataError, match=r"split/\*\.txt"):
         open_database([disk.root])
     disk.put("split/train.txt", f"Videos/{VIDEO},1,x\n")
     with pytest.raises(DataError, match=r"no split/val\.txt"):
         open_database([disk.root]).tracks("ah-video", "val")
+
+
+def test_the_private_test_set_is_predicted_from_its_template_and_has_no_labels(disk: Any) -> None:
+    disk.put("submissions/trial-1.txt", f"Videos/{OTHER},0.5,0.5,0\nVideos/{VIDEO},0.5,0.5,0\n")
+    disk.images(f"cropped-aligned-faces/Videos/{VIDEO}", "frame-0.jpg")
+    database = open_database([disk.root])
+    assert database.splits("ah-video") == ["test"]
+    assert database.template("ah-video") == disk.root / "submissions/trial-1.txt"
+    tracks = database.tracks("ah-video", "test")
+    assert [track.id for track in tracks] == [f"Videos/{VIDEO}", f"Videos/{OTHER}"]
+    assert all(track.labels("ah-video") is None for track in tracks)
+
+
+def test_beside_the_public_test_set_a_template_of_the_private_one_is_left_alone(package: Any) -> None:
+    package.put("split/test.txt", f"Videos/{VIDEO},1,yes\n")
+    package.put("predictions-submissions/t.txt", f"Videos/{OTHER},0\n")
+    database = open_database([package.root])
+    assert database.template("ah-video") is None
+    assert [track.id for track in database.tracks("ah-video", "test")] == [f"Videos/{VIDEO}"]
+
+
+def test_a_template_of_frames_is_not_of_this_database(disk: Any) -> None:
+    disk.put("submissions/trial-1.txt", f"{VIDEO}/frame-0.jpg,0\n")
+    with pytest.raises(DataError, match="ABAW11"):
+        open_database([disk.root])

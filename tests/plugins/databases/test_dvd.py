@@ -15,6 +15,8 @@ from abawbench_plugins.databases import _video
 from abawbench_plugins.databases._annotations import RowError
 from abawbench_plugins.databases._video import Video
 from abawbench_plugins.databases.dvd import open_database, read_table
+from abawbench_plugins.tasks.archives import videos
+from abawbench_plugins.tasks.vd import task
 
 
 def film(path: Path, frames: int, size: tuple[int, int] = (32, 16), form: str = "mpeg4", **options: Any) -> Path:
@@ -141,7 +143,7 @@ def test_folders_that_hold_something_else_are_refused(disk: Any) -> None:
     with pytest.raises(DataError, match="Training/annotations"):
         open_database([disk.root])
     disk.put("Training/annotations/x.csv", "Frame_Number,Label\n1,0\n")
-    with pytest.raises(DataError, match="test templates"):
+    with pytest.raises(DataError, match="Test/templates"):
         open_database([disk.root]).tracks("vd", "test")
 
 
@@ -168,3 +170,16 @@ def test_tables_may_count_from_0_and_call_violence_0_by_another_reading(scene: A
     assert brightness(track.frames(np.array([2]))[0]) == pytest.approx([8], abs=1.9)
     with pytest.raises(DataError, match="expected <frame from 1>"):
         open_database([scene.root]).tracks("vd", "train")
+
+
+def test_the_frames_of_the_test_set_are_those_of_its_templates(disk: Any) -> None:
+    film(disk.root / "Test/videos/b.mp4", 2)
+    disk.put("Test/templates/b.csv", "Frame_Num,Label\n1,\n2\n3,0\n")
+    database = open_database([disk.root])
+    assert database.splits("vd") == ["test"]
+    (track,) = database.tracks("vd", "test")
+    assert (track.n_frames, track.labels("vd")) == (3, None)
+    assert track.frame_mask().tolist() == [True, True, False]
+    template = database.template("vd")
+    assert template is not None
+    assert videos(task()).template(template).names == list(track.frame_names())

@@ -32,7 +32,7 @@ def made(tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize("further", FURTHER)
 def test_only_the_database_of_the_label_is_made(database: Synthetic, tmp_path: Path, further: str) -> None:
     assert not (tmp_path / "synthetic").exists()
-    assert list(database.splits(LABELS[further])) == ["train", "val"]
+    assert list(database.splits(LABELS[further])) == ["train", "val", "test"]
     assert made(tmp_path) == [further]
 
 

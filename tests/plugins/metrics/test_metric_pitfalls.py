@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 
-def test_pitfall_1_ccc_is_pooled_and_never_averaged_over_batches(metrics: Any, tasks: Any, frames: Any) -> None:
+def test_pitfall_01_ccc_is_pooled_and_never_averaged_over_batches(metrics: Any, tasks: Any, frames: Any) -> None:
     metric = metrics["ccc"](tasks["va"])
     random = np.random.default_rng(0)
     level = np.repeat(random.uniform(-0.8, 0.8, (10, 2)), 50, axis=0)  # ten videos, each with its own mood
@@ -22,7 +22,7 @@ def test_pitfall_1_ccc_is_pooled_and_never_averaged_over_batches(metrics: Any, t
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])
-def test_pitfall_2_covariance_and_variances_share_one_ddof(metrics: Any, tasks: Any, n: int) -> None:
+def test_pitfall_02_covariance_and_variances_share_one_ddof(metrics: Any, tasks: Any, n: int) -> None:
     x = np.random.default_rng(n).uniform(-1, 1, (n, 2))
     mixed = 2 * ((x - x.mean(0)) ** 2).mean(0) / (2 * x.var(0, ddof=1))
     assert (mixed < 0.95).all()
@@ -30,7 +30,7 @@ def test_pitfall_2_covariance_and_variances_share_one_ddof(metrics: Any, tasks: 
     assert metric.value(metric.statistics(x, x, np.ones(n, bool))) == pytest.approx(1.0, abs=1e-15)
 
 
-def test_pitfall_8_a_left_over_ignore_code_is_refused(metrics: Any, tasks: Any, frames: Any) -> None:
+def test_pitfall_08_a_left_over_ignore_code_is_refused(metrics: Any, tasks: Any, frames: Any) -> None:
     prediction, target, mask = frames(tasks["va"], 50, masked=0)
     target[7, 1] = -5
     with pytest.raises(ValueError, match="target is outside -1 to 1 in 1 of 50 annotated frames, first at index 7"):

@@ -1,0 +1,52 @@
+"""A stored run's network on the bench: restored, beside the clips that it was scored on."""
+
+from pathlib import Path
+
+from abawbench.contracts import DataError, Model, Task
+from abawbench.harness.job import repeatable
+from abawbench.harness.parity import Bench, require_frames
+from abawbench.harness.plan import TRAIN, Databases
+from abawbench.harness.progress import Progress
+from abawbench.harness.readings import counted
+from abawbench.harness.restored import restored
+from abawbench.harness.submit import protocol_of_record
+from abawbench.plugins import Plugins
+from abawbench.results.record import Record
+
+
+def bench_of_run(
+    folder: Path, record: Record, plugins: Plugins, databases: Databases, weights: str | None, progress: Progress
+) -> tuple[Model, Bench]:
+    """Return the model of a stored run, and the bench with its network on the split that it scored.
+
+    Raises UsageError for a model with other inputs than frames and for a database that lacks the split, DataError when
+    the weights are missing.
+    """
+    protocol = protocol_of_record(record)[0]
+    task: Task = plugins.get("task", record.task).build_under(protocol.readings)
+    with repeatable(record.seed):
+        model, network = restored(folder, record, plugins, task, weights)
+    require_frames(model.inputs, record.model)
+    _, database = databases.for_split(task, record.database.split)
+    if (found := database.fingerprint()) != record.database.fingerprint:
+        raise DataError(
+            f"{folder}: the run was scored on other annotations ({record.database.fingerprint[:12]}) than "
+            f"'{database.name}' has ({found[:12]}); give the --data, or the --preset and --data-seed, of the run"
+        )
+    training = list(database.tracks(task.label, TRAIN)) if TRAIN in database.splits(task.label) else []
+    pairs = [
+        (track, labels)
+        for track in database.tracks(task.label, record.database.split)
+        if (labels := counted(track.labels(task.label), track, task, protocol.readings)) is not None
+    ]
+    return model, Bench(
+        network=network,
+        clip=model.clip,
+        task=task,
+        metric=plugins.get("metric", task.metric).build_under(protocol.readings, task),
+        training=training,
+        scored=[track for track, _ in pairs],
+        labels=[labels for _, labels in pairs],
+        protocol=protocol,
+        progress=progress,
+    )

@@ -1,0 +1,114 @@
+"""The model plugins ``resnet50-va`` and ``vggface``: recipes, weights and networks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import nn
+
+from abawbench.contracts import Recipe, Task, Weights
+from abawbench_plugins.models._faces import FaceModel, FaceSettings
+from abawbench_plugins.models._torchvision import IMAGENET, find_torchvision
+from abawbench_plugins.models._weights import Source, find
+from abawbench_plugins.models.official.network import build_resnet, build_vgg, read_resnet, read_vgg
+
+HALF = (0.5, 0.5, 0.5)
+"""Mean and standard deviation of pixels that become [-1, 1], as the official baselines take them."""
+
+
+def _losses() -> dict[str, str]:
+    return {
+        "va": "abawbench.losses:concordance",
+        "multilabel": "abawbench.losses:binary_cross_entropy",
+        "multiclass": "abawbench.losses:cross_entropy",
+    }
+
+
+@dataclass(kw_only=True)
+class ResNet50VASettings(FaceSettings):
+    """What is known of the official baseline (abaw-protocols, section 2.5), and stated choices for the rest.
+
+    Known: 112 x 112, pixels in [-1, 1], ImageNet weights, a linear output, single frames. Ours: all of it trained,
+    32 frames per step, Adam 1e-4, 5 epochs.
+    """
+
+    on_synthetic: ClassVar[Mapping[str, Any]] = {"size": "tiny", "image": 64, "lr": 1e-3, "epochs": 8}
+    epochs: int = 5
+    batch: int = 32
+    lr: float = 1e-4
+    schedule: str = "cosine"
+    loss: dict[str, str] = field(default_factory=_losses)
+
+
+class ResNet50VA(FaceModel):
+    """ResNet-50 per frame and a linear layer; see ``network.py``. Serves every task, though made for one."""
+
+    name = "resnet50-va"
+    Settings: ClassVar[type[Recipe]] = ResNet50VASettings
+    settings: ResNet50VASettings
+    mean, std = HALF, HALF
+    sources = (
+        Source(
+            name="imagenet",
+            what="timm's ResNet-50",
+            licence="Apache-2.0",
+            trained_on=("ImageNet-1k",),
+            repository="timm/resnet50.a1_in1k",
+        ),
+    )
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        """Return the network for a task, loaded from ``weights``. The official recipe freezes nothing of it."""
+        self.frozen(weights)
+        return build_resnet(len(task.outputs), size=self.settings.size, state=read_resnet(weights))
+
+
+@dataclass(kw_only=True)
+class VGGFaceSettings(FaceSettings):
+    """What is known of the official baseline (abaw-protocols, section 2.5), and stated choices for the rest.
+
+    Known: 112 x 112, pixels in [-1, 1], VGGFACE weights, frozen convolutions, three trained fully connected layers,
+    single frames, MixAugment for expressions. Ours: 64 frames per step, Adam 1e-4, 5 epochs. ``mix`` is off by
+    default, as for action units; ``mix=0.1`` is MixAugment, which mixes images and so runs the frozen part anew.
+    """
+
+    on_synthetic: ClassVar[Mapping[str, Any]] = {"size": "tiny", "image": 64, "lr": 1e-3, "epochs": 8}
+    epochs: int = 5
+    batch: int = 64
+    lr: float = 1e-4
+    schedule: str = "cosine"
+    loss: dict[str, str] = field(default_factory=_losses)
+    dropout: float = 0.5
+
+
+class VGGFace(FaceModel):
+    """VGG16 per frame, its convolutions frozen, three fully connected layers trained; see ``network.py``."""
+
+    name = "vggface"
+    Settings: ClassVar[type[Recipe]] = VGGFaceSettings
+    settings: VGGFaceSettings
+    mean, std = HALF, HALF
+    sources = (
+        Source(
+            name="vggface",
+            what="VGG16 of the VGG Face descriptor (conv1_1 … fc7, or torchvision's names)",
+            licence="non-commercial research",
+            trained_on=("VGGFACE",),
+        ),
+    )
+
+    def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
+        """Return where the parameters come from.
+
+        ``vggface=FILE`` (the official one), ``imagenet`` or ``imagenet=FILE`` (torchvision's), or ``none`` (the default
+        on synthetic data).
+        """
+        spec = spec or ("none" if synthetic else "vggface")
+        if spec.startswith("imagenet"):
+            return find_torchvision(spec, IMAGENET["vgg16"], self.name, self.sources)
+        return find(spec, self.sources, self.name)
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        """Return the network for a task, loaded from ``weights``."""
+        s, frozen = self.settings, self.frozen(weights)
+        return build_vgg(len(task.outputs), size=s.size, dropout=s.dropout, frozen=frozen, state=read_vgg(weights))
