@@ -10,6 +10,7 @@ from abawbench.harness.progress import Progress
 from abawbench.plugins import Plugins, default_plugins
 
 if TYPE_CHECKING:
+    from abawbench.harness.limits import Limits
     from abawbench.harness.plan import Databases
     from abawbench.harness.score_file import Missing
     from abawbench.harness.submit import Submitted
@@ -39,6 +40,7 @@ def run(
     progress: Progress | None = None,
     plugins: Plugins | None = None,
     finished: "Callable[[Record], None] | None" = None,
+    limits: "Limits | None" = None,
 ) -> "list[Record]":
     """Train, predict, score and measure each model on each task; return one record per job, in order.
 
@@ -55,10 +57,13 @@ def run(
     ``latency_seconds`` bounds the time for latency, once per model; 0 leaves time and memory out.
     ``finished`` is called with each record as it is ready.
 
+    Jobs run in this process, one after the other, so that they see what it has defined and a debugger sees them. With
+    ``limits`` (``abawbench.harness.limits.Limits``) each has a process of its own, as on the command line: whatever a
+    plugin does there costs its own job.
+
     Raises UsageError for what cannot be done at all; a job that fails is a record that says so.
     """
-    from abawbench.harness.cost import CostMeter
-    from abawbench.harness.plan import Generated
+    from abawbench.harness.plan import Generated, Work
     from abawbench.harness.protocol import protocol_of
     from abawbench.harness.run import plan, run_jobs
 
@@ -79,12 +84,15 @@ def run(
     roots = {name: _paths(value) for name, value in data.items()} if data else read_config(Path.cwd())
     return run_jobs(
         jobs,
-        plugins,
-        roots,
-        Generated(preset, data_seed),
-        Path(out),
-        force=force,
-        meter=CostMeter(latency_seconds),
+        Work(
+            plugins=plugins,
+            roots=roots,
+            generated=Generated(preset, data_seed),
+            out=Path(out),
+            force=force,
+            costs={"seconds": latency_seconds},
+        ),
+        limits=limits,
         progress=progress or Progress(),
         finished=finished or (lambda record: None),
     )

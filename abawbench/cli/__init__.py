@@ -16,6 +16,7 @@ COMMANDS = {
     "leaderboard": ("leaderboard:leaderboard", "Print published results and measured ones, synthetic apart from real."),
     "data": ("data:data", "Look at databases on disk."),
     "compare": ("compare:compare", "Compare runs B with runs A: paired differences with intervals, and a gate for CI."),
+    "check": ("check:check", "Try whether a plugin keeps its contract."),
     "baseline": ("baseline:baseline", "Keep records and statistics of runs, to compare against later."),
 }
 """Name -> where it is defined below this package, and its line in ``--help``: that imports no command."""
@@ -30,6 +31,7 @@ Examples:
   abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
   abawbench compare runs/before runs/after
+  abawbench check my-model
 """
 
 

@@ -72,6 +72,8 @@ class DatabaseDeclaration(Declaration):
     licence: str = ""
     generated: bool = False
     """Whether the database makes its own files, so that it needs no root."""
+    example: str = ""
+    """Import path of ``write(folder)``, which writes a tiny copy in its layout for ``abawbench check``; optional."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,10 @@ def abawbench_tasks() -> list[TaskDeclaration]:
 
 @hookimpl
 def abawbench_databases() -> list[DatabaseDeclaration]:
-    return [DatabaseDeclaration(name="coloured", summary="colours", build=f"{__name__}:build_database", generated=True)]
+    build = f"{__name__}:build_database"
+    return [
+        DatabaseDeclaration(name="coloured", summary="colours", build=build, licence="Apache-2.0", generated=True),
+    ]
 
 
 @hookimpl

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from abawbench.contracts import Clip, Database, Labels, Model, Recipe, Task, Track, Weights
+from abawbench.contracts import Clip, Database, Labels, Model, Recipe, Task, Track, UsageError, Weights
 from abawbench.contracts.dataset import Problems
 from abawbench.nn import ClipNetwork, freeze, gather
 
@@ -76,6 +76,8 @@ class Small(Model):
         self.clip = Clip(length=5, stride=5, size=16)
 
     def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
+        if spec not in (None, "synthetic", "none"):
+            raise UsageError(f"unknown weights '{spec}'; give synthetic or none")
         return Weights(source=spec or "synthetic", sha256="0" * 64)
 
     def embed(self) -> nn.Module:

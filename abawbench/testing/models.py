@@ -1,0 +1,294 @@
+"""What a model keeps: shapes, the order of frames, repetition under a seed, weights that are named, countable cost."""
+
+import pickle
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from typing import Any
+from unittest import SkipTest
+
+from abawbench.contracts import Clip, Model, Recipe, Task, UsageError, Weights
+from abawbench.testing.checks import Breach, Subject, expect
+from abawbench.testing.probes import PROBES, seeded
+
+BATCH = 2
+CLOSE = 1e-4
+"""How far float32 logits of the same clips may lie apart, as a share of the largest."""
+ORDER = 0.9
+"""An output must hang on its own frame at least this much, as a share of what it hangs on any other in its place."""
+
+
+def model_of(subject: Subject) -> Model:
+    """Return the model with its settings for a synthetic database. Raises Breach when it is not one."""
+    builder: Any = subject.plugin.builder()
+    settings: Any = getattr(builder, "Settings", None)
+    expect(
+        isinstance(settings, type) and issubclass(settings, Recipe) and is_dataclass(settings),
+        "a builder whose attribute Settings is a dataclass derived from abawbench.contracts.Recipe",
+        settings,
+    )
+    model = builder(settings(**settings.on_synthetic))
+    expect(isinstance(model, Model), "a builder that returns an abawbench.contracts.Model", type(model))
+    return model  # type: ignore[no-any-return]
+
+
+def weights_of(model: Model) -> Weights:
+    """Return the weights that a synthetic database gets, or random ones where those cannot be reached."""
+    try:
+        return model.weights(None, synthetic=True)
+    except UsageError:
+        return model.weights("none", synthetic=True)
+
+
+def tasks_of(subject: Subject) -> Iterator[Task]:
+    """Yield the tasks to try: made-up ones, then those that are installed."""
+    yield from PROBES
+    for plugin in subject.plugins.all("task"):
+        yield plugin.build()
+
+
+def sees_frames_alone(model: Model) -> None:
+    """Return nothing. Raises SkipTest for a model that is checked by another way of being called."""
+    if set(model.inputs) != {"frames"}:
+        raise SkipTest(f"its inputs are {', '.join(sorted(model.inputs)) or 'whole tracks'}")
+
+
+def network_of(subject: Subject, seed: int = 0) -> tuple[Model, Task, Any]:
+    """Return the model, the first task that it takes, and its network for it in evaluation mode."""
+    model = model_of(subject)
+    sees_frames_alone(model)
+    weights = weights_of(model)
+    refused = None
+    for task in tasks_of(subject):
+        try:
+            with seeded(seed):
+                return model, task, model.network(task, weights).eval()
+        except UsageError as error:
+            refused = error
+    raise Breach("a network for at least one task", f"only refusals: {refused}")
+
+
+def clips_like(clip: Clip, batch: int = BATCH, seed: int = 0) -> Any:
+    """Return random clips [batch, length, 3, size, size], normalised."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, clip.length, 3, clip.size, clip.size, generator=generator)
+
+
+def call(network: Any, clips: Any) -> Any:
+    """Return the logits of clips, without gradients."""
+    import torch
+
+    with torch.inference_mode():
+        return network(clips)
+
+
+def by_parts(network: Any, clips: Any) -> Any:
+    """Return the logits of clips as the harness computes them: images through ``embed``, then ``head``."""
+    import torch
+
+    index = torch.arange(clips.shape[0] * clips.shape[1]).view(clips.shape[:2])
+    with torch.inference_mode():
+        return network.head(network.embed(clips.flatten(0, 1)), index)
+
+
+def apart(left: Any, right: Any) -> bool:
+    """Return whether logits differ by more than rounding."""
+    return bool((left - right).abs().max() > CLOSE * max(float(right.abs().max()), 1e-3))
+
+
+def built(subject: Subject) -> None:
+    """The builder gives a model of the declared name and inputs, with a clip."""
+    model = model_of(subject)
+    plugin = subject.plugin
+    expect(model.name == plugin.name, f"the name of the declaration, '{plugin.name}'", repr(model.name))
+    declared = frozenset(getattr(plugin.declaration, "inputs", ()))
+    expect(declared == model.inputs, f"the inputs of the declaration, {sorted(declared)}", sorted(model.inputs))
+    clip = model.clip
+    expect(0 < clip.stride <= clip.length and clip.size > 0, "a clip with 0 < stride <= length and a size", clip)
+    there = pickle.loads(pickle.dumps(model))
+    expect(there.settings == model.settings, "the same settings after pickling", there.settings)
+
+
+def weights_named(subject: Subject) -> None:
+    """Weights are named, in the declaration and when asked for; a source that is not known is refused."""
+    model = model_of(subject)
+    declared = str(getattr(subject.plugin.declaration, "weights", ""))
+    expect(declared.strip(), "a weights source in the declaration", "none")
+    found = weights_of(model)
+    expect(isinstance(found, Weights) and found.source, "Weights that name their source", found)
+    try:
+        strange = model.weights("no-such-weights", synthetic=True)
+    except UsageError:
+        return
+    raise Breach("UsageError for the weights 'no-such-weights'", strange.source)
+
+
+def shaped(subject: Subject) -> None:
+    """Logits are finite floats [B, K] or [B, T, K] for every task that the model takes."""
+    import torch
+
+    model = model_of(subject)
+    sees_frames_alone(model)
+    clips = clips_like(model.clip)
+    batch, length = clips.shape[:2]
+    taken = 0
+    for task in tasks_of(subject):
+        if task not in PROBES and taken:
+            break
+        try:
+            with seeded(0):
+                network = model.network(task, weights_of(model)).eval()
+        except UsageError:
+            continue
+        taken += 1
+        outputs = len(task.outputs)
+        for how, logits in (("network(clips)", call(network, clips)), ("head(embed)", by_parts(network, clips))):
+            expect(isinstance(logits, torch.Tensor) and logits.is_floating_point(), f"floats from {how}", type(logits))
+            shape = list(logits.shape)
+            allowed = ([batch, outputs], [batch, length, outputs])
+            expect(shape in allowed, f"logits {allowed[0]} or {allowed[1]} from {how} for {outputs} outputs", shape)
+            expect(torch.isfinite(logits).all(), f"finite logits from {how}", f"{logits.flatten()[:3].tolist()}")
+    expect(taken, "a network for at least one task", "only refusals")
+
+
+def whole_and_parts(subject: Subject) -> None:
+    """The whole network gives what ``embed`` and ``head`` give together."""
+    model, _, network = network_of(subject)
+    clips = clips_like(model.clip)
+    whole, parts = call(network, clips), by_parts(network, clips)
+    expect(not apart(parts, whole), "the same logits from network(clips) and head(embed(images), index)", "others")
+
+
+def index_kept(subject: Subject) -> None:
+    """``index`` alone says which image a frame shows, so that images are shared and gaps are filled."""
+    import torch
+
+    model, _, network = network_of(subject)
+    images = clips_like(model.clip, 1)[0]
+    length = len(images)
+    # frames that have no image show another's
+    shown = torch.arange(length).clamp(max=max(length - 2, 0))
+    order = torch.arange(length).flip(0)
+    with torch.inference_mode():
+        plain = network.head(network.embed(images), shown[None])
+        turned = network.head(network.embed(images[order]), order[shown][None])
+    expect(
+        not apart(turned, plain),
+        "the same logits when the images stand in another order and index says so",
+        f"a difference of {float((turned - plain).abs().max()):.2g}",
+    )
+
+
+def clips_alone(subject: Subject) -> None:
+    """In evaluation a clip's logits do not depend on the clips beside it."""
+    model, _, network = network_of(subject)
+    clips = clips_like(model.clip, 3)
+    together, alone = call(network, clips), call(network, clips[1:2])
+    expect(not apart(together[1:2], alone), "the same logits of a clip alone and in a batch", "others")
+
+
+def frames_in_order(subject: Subject) -> None:
+    """Output t belongs to frame t: it hangs on its own frame more than on the one that stands in its place."""
+    import torch
+
+    model, _, network = network_of(subject)
+    clips = clips_like(model.clip, 1)
+    logits = call(network, clips)
+    length = clips.shape[1]
+    if logits.ndim == 2 or length == 1:
+        raise SkipTest("it gives one output per clip")
+    hangs = torch.zeros(length, length)
+    for frame in range(length):
+        other = clips.clone()
+        other[0, frame] = clips_like(model.clip, 1, seed=1)[0, frame]
+        hangs[frame] = (call(network, other) - logits)[0].abs().sum(dim=-1)
+    own = float(hangs.diagonal().sum())
+    places = {"back to front": hangs.flip(1)}
+    places |= {f"moved by {shift}": hangs.roll(-shift, dims=1) for shift in range(1, length)}
+    for how, moved in places.items():
+        rival = float(moved.diagonal().sum())
+        expect(
+            own >= ORDER * rival,
+            "output t to follow frame t",
+            f"outputs that follow the frames {how}: {rival:.2g} against {own:.2g}",
+        )
+
+
+def repeatable(subject: Subject) -> None:
+    """The same seed gives the same network, and a network in evaluation the same logits."""
+    model, _, first = network_of(subject)
+    second = network_of(subject)[2]
+    clips = clips_like(model.clip)
+    once = call(first, clips)
+    expect(bool((call(first, clips) == once).all()), "the same logits twice in evaluation", "others the second time")
+    expect(
+        bool((call(second, clips) == once).all()), "the same logits from a network built with the same seed", "others"
+    )
+
+
+def trainable(subject: Subject) -> None:
+    """Two steps of training change the trained part and nothing frozen, and leave finite logits."""
+    import torch
+
+    from abawbench.harness.training import flat_loss, loss_of
+
+    model, task, network = network_of(subject)
+    clips = clips_like(model.clip)
+    trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    if not trained:
+        raise SkipTest("it trains nothing")
+    before = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    optimiser = torch.optim.SGD(trained.values(), lr=1e-3)
+    criterion = loss_of(task, model.settings)
+    target, mask = _target(task, *clips.shape[:2])
+    network.train()
+    with seeded(1):
+        for _ in range(2):
+            loss = flat_loss(criterion, network(clips), target, mask, task)
+            expect(torch.isfinite(loss), "a finite loss", float(loss.detach()))
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+    after = network.state_dict()
+    expect(any(not torch.equal(after[n], before[n]) for n in trained), "training that changes a parameter", "none")
+    frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
+    changed = sorted(name for name in frozen if not torch.equal(after[name], before[name]))
+    expect(not changed, "frozen parameters that stay", f"others in {changed[:1]}")
+    logits = call(network.eval(), clips)
+    expect(torch.isfinite(logits).all(), "finite logits after training", logits.flatten()[:3].tolist())
+
+
+def _target(task: Task, batch: int, length: int) -> tuple[Any, Any]:
+    import torch
+
+    from abawbench.testing.probes import labels_like
+
+    drawn = torch.from_numpy(labels_like(task, batch * length, 0))
+    target = drawn.long() if task.kind == "multiclass" else drawn.float()
+    parts = (len(task.parts),) if task.parts else ()
+    return target.view(batch, length, *target.shape[1:]), torch.ones(batch, length, *parts, dtype=torch.bool)
+
+
+def countable(subject: Subject) -> None:
+    """Its parameters and multiply-accumulates can be counted."""
+    from abawbench.harness.counting import count_macs, count_parameters
+
+    model, _, network = network_of(subject)
+    expect(count_parameters(network).total > 0, "parameters", "none")
+    macs = count_macs(network, clips_like(model.clip, 1))
+    expect(any(macs.total.values()), "multiply-accumulates that a counter sees", f"none; {dict(macs.failed)}")
+
+
+CHECKS = (
+    ("builds", "a model of the declared name and inputs, which can be sent to another process", built),
+    ("weights", "its weights are named, and unknown ones refused", weights_named),
+    ("shapes", "it gives logits of the contract's shape for every task that it takes", shaped),
+    ("parts", "the whole network is embed and head together", whole_and_parts),
+    ("index", "index says which image a frame shows", index_kept),
+    ("batch", "a clip's logits do not depend on its neighbours", clips_alone),
+    ("frame-order", "it keeps the order of frames", frames_in_order),
+    ("repeatable", "the same seed gives the same answers", repeatable),
+    ("training", "training changes what is trained, and leaves finite answers", trainable),
+    ("cost", "its cost can be counted", countable),
+)
