@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from abawbench.contracts import UsageError
 from abawbench.harness.cost import CostMeter
-from abawbench.harness.counting import count_bytes, count_parameters
+from abawbench.harness.inputs import example_of
 from abawbench.harness.parity import Bench, parity
 from abawbench.harness.progress import Progress
 from abawbench.results.cost import Cost
@@ -28,14 +29,15 @@ def measured(
     """Return what a network costs (None without one) and the parity of its runtime (None for eager execution)."""
     if network is None:
         return None, None
-    if isinstance(network.get_submodule("embed"), nn.ModuleDict):
-        sizes = count_parameters(network)
-        cost = Cost(parameters_total=sizes.total, parameters_trained=sizes.trained, weights_bytes=count_bytes(network))
-        return cost, None
     runtime, clip = ready.runtime, ready.model.clip
+    several = isinstance(network.get_submodule("embed"), nn.ModuleDict)
+    if several and runtime.name != EAGER:
+        raise UsageError(f"runtime '{runtime.name}' runs networks of frames alone; leave out --runtime")
+    example = example_of(ready.model, device) if several else None
     kind = f"{ready.job.model} {asdict(ready.model.settings)} {runtime.name}"
     if runtime.name == EAGER:
-        return meter.cost_of(network, clip, device, kind=kind, task=ready.task.name, progress=progress), None
+        cost = meter.cost_of(network, clip, device, kind=kind, task=ready.task.name, progress=progress, example=example)
+        return cost, None
     bench = _bench(ready, network, device, progress)
 
     @cache

@@ -123,7 +123,9 @@ class AttentionFusion(nn.Module):
         seen = torch.stack([self.nothing.expand(batch, length, width), *tokens], dim=2).flatten(0, 1)
         query = self.query.expand(len(seen), 1, width)
         found, _ = self.attention(query, seen, seen, key_padding_mask=absent.flatten(0, 1), need_weights=False)
-        mixed = self.norm(found[:, 0] + seen.mean(dim=1)).view(batch, length, width)
+        there = (~absent).flatten(0, 1)[..., None].to(seen.dtype)
+        mean = (seen * there).sum(dim=1) / there.sum(dim=1)
+        mixed = self.norm(found[:, 0] + mean).view(batch, length, width)
         logits: Tensor = self.linear(self.dropout(mixed + self.gru(mixed)[0]))
         return logits
 
