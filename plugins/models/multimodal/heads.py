@@ -121,7 +121,8 @@ class AttentionFusion(nn.Module):
         batch, length, width = tokens[0].shape
         absent = torch.stack([torch.zeros_like(present[self.names[0]]), *(~present[n] for n in self.names)], dim=-1)
         seen = torch.stack([self.nothing.expand(batch, length, width), *tokens], dim=2).flatten(0, 1)
-        query = self.query.expand(len(seen), 1, width)
+        # a copy: torch's counter of MACs cannot follow a parameter that goes into a module as it is
+        query = self.query.repeat(len(seen), 1, 1)
         found, _ = self.attention(query, seen, seen, key_padding_mask=absent.flatten(0, 1), need_weights=False)
         there = (~absent).flatten(0, 1)[..., None].to(seen.dtype)
         mean = (seen * there).sum(dim=1) / there.sum(dim=1)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from abawbench.contracts import Task, UsageError, Weights
 from abawbench.harness.counting import count_macs, count_parameters
+from abawbench.harness.inputs import example_of
 from abawbench.harness.settings import apply
 from abawbench.losses import scores_of
 from abawbench.nn import ClipNetwork, InputsNetwork, frozen_prefixes
@@ -80,6 +81,14 @@ def test_a_clip_gives_one_output_per_frame(name: str, of: str) -> None:
     with torch.no_grad():
         out = network(*(given[name] for name in sorted(model.inputs)))
     assert out.shape == (2, 4, len(task(of).outputs))
+
+
+@pytest.mark.parametrize("fusion", ["late", "attention"])
+def test_both_counters_agree_on_a_fused_network(fusion: str) -> None:
+    model = tiny("avt-fusion", fusion=fusion)
+    found = count_macs(model.network(task("ah"), NONE), *example_of(model, torch.device("cpu")))
+    assert not found.failed
+    assert found.total["flop_counter"] == found.total["fvcore"] > 1_000_000
 
 
 @pytest.mark.parametrize("fusion", ["late", "attention"])
