@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
 
 if TYPE_CHECKING:
-    from abawbench.api import run, score, submit
+    from abawbench.api import profile, run, score, submit
     from abawbench.hookspecs import hookimpl
     from abawbench.results.record import Record
 
@@ -22,6 +22,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "hookimpl",
+    "profile",
     "run",
     "score",
     "submit",
@@ -29,8 +30,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Return ``run``, ``score``, ``submit``, ``hookimpl`` or ``Record``, imported when first asked for."""
-    if name in ("run", "score", "submit"):
+    """Return ``profile``, ``run``, ``score``, ``submit``, ``hookimpl`` or ``Record``, imported when first asked for."""
+    if name in ("profile", "run", "score", "submit"):
         from abawbench import api
 
         return getattr(api, name)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from abawbench.harness.plan import Databases
     from abawbench.harness.score_file import Missing
     from abawbench.harness.submit import Submitted
+    from abawbench.results.profile import Profile
     from abawbench.results.record import Record
     from abawbench.results.scored import ScoredFile
 
@@ -171,6 +172,42 @@ def submit(
         readings=readings,
         progress=progress or Progress(),
     )
+
+
+def profile(
+    model: str,
+    task: str = "va",
+    *,
+    weights: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    runtime: str | Sequence[str] = (),
+    scenario: str | Sequence[str] = (),
+    threads: int | None = None,
+    seconds: float = 30.0,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+    **options: Any,
+) -> "Profile":
+    """Return what a model's network costs, without training: parameters, MACs by module and stage, time and memory.
+
+    ``scenario`` is any of ``single-stream``, ``offline`` and ``live``, all by default. Of several runtimes the first is
+    measured in the scenarios and all by turns, beside plain eager execution. Further ``options`` are fields of
+    ``abawbench.harness.profile.Wanted``. Raises UsageError for unknown names and what this machine cannot do.
+    """
+    from abawbench.harness.profile import SCENARIOS, Wanted, profile
+
+    wanted = Wanted(
+        model=model,
+        task=task,
+        weights=weights,
+        overrides=settings or {},
+        runtimes=_several(runtime),
+        scenarios=_several(scenario) or SCENARIOS,
+        threads=threads,
+        seconds=seconds,
+        **options,
+    )
+    return profile(wanted, plugins or default_plugins(), progress or Progress())
 
 
 def _databases(

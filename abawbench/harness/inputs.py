@@ -89,23 +89,6 @@ def inputs_of(
     return SeveralInputs(images or no_inputs(tracks).images, reading, parts)
 
 
-def example_of(model: Model, device: torch.device, rate: float = 30.0) -> tuple[Tensor, ...]:
-    """Return one clip of every input of an ``InputsNetwork``, in its order: noise, at ``rate`` frames per second."""
-    noise, clip = torch.Generator().manual_seed(0), model.clip
-    found = []
-    for name in sorted(model.inputs):
-        if name == "text":
-            found.append(torch.from_numpy(model.tokens("what is said"))[None])
-            continue
-        shape: tuple[int, ...] = (1, clip.length, 3, clip.size, clip.size)
-        if name == "audio":
-            shape = (1, round(clip.length / rate * model.sound.rate))
-        elif name.startswith(SHIPPED):
-            shape = (1, clip.length, model.feature_sizes[name])
-        found.append(torch.randn(shape, generator=noise))
-    return tuple(x.to(device) for x in found)
-
-
 def no_inputs(tracks: Sequence[Track]) -> SeveralInputs:
     """Return what a model that sees no image is given: no frame is filled with another."""
     return SeveralInputs([track_images(np.ones(track.n_frames, dtype=np.bool_)) for track in tracks], Reading(), {})

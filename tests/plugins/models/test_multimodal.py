@@ -11,7 +11,7 @@ from torch import Tensor
 
 from abawbench.contracts import Task, UsageError, Weights
 from abawbench.harness.counting import count_macs, count_parameters
-from abawbench.harness.inputs import example_of
+from abawbench.harness.examples import example_of
 from abawbench.harness.settings import apply
 from abawbench.losses import scores_of
 from abawbench.nn import ClipNetwork, InputsNetwork, frozen_prefixes
