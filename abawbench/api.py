@@ -10,6 +10,7 @@ from abawbench.harness.progress import Progress
 from abawbench.plugins import Plugins, default_plugins
 
 if TYPE_CHECKING:
+    from abawbench.harness.export import Exported
     from abawbench.harness.limits import Limits
     from abawbench.harness.plan import Databases
     from abawbench.harness.score_file import Missing
@@ -170,6 +171,39 @@ def submit(
         weights=weights,
         device=device,
         readings=readings,
+        progress=progress or Progress(),
+    )
+
+
+def export(
+    run: str | Path,
+    format: str,
+    task: str | None = None,
+    data: Mapping[str, str | Path | Sequence[str | Path]] | None = None,
+    *,
+    out: str | Path | None = None,
+    weights: str | None = None,
+    preset: str = "small",
+    data_seed: int = 0,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+) -> "Exported":
+    """Write the network of a run as a folder that runs without abawbench and return what it holds.
+
+    ``format`` is one that a runtime writes, such as ``onnx`` or ``openvino``. The database is that of the run, found as
+    for ``run``: the files are compared with eager execution on its scored split.
+    """
+    from abawbench.harness.export import export
+
+    plugins = plugins or default_plugins()
+    return export(
+        Path(run),
+        plugins,
+        _databases(plugins, data, preset, data_seed, progress),
+        format=format,
+        out=None if out is None else Path(out),
+        task_name=task,
+        weights=weights,
         progress=progress or Progress(),
     )
 

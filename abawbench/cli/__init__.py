@@ -12,6 +12,7 @@ COMMANDS = {
     "run": ("run:run", "Train, predict every frame, score by the official metric and measure what it costs."),
     "score": ("score:score", "Score a file of predictions, or verify a run, by the official metric."),
     "submit": ("submit:submit", "Predict a test set with a run's stored weights and write the official file."),
+    "export": ("export:export", "Write a run's network as a folder that runs without abawbench."),
     "list": ("list:list_plugins", "Show every plugin and those that failed to load."),
     "leaderboard": ("leaderboard:leaderboard", "Print published results and measured ones, synthetic apart from real."),
     "data": ("data:data", "Look at databases on disk."),
@@ -29,6 +30,7 @@ Examples:
   abawbench score predictions.parquet --task au --data aff-wild2=/data/Aff-Wild2
   abawbench submit RUN --task va --data aff-wild2=/data/Aff-Wild2 --out predictions.txt
   abawbench profile mnv4-tam
+  abawbench export RUN --task va --format onnx
   abawbench list models
   abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
