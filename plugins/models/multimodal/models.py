@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -200,11 +201,17 @@ class AVTFusion(Fused):
         """Return BERT's tokens of a transcript, [256]; a number for each word where there is no vocabulary."""
         if self._vocabulary is None:
             return encoders.hashed(text, self.settings.size).numpy()
-        from transformers import BertTokenizer
-
-        tokenizer = BertTokenizer(self._vocabulary)
-        found = tokenizer(text, padding="max_length", truncation=True, max_length=encoders.TOKENS)["input_ids"]
+        found = _tokenizer(self._vocabulary)(text, padding="max_length", truncation=True, max_length=encoders.TOKENS)[
+            "input_ids"
+        ]
         return np.asarray(found, dtype=np.int64)
+
+
+@cache
+def _tokenizer(vocabulary: str) -> Any:
+    from transformers import BertTokenizer
+
+    return BertTokenizer(vocabulary)
 
 
 def together(parts: Sequence[Weights]) -> Weights:

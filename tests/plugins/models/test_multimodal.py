@@ -203,6 +203,15 @@ def test_words_without_a_vocabulary_have_numbers_of_their_own() -> None:
     assert (model.tokens("word " * 1000) > 0).all()
 
 
+def test_a_vocabulary_makes_the_tokens_of_bert(tmp_path: Path) -> None:
+    path = tmp_path / "vocab.txt"
+    path.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "maybe", "i", "should"]), encoding="utf-8")
+    model = build("avt-fusion")
+    model._vocabulary = str(path)
+    assert model.tokens("Maybe I should")[:6].tolist() == [2, 5, 6, 7, 3, 0]
+    assert model.tokens("maybe " * 900).shape == (encoders.TOKENS,)
+
+
 def test_weights_with_a_source_freeze_the_encoders_and_none_trains_them(tmp_path: Path) -> None:
     path = tmp_path / "dino.pth"
     torch.save(encoders.VISION.build("full").state_dict(), path)
