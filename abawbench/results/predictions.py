@@ -115,9 +115,11 @@ def _read_table(path: Path) -> "pa.Table":
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path, partitioning=None)
+        table = pq.read_table(path, partitioning=None)
+        table.validate(full=True)  # a damaged file may hold text that is none
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error})") from error
+    return table
 
 
 def _floats(path: Path, table: "pa.Table", column: str) -> NDArray[Any]:

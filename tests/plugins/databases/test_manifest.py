@@ -447,3 +447,12 @@ def test_reactions_are_read_and_may_stand_beside_mimicry(opened) -> None:
     assert (alone.splits("emi"), alone.splits("eri")) == (["train"], ())
     with pytest.raises(DataError, match="no column Admiration, Determination"):
         opened("track,Amusement,Disgust\na,0.5,0.5\n")
+
+
+def test_a_parquet_file_with_damaged_text_is_refused(disk) -> None:
+    disk.root.mkdir()
+    path = disk.root / "manifest.parquet"
+    pq.write_table(pa.table({"track": ["anna"], "ah": [1]}), path, compression="none", use_dictionary=False)
+    path.write_bytes(path.read_bytes().replace(b"anna", b"an\x80a"))
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        open_database([disk.root])
