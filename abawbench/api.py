@@ -10,9 +10,12 @@ from abawbench.harness.progress import Progress
 from abawbench.plugins import Plugins, default_plugins
 
 if TYPE_CHECKING:
+    from abawbench.harness.export import Exported
+    from abawbench.harness.limits import Limits
     from abawbench.harness.plan import Databases
     from abawbench.harness.score_file import Missing
     from abawbench.harness.submit import Submitted
+    from abawbench.results.profile import Profile
     from abawbench.results.record import Record
     from abawbench.results.scored import ScoredFile
 
@@ -39,6 +42,7 @@ def run(
     progress: Progress | None = None,
     plugins: Plugins | None = None,
     finished: "Callable[[Record], None] | None" = None,
+    limits: "Limits | None" = None,
 ) -> "list[Record]":
     """Train, predict, score and measure each model on each task; return one record per job, in order.
 
@@ -55,10 +59,13 @@ def run(
     ``latency_seconds`` bounds the time for latency, once per model; 0 leaves time and memory out.
     ``finished`` is called with each record as it is ready.
 
+    Jobs run in this process, one after the other, so that they see what it has defined and a debugger sees them. With
+    ``limits`` (``abawbench.harness.limits.Limits``) each has a process of its own, as on the command line: whatever a
+    plugin does there costs its own job.
+
     Raises UsageError for what cannot be done at all; a job that fails is a record that says so.
     """
-    from abawbench.harness.cost import CostMeter
-    from abawbench.harness.plan import Generated
+    from abawbench.harness.plan import Generated, Work
     from abawbench.harness.protocol import protocol_of
     from abawbench.harness.run import plan, run_jobs
 
@@ -79,12 +86,15 @@ def run(
     roots = {name: _paths(value) for name, value in data.items()} if data else read_config(Path.cwd())
     return run_jobs(
         jobs,
-        plugins,
-        roots,
-        Generated(preset, data_seed),
-        Path(out),
-        force=force,
-        meter=CostMeter(latency_seconds),
+        Work(
+            plugins=plugins,
+            roots=roots,
+            generated=Generated(preset, data_seed),
+            out=Path(out),
+            force=force,
+            costs={"seconds": latency_seconds},
+        ),
+        limits=limits,
         progress=progress or Progress(),
         finished=finished or (lambda record: None),
     )
@@ -163,6 +173,75 @@ def submit(
         readings=readings,
         progress=progress or Progress(),
     )
+
+
+def export(
+    run: str | Path,
+    format: str,
+    task: str | None = None,
+    data: Mapping[str, str | Path | Sequence[str | Path]] | None = None,
+    *,
+    out: str | Path | None = None,
+    weights: str | None = None,
+    preset: str = "small",
+    data_seed: int = 0,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+) -> "Exported":
+    """Write the network of a run as a folder that runs without abawbench and return what it holds.
+
+    ``format`` is one that a runtime writes, such as ``onnx`` or ``openvino``. The database is that of the run, found as
+    for ``run``: the files are compared with eager execution on its scored split.
+    """
+    from abawbench.harness.export import export
+
+    plugins = plugins or default_plugins()
+    return export(
+        Path(run),
+        plugins,
+        _databases(plugins, data, preset, data_seed, progress),
+        format=format,
+        out=None if out is None else Path(out),
+        task_name=task,
+        weights=weights,
+        progress=progress or Progress(),
+    )
+
+
+def profile(
+    model: str,
+    task: str = "va",
+    *,
+    weights: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    runtime: str | Sequence[str] = (),
+    scenario: str | Sequence[str] = (),
+    threads: int | None = None,
+    seconds: float = 30.0,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+    **options: Any,
+) -> "Profile":
+    """Return what a model's network costs, without training: parameters, MACs by module and stage, time and memory.
+
+    ``scenario`` is any of ``single-stream``, ``offline`` and ``live``, all by default. Of several runtimes the first is
+    measured in the scenarios and all by turns, beside plain eager execution. Further ``options`` are fields of
+    ``abawbench.harness.profile.Wanted``. Raises UsageError for unknown names and what this machine cannot do.
+    """
+    from abawbench.harness.profile import SCENARIOS, Wanted, profile
+
+    wanted = Wanted(
+        model=model,
+        task=task,
+        weights=weights,
+        overrides=settings or {},
+        runtimes=_several(runtime),
+        scenarios=_several(scenario) or SCENARIOS,
+        threads=threads,
+        seconds=seconds,
+        **options,
+    )
+    return profile(wanted, plugins or default_plugins(), progress or Progress())
 
 
 def _databases(

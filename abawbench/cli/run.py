@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from abawbench.cli import options
+from abawbench.cli.quantities import Bytes, Seconds
 
 EPILOG = """\b
 Examples:
@@ -17,10 +18,14 @@ Examples:
   abawbench run --model mnv4-tam --task all --control shuffled-labels
       what is left when there is nothing to learn
   abawbench run --model mnv4-tam --task au --protocol smoothing=box:4 --protocol thresholds=tuned --set holdout=0.15
+  abawbench run --model all --task all --jobs 4 --job-timeout 2h --job-memory 8G
   abawbench run --model mnv4-tam --task va --runtime openvino-bf16
       timed by another runtime, and how far its outputs and the metric are from eager execution
   abawbench run --model mnv4-tam --task va --folds 6
       every track scored by a network that never saw its subject; not the official split
+
+Each job has a process of its own: one that raises, hangs, takes too much memory or crashes is named with the phase it
+was in, leaves failed.json and log.txt in its run folder, and the others go on.
 
 Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 interrupted.
 """
@@ -49,6 +54,14 @@ Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 inter
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
 @click.option("--force", is_flag=True, help="Run again what was already run with the same inputs.")
 @click.option("--latency-seconds", default=30.0, show_default=True, help="For latency, per model; 0 leaves it out.")
+@click.option("--jobs", "-j", "at_once", type=click.IntRange(1), default=1, show_default=True, help="Jobs at once. "
+              "More than 1 disturb each other's timings.")  # fmt: skip
+@click.option("--job-timeout", type=Seconds(), default="24h", show_default=True, help="Time for each job, for example "
+              "90s, 30m or 2h; 0: no limit.")  # fmt: skip
+@click.option("--job-memory", type=Bytes(), help="Memory for each job, for example 8G; default: its share of 80% of "
+              "what is free.")  # fmt: skip
+@click.option("--network", is_flag=True, help="Let jobs reach other machines, for example a hub for weights.")
+@click.option("--in-process", is_flag=True, help="Run the jobs in this process, without limits: for debugging.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON instead of the table.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def run(
@@ -71,6 +84,11 @@ def run(
     out: Path,
     force: bool,
     latency_seconds: float,
+    at_once: int,
+    job_timeout: float,
+    job_memory: int | None,
+    network: bool,
+    in_process: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -78,6 +96,7 @@ def run(
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
+    from abawbench.harness.limits import Limits
     from abawbench.harness.readings import parse_readings
     from abawbench.harness.settings import parse_assignments
     from abawbench.results.record import Record
@@ -100,7 +119,7 @@ def run(
                 click.echo(table(chosen))
 
     try:
-        api.run(
+        done = api.run(
             models,
             tasks,
             parse_data(data),
@@ -124,6 +143,9 @@ def run(
             latency_seconds=latency_seconds,
             progress=TerminalProgress(quiet or not speaks),
             finished=done.append,
+            limits=None
+            if in_process
+            else Limits(jobs=at_once, seconds=job_timeout or None, memory=job_memory, network=network),
         )
     except KeyboardInterrupt:
         click.echo(f"\ninterrupted: {len(done)} whole results kept under {out}; run again to finish the rest", err=True)

@@ -1,9 +1,7 @@
 """One fit: features, training, prediction of the tracks that were not fitted, thresholds."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +15,7 @@ from abawbench.harness.features import Features
 from abawbench.harness.folds import Fold
 from abawbench.harness.inference import predict
 from abawbench.harness.inputs import inputs_of, no_inputs
+from abawbench.harness.phases import phase
 from abawbench.harness.postprocessing import finished, stretched, tuned_thresholds
 from abawbench.harness.progress import Progress
 from abawbench.harness.scoring import official
@@ -24,16 +23,6 @@ from abawbench.harness.training import Fitted, fit, hold_out
 
 if TYPE_CHECKING:
     from abawbench.harness.job import Prepared
-
-
-@contextmanager
-def phase(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Add the time inside to a phase."""
-    start = perf_counter()
-    try:
-        yield
-    finally:
-        seconds[name] = seconds.get(name, 0.0) + perf_counter() - start
 
 
 Predict = Callable[[Sequence[int], Progress | None], dict[int, NDArray[np.float32]]]
@@ -91,8 +80,8 @@ _Fitted = tuple[nn.Module | None, Features, Fitted, Predict]
 def _fit_network(ready: "Prepared", fold: Fold, accelerator: Accelerator, progress: Progress) -> _Fitted:
     task, model, seconds, protocol = ready.task, ready.model, ready.seconds, ready.protocol
     device = accelerator.device
-    network = model.network(task, ready.weights).to(device)
     with phase(seconds, "embed"):
+        network = model.network(task, ready.weights).to(device)
         source = inputs_of(network, model, ready.tracks, device, progress, protocol)
 
     def predicted(numbers: Sequence[int], progress: Progress | None = None) -> dict[int, NDArray[np.float32]]:

@@ -8,7 +8,7 @@ from accelerate.utils import send_to_device
 from numpy.typing import NDArray
 from torch import nn
 
-from abawbench.contracts import Clip, Task
+from abawbench.contracts import Clip, PluginError, Task
 from abawbench.harness.clips import clips_of, given
 from abawbench.harness.features import Features
 from abawbench.harness.postprocessing import finished
@@ -45,6 +45,12 @@ def predict(
     for chosen in (progress or Progress()).track(batches, f"predict {task.name}", len(batches), "batch"):
         with torch.inference_mode():
             logits = module(*send_to_device(given(chosen, features), device))
+            each = (len(chosen), clip.length, len(task.outputs))
+            if logits.shape not in (each, (each[0], each[2])):
+                raise PluginError(
+                    f"the head gave logits of shape {list(logits.shape)} for {each[0]} clips of {each[1]} frames and "
+                    f"{each[2]} outputs of task '{task.name}'; [B, T, K] is {list(each)}"
+                )
             outputs = scores_of(logits.to(torch.float32), task).cpu().numpy().astype(np.float64)
         for one, output in zip(chosen, outputs, strict=True):
             per_frame = np.broadcast_to(output, (len(one.frames), output.shape[-1]))[one.real]

@@ -19,7 +19,6 @@ from torch import nn
 import abawbench
 from abawbench.contracts import (
     Database,
-    DataError,
     Labels,
     Metric,
     Model,
@@ -28,17 +27,17 @@ from abawbench.contracts import (
     Runtime,
     Task,
     Track,
-    UsageError,
     Weights,
 )
 from abawbench.harness import environment
 from abawbench.harness.cost import CostMeter
 from abawbench.harness.features import Features
-from abawbench.harness.fitting import fit_and_predict, known_labels, phase
+from abawbench.harness.fitting import fit_and_predict, known_labels
 from abawbench.harness.folds import Fold, folds_of
 from abawbench.harness.inputs import SeveralInputs, identities, require_inputs
 from abawbench.harness.job_cost import EAGER, measured
 from abawbench.harness.parity import require_frames
+from abawbench.harness.phases import phase
 from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import Protocol
@@ -63,8 +62,6 @@ from abawbench.results.record import (
     WeightsRecord,
 )
 from abawbench.results.track_statistics import TrackStatistics
-
-CONTROLS = ("shuffled-labels",)
 
 
 @dataclass
@@ -177,7 +174,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
     with phase(seconds, "score"):
         result, floor, statistics = _scored(ready, scored, list(scores.values()), known)
     with phase(seconds, "cost"):
-        cost, parity = measured(ready, network, meter, device, progress)
+        cost, parity = measured(ready, network, source, meter, device, progress)
     record = Record(
         abawbench=abawbench.__version__,
         job=ready.digest,
@@ -231,30 +228,6 @@ def _scored(
         return *unscored(ready.task), None
     statistics = track_statistics(ready.metric, ready.task, tracks, scores, known)
     return *score(ready.metric, ready.task, tracks, scores, known), statistics
-
-
-def failed(job: Job, status: str, reason: str, task: Task | None, database: Database | None, digest: str) -> Record:
-    """Return the record of a job that gave no result."""
-    now = datetime.now(UTC)
-    return Record(
-        abawbench=abawbench.__version__,
-        job=digest,
-        status=status,  # type: ignore[arg-type]  # checked by the record
-        reason=reason,
-        started=now,
-        finished=now,
-        model=job.model,
-        task=job.task,
-        edition=task.edition if task else 0,
-        level=task.level if task else "frame",
-        database=DatabaseRecord(
-            name=database.name if database else "none",
-            synthetic=database.synthetic if database else False,
-            fingerprint="",
-            split=job.protocol.scored,
-        ),
-        seed=job.seed,
-    )
 
 
 @contextmanager
@@ -379,12 +352,3 @@ def _digest(
         files = [track.id, track.n_frames, list(track.frame_files()), identities(model, track)]
         sha.update(json.dumps(files).encode())
     return sha.hexdigest()
-
-
-def explain(error: Exception) -> tuple[str, str]:
-    """Return the status and the reason of a job that raised."""
-    if isinstance(error, UsageError):
-        return "unsupported", str(error)
-    if isinstance(error, DataError):
-        return "failed", str(error)
-    return "failed", f"{type(error).__name__}: {error}"

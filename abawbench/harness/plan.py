@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from abawbench.config import Roots
@@ -11,6 +12,8 @@ from abawbench.harness.protocol import OFFICIAL, Protocol
 from abawbench.plugins import Plugin, Plugins
 
 TRAIN, VALIDATION = "train", "val"
+CONTROLS = ("shuffled-labels",)
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,21 @@ class Job:
     protocol: Protocol = OFFICIAL
     control: str | None = None
     """``shuffled-labels`` trains on labels shuffled across tracks: a control that must fall to the floor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What the jobs of a run share. Everything in it can be pickled."""
+
+    plugins: Plugins
+    roots: Roots
+    generated: Generated
+    out: Path
+    """Where results lie."""
+    force: bool = False
+    """Whether to run again what is there already."""
+    costs: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the meter of costs."""
 
 
 class Databases:

@@ -1,29 +1,30 @@
 """A run: a list of independent jobs, each ending in a record; one that fails does not touch the others."""
 
-import logging
+import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-
-from abawbench.config import Roots
-from abawbench.contracts import AbawbenchError, DataError, UsageError
-from abawbench.harness.cost import CostMeter
-from abawbench.harness.job import CONTROLS, Prepared, execute, explain, failed, prepare, repeatable
-from abawbench.harness.plan import Databases, Generated, Job, model_names, task_names
+from abawbench import cache
+from abawbench.contracts import UsageError
+from abawbench.harness.failures import About, Ending, record_of, unopened
+from abawbench.harness.limits import Limits
+from abawbench.harness.plan import CONTROLS, DEVICES, Job, Work, model_names, task_names
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import OFFICIAL, Protocol
 from abawbench.harness.readings import checked_readings
-from abawbench.plugins import Plugins
+from abawbench.plugins import KINDS, Plugins
 from abawbench.results import store
 from abawbench.results.record import Record
 
-_log = logging.getLogger(__name__)
 PRECISIONS = ("no", "fp16", "bf16")
+ENOUGH = 16 * 2**20
+"""Bytes free without which no further job is begun after one that found the disk full."""
 
 
 def plan(
@@ -41,6 +42,8 @@ def plan(
     runtime: str = "eager",
 ) -> list[Job]:
     """Return the jobs: every model on every task with every seed. Raises UsageError for an unknown name."""
+    if device not in DEVICES:
+        raise UsageError(f"unknown device '{device}'; use {', '.join(DEVICES)}")
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision '{precision}'; use {', '.join(PRECISIONS)}")
     plugins.get("runtime", runtime)
@@ -70,85 +73,95 @@ def plan(
 
 def run_jobs(
     jobs: Sequence[Job],
-    plugins: Plugins,
-    roots: Roots,
-    generated: Generated,
-    out: Path,
+    work: Work,
     *,
-    force: bool,
-    meter: CostMeter,
+    limits: Limits | None,
     progress: Progress,
     finished: Callable[[Record], None],
 ) -> list[Record]:
-    """Run the jobs one after the other and return their records, in order; each is handed to ``finished`` at once.
+    """Run the jobs and return their records, in order; each is handed to ``finished`` as it is ready.
 
-    A job that was run before with the very same inputs is read back instead, unless ``force``.
+    With ``limits`` each job has a process of its own, several at once where they say so; without, the jobs run one
+    after the other in this process. A job that was run before with the very same inputs is read back instead, unless
+    ``work.force``. One that fails leaves ``failed.json`` in its run folder.
     """
-    databases = Databases(plugins, roots, generated, progress, jobs[0].protocol.readings)
-    accelerator = accelerator_on(jobs[0].device, jobs[0].precision)
-    records = []
-    for number, job in enumerate(jobs, 1):
-        progress.note(f"[{number}/{len(jobs)}] {job.model} on {job.task}, seed {job.seed}")
-        record = _run(job, plugins, databases, out, force, accelerator, meter, progress)
-        records.append(record)
-        finished(record)
-    return records
+    outcomes = Outcomes(jobs, work, progress, finished)
+    if limits is not None and (why := _stay_here(work.plugins)):
+        progress.note(f"the jobs run in this process: {why}")
+        limits = None
+    if limits is None:
+        from abawbench.harness.inprocess import run_here
+
+        run_here(jobs, work, progress, outcomes)
+    else:
+        from abawbench.harness.isolation import run_isolated
+
+        run_isolated(jobs, work, limits, progress, outcomes)
+    return outcomes.records
 
 
-def _run(
-    job: Job,
-    plugins: Plugins,
-    databases: Databases,
-    out: Path,
-    force: bool,
-    accelerator: Accelerator,
-    meter: CostMeter,
-    progress: Progress,
-) -> Record:
-    ready: Prepared | None = None
-    try:
-        ready = prepare(job, plugins, databases)
-        if not force and (known := _known(ready, out)) is not None:
-            progress.note(f"already done, read back from {store.folder_of(out, known)} (--force runs it again)")
-            return known
-        with repeatable(job.seed):
-            return execute(ready, out, accelerator, meter, progress)
-    except Exception as error:
-        if not isinstance(error, AbawbenchError):
-            _log.exception("%s on %s", job.model, job.task)
-        status, reason = explain(error)
-        progress.note(f"{status}: {reason}")
-        if ready is None:
-            return failed(job, status, reason, None, None, "0" * 64)
-        return failed(job, status, reason, ready.task, ready.database, ready.digest)
+class Outcomes:
+    """How the jobs ended, by number; failures are noted and written down."""
 
+    def __init__(self, jobs: Sequence[Job], work: Work, progress: Progress, finished: Callable[[Record], None]) -> None:
+        self._jobs, self._work, self._progress, self._finished = jobs, work, progress, finished
+        self._records: dict[int, Record] = {}
+        self.full: str | None = None
+        """Why no further job is to begin, once a disk is full."""
 
-def _known(ready: Prepared, out: Path) -> Record | None:
-    """Return the record of the same job if it is there and the files it names are whole."""
-    folder = store.run_folder(
-        out,
-        model=ready.job.model,
-        task=ready.task.name,
-        database=ready.database_name,
-        seed=ready.job.seed,
-        job=ready.digest,
-    )
-    try:
-        record = store.read(folder)
-        store.read_run_predictions(folder)
-        if record.score is not None and record.score.value is not None:
-            store.read_run_statistics(folder, record)
-    except DataError:
+    @property
+    def records(self) -> list[Record]:
+        """The records there are, in the order of the jobs."""
+        return [self._records[number] for number in sorted(self._records)]
+
+    def announce(self, number: int) -> str:
+        """Return the words for a job that begins."""
+        job = self._jobs[number]
+        return f"[{number + 1}/{len(self._jobs)}] {job.model} on {job.task}, seed {job.seed}"
+
+    def ended(self, number: int, outcome: Record | Ending, about: About | None = None) -> None:
+        """Take in how a job ended. ``about`` is what is known of one without a result."""
+        if isinstance(outcome, Ending):
+            outcome = self._failure(self._jobs[number], outcome, about)
+        self._records[number] = outcome
+        self._finished(outcome)
+
+    def skip(self, number: int) -> None:
+        """Leave out a job because a disk is full."""
+        self.ended(number, Ending("skipped", self.full or ""))
+
+    def _failure(self, job: Job, ending: Ending, about: About | None) -> Record:
+        if ending.status != "skipped":
+            self._progress.note(f"{ending.status}: {ending.reason}")
+        about = about or unopened(job)
+        record = record_of(job, about, ending)
+        if ending.status == "failed":
+            # a full disk must not cost the records of the others
+            with suppress(OSError):
+                store.write_failed(about.folder(job, self._work.out), record)
+        if ending.disk_full and (folder := self._no_room()) is not None:
+            self.full = f"the disk of {folder} is full; free some space and run again: what is finished is read back"
+        return record
+
+    def _no_room(self) -> str | None:
+        places: dict[str, Callable[[], str | Path]] = {
+            "--out": lambda: self._work.out,
+            "the cache": cache.root,
+            "temporary files": tempfile.gettempdir,
+        }
+        for name, folder in places.items():
+            with suppress(OSError):
+                if shutil.disk_usage(folder()).free < ENOUGH:
+                    return name
         return None
-    return record if record.status == "ok" and record.job == ready.digest else None
 
 
-def accelerator_on(device: str, precision: str) -> Accelerator:
-    """Return accelerate's view of the devices. Raises UsageError when CUDA is asked for and absent."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device '{device}'; use auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("no CUDA device is in reach of torch; use --device cpu")
-    # accelerate keeps its state per process; a second run in one process may ask for another device
-    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
-    return Accelerator(cpu=device == "cpu" or not torch.cuda.is_available(), mixed_precision=precision)
+def _stay_here(plugins: Plugins) -> str | None:
+    """Return why jobs cannot have processes of their own, None where they can."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return "it is one of several that share each job"
+    for plugin in (plugin for kind in KINDS for plugin in plugins.all(kind)):
+        module = plugin.declaration.build.partition(":")[0]
+        if module == "__main__" or (module in sys.modules and getattr(sys.modules[module], "__spec__", None) is None):
+            return f"{plugin} was defined in it and lies in no file"
+    return None

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import Database, DataError, Decided, Submission, Task, Template, Track, UsageError
+from abawbench.harness.devices import accelerator_on
 from abawbench.harness.frame_index import FrameIndex
 from abawbench.harness.inference import predict
 from abawbench.harness.inputs import inputs_of
@@ -19,7 +20,6 @@ from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import OFFICIAL, Protocol, protocol_of
 from abawbench.harness.readings import checked_readings
 from abawbench.harness.restored import restored
-from abawbench.harness.run import accelerator_on
 from abawbench.plugins import Plugins
 from abawbench.results import store
 from abawbench.results.files import replacing, sha256

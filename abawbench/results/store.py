@@ -1,20 +1,25 @@
 """Run folders: ``<out>/<model>/<task>/<database>-seed<seed>-<job>/`` with ``result.json`` and predictions beside it."""
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from abawbench import locks
 from abawbench.contracts.errors import DataError
-from abawbench.results.files import replacing, sha256
+from abawbench.results.files import replacing, sha256, sweep
 from abawbench.results.predictions import Predictions, read_predictions, write_predictions
 from abawbench.results.record import SCHEMA_VERSION, NamedFile, Record
 from abawbench.results.track_statistics import TrackStatistics, read_statistics, write_statistics
 
 RESULT = "result.json"
+FAILED = "failed.json"
+"""The record of a job that gave no result; a result beside it is of an earlier run."""
+LOG = "log.txt"
+"""What the job's process printed."""
 PREDICTIONS = "predictions.parquet"
 STATISTICS = "statistics.parquet"
 WEIGHTS = "weights.safetensors"
@@ -62,12 +67,13 @@ def write(
 
     Those are the predictions, the trained weights (safetensors) and the statistics of the tracks, where given.
 
-    Everything goes to temporary names first, and ``result.json`` comes last: a reader finds the old run, none, or the
-    new one.
+    Everything is written out under temporary names first, and ``result.json`` takes its place last: a reader finds the
+    old run, none, or the new one, and a full disk leaves the old one.
     """
     result = folder / RESULT
     named: dict[str, NamedFile | None] = {"predictions": None, "statistics": None, "trained": None}
     with ExitStack() as stack:
+        last = stack.enter_context(replacing(result))  # the first to be entered is the last to be renamed
         if predictions is not None:
             fresh = stack.enter_context(replacing(folder / PREDICTIONS))
             write_predictions(fresh, predictions)
@@ -80,14 +86,36 @@ def write(
             fresh = stack.enter_context(replacing(folder / WEIGHTS))
             fresh.write_bytes(weights)
             named["trained"] = NamedFile(file=WEIGHTS, sha256=sha256(fresh))
+        record = record.model_copy(update=named)
+        last.write_text(record.to_json(), encoding="utf-8")
         result.unlink(missing_ok=True)
-    record = record.model_copy(update=named)
-    with replacing(result) as temporary:
-        temporary.write_text(record.to_json(), encoding="utf-8")
     for kind, name in (("predictions", PREDICTIONS), ("statistics", STATISTICS), ("trained", WEIGHTS)):
         if named[kind] is None:
             (folder / name).unlink(missing_ok=True)
+    (folder / FAILED).unlink(missing_ok=True)
     return record
+
+
+def write_failed(folder: Path, record: Record) -> None:
+    """Write the record of a job that gave no result. A result that lies there stays."""
+    with replacing(folder / FAILED) as temporary:
+        temporary.write_text(record.to_json(), encoding="utf-8")
+
+
+@contextmanager
+def claimed(folder: Path, waits: Callable[[bool], None] = lambda waiting: None) -> Iterator[None]:
+    """Keep other runs off a run folder, waiting for them first, and sweep what killed ones left in it.
+
+    A folder that is still empty at the end is removed. ``waits`` is told when the waiting begins and ends.
+    """
+    with locks.exclusive(folder, waits) as alone:
+        try:
+            if alone:
+                sweep(folder)
+            yield
+        finally:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def read(folder: Path) -> Record:

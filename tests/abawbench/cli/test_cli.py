@@ -64,9 +64,9 @@ def test_a_job_that_fails_gives_status_1_and_the_others_their_rows(call) -> None
 
 
 def test_ctrl_c_gives_status_130_and_shows_what_is_whole(call, monkeypatch: pytest.MonkeyPatch) -> None:
-    from abawbench.harness import run
+    from abawbench.harness import worker
 
-    original, calls = run.execute, []
+    original, calls = worker.execute, []
 
     def execute(*args, **kwargs):
         calls.append(1)
@@ -74,7 +74,7 @@ def test_ctrl_c_gives_status_130_and_shows_what_is_whole(call, monkeypatch: pyte
             raise KeyboardInterrupt
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(run, "execute", execute)
+    monkeypatch.setattr(worker, "execute", execute)
     result = call(*RUN, "--seed", "0", "--seed", "1")
     assert result.return_value == 130
     assert "1 whole results kept" in result.stderr

@@ -15,6 +15,7 @@ from abawbench.results.predictions import Predictions
 from abawbench.results.record import Record
 
 Make = Callable[..., Record]
+OTHER_PREDICTIONS = Predictions(("valence",), {"t": np.zeros((2, 1), np.float32)})
 PREDICTIONS = Predictions(outputs=("valence",), scores={"t": np.array([[0.25], [0.5]], np.float32)})
 
 
@@ -55,15 +56,53 @@ def test_a_write_that_fails_leaves_no_half_result(
     assert not list(tmp_path.glob(".*.tmp"))
 
 
+def test_a_run_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: Path, make_record: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = store.write(tmp_path, make_record(), PREDICTIONS)
+    with monkeypatch.context() as full:
+        full.setattr(Record, "to_json", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            store.write(tmp_path, make_record(), OTHER_PREDICTIONS)
+    assert store.read(tmp_path) == old
+    assert store.read_run_predictions(tmp_path).scores.keys() == PREDICTIONS.scores.keys()
+
+
 def test_an_old_result_never_stands_beside_new_predictions(
     tmp_path: Path, make_record: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.write(tmp_path, make_record(), PREDICTIONS)
-    monkeypatch.setattr(Record, "to_json", lambda self: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        store.write(tmp_path, make_record(), Predictions(("valence",), {"t": np.zeros((2, 1), np.float32)}))
+    original = Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        if target.name == store.RESULT:
+            raise KeyboardInterrupt
+        return original(self, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.write(tmp_path, make_record(), OTHER_PREDICTIONS)
     with pytest.raises(DataError, match="no result here"):
         store.read(tmp_path)
+
+
+def test_a_failure_stands_beside_an_earlier_result_and_goes_with_the_next(tmp_path: Path, make_record: Make) -> None:
+    store.write_failed(tmp_path, make_record(status="failed", reason="it broke", score=None))
+    assert not store.find(tmp_path)
+    kept = store.write(tmp_path, make_record(), PREDICTIONS)
+    assert not (tmp_path / store.FAILED).exists()
+    store.write_failed(tmp_path, make_record(status="failed", reason="it broke", score=None))
+    assert store.read(tmp_path) == kept
+    assert store.read(tmp_path / store.FAILED).reason == "it broke"
+
+
+def test_what_killed_runs_left_is_swept_by_the_next_and_nothing_else(tmp_path: Path) -> None:
+    stray, mine = tmp_path / f".result.json.{'0' * 32}.tmp", tmp_path / ".notes.tmp"
+    stray.touch()
+    mine.touch()
+    with store.claimed(tmp_path):
+        assert not stray.exists()
+        assert mine.exists()
 
 
 def test_changed_or_missing_predictions_are_noticed(tmp_path: Path, make_record: Make) -> None:
