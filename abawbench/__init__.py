@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
 
 if TYPE_CHECKING:
-    from abawbench.api import run, score, submit
+    from abawbench.api import export, profile, run, score, submit
     from abawbench.hookspecs import hookimpl
     from abawbench.results.record import Record
 
@@ -21,7 +21,9 @@ __all__ = [
     "Record",
     "UsageError",
     "__version__",
+    "export",
     "hookimpl",
+    "profile",
     "run",
     "score",
     "submit",
@@ -29,8 +31,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Return ``run``, ``score``, ``submit``, ``hookimpl`` or ``Record``, imported when first asked for."""
-    if name in ("run", "score", "submit"):
+    """Return a function of the API, ``hookimpl`` or ``Record``, imported when first asked for."""
+    if name in ("export", "profile", "run", "score", "submit"):
         from abawbench import api
 
         return getattr(api, name)

@@ -10,10 +10,12 @@ from abawbench.harness.progress import Progress
 from abawbench.plugins import Plugins, default_plugins
 
 if TYPE_CHECKING:
+    from abawbench.harness.export import Exported
     from abawbench.harness.limits import Limits
     from abawbench.harness.plan import Databases
     from abawbench.harness.score_file import Missing
     from abawbench.harness.submit import Submitted
+    from abawbench.results.profile import Profile
     from abawbench.results.record import Record
     from abawbench.results.scored import ScoredFile
 
@@ -171,6 +173,75 @@ def submit(
         readings=readings,
         progress=progress or Progress(),
     )
+
+
+def export(
+    run: str | Path,
+    format: str,
+    task: str | None = None,
+    data: Mapping[str, str | Path | Sequence[str | Path]] | None = None,
+    *,
+    out: str | Path | None = None,
+    weights: str | None = None,
+    preset: str = "small",
+    data_seed: int = 0,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+) -> "Exported":
+    """Write the network of a run as a folder that runs without abawbench and return what it holds.
+
+    ``format`` is one that a runtime writes, such as ``onnx`` or ``openvino``. The database is that of the run, found as
+    for ``run``: the files are compared with eager execution on its scored split.
+    """
+    from abawbench.harness.export import export
+
+    plugins = plugins or default_plugins()
+    return export(
+        Path(run),
+        plugins,
+        _databases(plugins, data, preset, data_seed, progress),
+        format=format,
+        out=None if out is None else Path(out),
+        task_name=task,
+        weights=weights,
+        progress=progress or Progress(),
+    )
+
+
+def profile(
+    model: str,
+    task: str = "va",
+    *,
+    weights: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    runtime: str | Sequence[str] = (),
+    scenario: str | Sequence[str] = (),
+    threads: int | None = None,
+    seconds: float = 30.0,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+    **options: Any,
+) -> "Profile":
+    """Return what a model's network costs, without training: parameters, MACs by module and stage, time and memory.
+
+    ``scenario`` is any of ``single-stream``, ``offline`` and ``live``, all by default. Of several runtimes the first is
+    measured in the scenarios and all by turns, beside plain eager execution. Further ``options`` are fields of
+    ``abawbench.harness.profile.Wanted``. Raises UsageError for unknown names and what this machine cannot do.
+    """
+    from abawbench.harness.profile import SCENARIOS, Wanted, profile
+
+    wanted = Wanted(
+        model=model,
+        task=task,
+        weights=weights,
+        overrides=settings or {},
+        runtimes=_several(runtime),
+        scenarios=_several(scenario) or SCENARIOS,
+        threads=threads,
+        seconds=seconds,
+        **options,
+    )
+    return profile(wanted, plugins or default_plugins(), progress or Progress())
 
 
 def _databases(

@@ -66,6 +66,7 @@ def test_importing_the_package_loads_nothing_heavy(module: str, tmp_path: Path) 
         ("list", "tasks"),
         ("run", "--help"),
         ("score", "--help"),
+        ("profile", "--help"),
         ("data", "verify", "--help"),
     ],
     ids=" ".join,

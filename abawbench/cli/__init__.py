@@ -12,10 +12,12 @@ COMMANDS = {
     "run": ("run:run", "Train, predict every frame, score by the official metric and measure what it costs."),
     "score": ("score:score", "Score a file of predictions, or verify a run, by the official metric."),
     "submit": ("submit:submit", "Predict a test set with a run's stored weights and write the official file."),
+    "export": ("export:export", "Write a run's network as a folder that runs without abawbench."),
     "list": ("list:list_plugins", "Show every plugin and those that failed to load."),
     "leaderboard": ("leaderboard:leaderboard", "Print published results and measured ones, synthetic apart from real."),
     "data": ("data:data", "Look at databases on disk."),
     "compare": ("compare:compare", "Compare runs B with runs A: paired differences with intervals, and a gate for CI."),
+    "profile": ("profile:profile", "Count and time a network in three scenarios; nothing is trained."),
     "check": ("check:check", "Try whether a plugin keeps its contract."),
     "baseline": ("baseline:baseline", "Keep records and statistics of runs, to compare against later."),
 }
@@ -27,6 +29,8 @@ Examples:
   abawbench run --model mnv4-tam --task expr --data aff-wild2=/data/Aff-Wild2 --set freeze=none
   abawbench score predictions.parquet --task au --data aff-wild2=/data/Aff-Wild2
   abawbench submit RUN --task va --data aff-wild2=/data/Aff-Wild2 --out predictions.txt
+  abawbench profile mnv4-tam
+  abawbench export RUN --task va --format onnx
   abawbench list models
   abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
@@ -67,7 +71,10 @@ def group() -> None:
 
 
 def main() -> None:
-    """Run the command line. Exit status: 0 done, 1 a job failed, 2 wrong usage or data, 130 interrupted."""
+    """Run the command line.
+
+    Exit status: 0 done, 1 a job failed, 2 wrong usage or data (of compare, whose 2 is an answer, 3), 130 interrupted.
+    """
     try:
         status = group.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -78,7 +85,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except AbawbenchError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(130)

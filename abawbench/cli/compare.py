@@ -1,8 +1,13 @@
 """``abawbench compare``: whether a difference is real, and whether a change may pass."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
+
+from abawbench.contracts.errors import AbawbenchError
 
 EPILOG = """\b
 Examples:
@@ -12,9 +17,11 @@ Examples:
   abawbench compare tiny runs --max-drop 0.02 --max-latency 1.2
   abawbench compare runs/a/va/synthetic-seed0-0f3a0f3a runs/b/va/synthetic-seed0-77aa77aa --json
 
-Exit status: 0 done, and every limit holds; 1 a limit is broken; 2 the data cannot tell, nothing could be compared, or
-wrong usage.
+Exit status: 0 done, and every limit holds; 1 a limit is broken; 2 the data cannot tell, or no task could be compared;
+3 wrong usage, or a file that is damaged or missing; 130 interrupted.
 """
+REFUSED = 3
+"""Exit status of wrong usage and refused files; elsewhere it is 2, which is an answer here."""
 LIMITS = {
     "max_drop": "How far a metric may fall, in its own unit.",
     "max_parameters": "How many times the parameters may grow.",
@@ -25,13 +32,34 @@ LIMITS = {
 }
 
 
+class _Compare(click.Command):
+    """A command that ends with ``REFUSED`` where others end with 2."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _refused():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _refused():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
+    except (click.ClickException, AbawbenchError) as error:
+        error.exit_code = REFUSED  # type: ignore[misc]  # click declares it of the class and reads the instance's
+        raise
+
+
 def _limits(command: click.Command) -> click.Command:
     for name, words in LIMITS.items():
         command.params.append(click.Option([f"--{name.replace('_', '-')}", name], type=float, metavar="X", help=words))
     return command
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=_Compare, epilog=EPILOG)
 @click.argument("a")
 @click.argument("b")
 @click.option("--gate", "gate_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -61,7 +89,7 @@ def compare(
     given = {name: value for name, value in limits.items() if value is not None}
     wanted = gate.read_gate(gate_file) if gate_file else gate.Gate() if given else None
     if wanted is not None:
-        wanted = gate.Gate.model_validate(wanted.model_dump() | given)
+        wanted = gate.replaced(wanted, given)
     found = comparison.compare(
         sides.load_side(a),
         sides.load_side(b),

@@ -4,6 +4,9 @@
 class AbawbenchError(Exception):
     """Any problem abawbench can explain; the text is one sentence with the remedy."""
 
+    exit_code = 2
+    """What the command line ends with; a command whose answers use 2 sets another."""
+
 
 class UsageError(AbawbenchError):
     """What was asked for cannot be done: an unknown name, an impossible option."""

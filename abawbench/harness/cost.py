@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
 
 from abawbench.contracts import Clip
 from abawbench.harness.counting import (
@@ -18,16 +17,14 @@ from abawbench.harness.counting import (
     evaluating,
     macs_per_frame,
 )
+from abawbench.harness.examples import FRAME_RATE, noise_clips
 from abawbench.harness.latency import measure_latency
 from abawbench.harness.memory import peak_memory
-from abawbench.harness.offline import best_throughput
+from abawbench.harness.offline import best_throughput, repeated
 from abawbench.harness.progress import Progress
 from abawbench.harness.reference import relative_time
 from abawbench.harness.timing import EARNED, Call, Inputs
 from abawbench.results.cost import Cost, Latency, RelativeTime, Throughput
-
-FRAME_RATE = 30.0
-"""Frames per second of the video that costs per second are for."""
 
 
 @dataclass
@@ -76,8 +73,8 @@ class CostMeter:
         compared with those that were scored. ``compiled(inputs)`` is the network by ``runtime`` for such inputs;
         without it the network itself is timed. The network keeps its mode and its parameters.
         """
-        example = example or (noise_clips(clip, 1, device),)
-        parameters, macs = count_parameters(network), count_macs(network, *example)
+        example = example or (noise_clips(clip).to(device),)
+        macs = count_macs(network, *example)
         total = max(macs.total.values(), default=0.0)
         speed = self.speeds.get(kind)
         if self.seconds > 0 and (speed is None or abs(speed.macs - total) > 1e-3 * total):
@@ -85,14 +82,11 @@ class CostMeter:
                 speed = self._time(network, example, clip, total, task, progress, scored, runtime, compiled)
             self.speeds[kind] = speed
         return Cost(
-            parameters_total=parameters.total,
-            parameters_trained=parameters.trained,
-            **_macs_fields(network, macs, clip, example),
+            **counted(network, macs, clip, example),
             latency=speed.latency.model_copy(update={"timed_on": speed.task}) if speed else None,
             throughput=speed.throughput if speed else None,
             relative=speed.relative if speed else {},
             peak_memory_bytes=speed.peak_memory_bytes if speed else None,
-            weights_bytes=count_bytes(network),
         )
 
     def _time(
@@ -127,13 +121,14 @@ class CostMeter:
             compiled, example, clip.length, runtime=runtime, budget_s=min(self.seconds / 3, 10.0)
         )
         relative = {}
-        if len(example) == 1:
-            several = tree_map_only(Tensor, lambda x: x.expand(self.batch, *x.shape[1:]).contiguous(), example[0])
-            relative = {
-                name: relative_time(compiled((clips,)), clips, runtime=runtime, budget_s=self.seconds / 6)
-                for name, clips in (("latency", example[0]), ("throughput", several))
-            }
+        for name, batch in (("latency", 1), ("throughput", self.batch)):
+            inputs = repeated(example, batch)
+            relative[name] = _relative(compiled(inputs), inputs, runtime, self.seconds / 6)
         return Speed(macs, latency, throughput, relative, peak_memory(network, *example), task)
+
+
+def _relative(call: Call, inputs: Inputs, runtime: str, budget_s: float) -> RelativeTime:
+    return relative_time(lambda first: call(*inputs), inputs[0], runtime=runtime, budget_s=budget_s)
 
 
 @dataclass(frozen=True)
@@ -144,19 +139,18 @@ class Scored:
     answers: list[Tensor]
 
 
-def noise_clips(clip: Clip, batch: int, device: torch.device) -> Tensor:
-    """Return clips [batch, length, 3, size, size] of noise, the same each time."""
-    shape = (batch, clip.length, 3, clip.size, clip.size)
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
-
-
-def _macs_fields(network: nn.Module, macs: Macs, clip: Clip, example: Inputs) -> dict[str, Any]:
+def counted(network: nn.Module, macs: Macs, clip: Clip, example: Inputs) -> dict[str, Any]:
+    """Return the fields of a ``Cost`` that are counted and not timed: parameters, bytes and MACs."""
+    parameters = count_parameters(network)
     whole = macs.total.get(FLOP_COUNTER)
     frame = macs_per_frame(network, example[0][0, :1]) if len(example) == 1 else None
     kept = None
     if whole is not None and frame is not None:
         kept = FRAME_RATE * (frame + (whole - frame * clip.length) / clip.stride)
     return {
+        "parameters_total": parameters.total,
+        "parameters_trained": parameters.trained,
+        "weights_bytes": count_bytes(network),
         "macs_per_clip": dict(macs.total),
         "macs_per_frame": {name: value / clip.length for name, value in macs.total.items()},
         "uncounted_operators": {name: dict(calls) for name, calls in macs.uncounted.items()},

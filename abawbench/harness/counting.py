@@ -28,7 +28,7 @@ from abawbench.results.cost import COUNTERS, unexplained
 
 FLOP_COUNTER, FVCORE = COUNTERS
 _HIDES_PRODUCTS = re.compile(
-    r"lstm|gru|rnn|attention|encoder_layer|conv|linear|mm\b|matmul|einsum|bilinear\b|dot\b|mv\b|cdist|fft|_trilinear",
+    r"lstm|gru|rnn|attention|encoder_layer|conv|(?<!bi)linear|mm\b|matmul|einsum|bilinear\b|dot\b|mv\b|cdist|fft|_trilinear",
     re.ASCII,
 )
 _STAGES = {"embed": "backbone", "head": "temporal head"}

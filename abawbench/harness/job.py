@@ -174,7 +174,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
     with phase(seconds, "score"):
         result, floor, statistics = _scored(ready, scored, list(scores.values()), known)
     with phase(seconds, "cost"):
-        cost, parity = measured(ready, network, meter, device, progress)
+        cost, parity = measured(ready, network, source, meter, device, progress)
     record = Record(
         abawbench=abawbench.__version__,
         job=ready.digest,

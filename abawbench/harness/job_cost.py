@@ -5,37 +5,59 @@ from dataclasses import asdict
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
-from abawbench.harness.cost import CostMeter
-from abawbench.harness.counting import count_bytes, count_parameters
+from abawbench.harness.clips import clips_of, distinct, given
+from abawbench.harness.cost import CostMeter, Scored
+from abawbench.harness.examples import example_of
+from abawbench.harness.features import Features, LiveImages, Reading, normalise
 from abawbench.harness.parity import Bench, parity
 from abawbench.harness.progress import Progress
+from abawbench.harness.training import Trained
+from abawbench.nn import gather
 from abawbench.results.cost import Cost
 from abawbench.results.parity import Parity
 
 if TYPE_CHECKING:
     from abawbench.harness.job import Prepared
 
+TIMED_CLIPS = 16
+"""Clips of the scored split that take turns under the clock."""
 EAGER = "eager"
 """What runs networks unless another runtime is asked for, and always when scores are made."""
 
 
 def measured(
-    ready: "Prepared", network: nn.Module | None, meter: CostMeter, device: torch.device, progress: Progress
+    ready: "Prepared",
+    network: nn.Module | None,
+    source: Features,
+    meter: CostMeter,
+    device: torch.device,
+    progress: Progress,
 ) -> tuple[Cost | None, Parity | None]:
-    """Return what a network costs (None without one) and the parity of its runtime (None for eager execution)."""
+    """Return what a network costs (None without one) and the parity of its runtime (None for eager execution).
+
+    Where it sees frames alone, clips of the scored split are timed, and answered as they were scored from ``source``.
+    """
     if network is None:
         return None, None
-    if isinstance(network.get_submodule("embed"), nn.ModuleDict):
-        sizes = count_parameters(network)
-        cost = Cost(parameters_total=sizes.total, parameters_trained=sizes.trained, weights_bytes=count_bytes(network))
-        return cost, None
     runtime, clip = ready.runtime, ready.model.clip
     kind = f"{ready.job.model} {asdict(ready.model.settings)} {runtime.name}"
     if runtime.name == EAGER:
-        return meter.cost_of(network, clip, device, kind=kind, task=ready.task.name, progress=progress), None
+        cost = meter.cost_of(
+            network,
+            clip,
+            device,
+            kind=kind,
+            task=ready.task.name,
+            progress=progress,
+            example=example_of(ready.model, device),
+            scored=_scored(ready, network, source, device) if meter.seconds > 0 else None,
+        )
+        return cost, None
     bench = _bench(ready, network, device, progress)
 
     @cache
@@ -54,6 +76,24 @@ def measured(
         compiled=lambda inputs: compiled(len(inputs[0])),
     )
     return cost, parity(bench, runtime, compiled)
+
+
+def _scored(ready: "Prepared", network: nn.Module, source: Features, device: torch.device) -> Scored | None:
+    """Return some clips of the scored split and their logits; None for other inputs than whole images."""
+    if ready.model.inputs != {"frames"} or ready.protocol.stand_in is not None:
+        return None
+    clip = ready.model.clip
+    clips = clips_of(ready.folds[-1].scored, source, clip)
+    found, answers = [], []
+    images = LiveImages(source.images, Reading(), ready.tracks, clip)
+    with torch.inference_mode():
+        for at in np.unique(np.linspace(0, len(clips) - 1, TIMED_CLIPS, dtype=int)):
+            pairs, index = distinct([clips[at]], source)
+            seen = normalise(images.gather(pairs)[0], clip)
+            found.append((gather(seen, torch.from_numpy(index)).contiguous().to(device),))
+            inputs, index_of = send_to_device(given([clips[at]], source), device)
+            answers.append(Trained(network, clip).eval()(inputs, index_of))
+    return Scored(found, answers) if found else None
 
 
 def _bench(ready: "Prepared", network: nn.Module, device: torch.device, progress: Progress) -> Bench:

@@ -14,6 +14,7 @@ from torch import Tensor
 from abawbench.contracts import Clip
 from abawbench.harness.counting import evaluating
 from abawbench.harness.data import resize
+from abawbench.harness.examples import FRAME_RATE
 from abawbench.harness.features import normalise
 from abawbench.harness.timing import (
     EARNED,
@@ -25,7 +26,6 @@ from abawbench.harness.timing import (
 from abawbench.nn import ClipNetwork, as_tuple
 from abawbench.results.cost import Live
 
-FRAME_RATE = 30.0
 TOLERANCE = 1e-3
 """Largest difference of a live prediction from that of the whole clip."""
 CHECKED = 8

@@ -48,7 +48,7 @@ def best_throughput(
     rates: dict[int, float] = {}
     calls: dict[int, tuple[Call, Inputs]] = {}
     for batch in BATCHES:
-        inputs = _repeated(example, batch)
+        inputs = repeated(example, batch)
         reset_peak()
         idle = peak_bytes(device_of(inputs))
         calls[batch] = compiled(inputs), inputs
@@ -110,6 +110,7 @@ def _rate(
     return batch * len(times) / sum(times), times
 
 
-def _repeated(example: Inputs, batch: int) -> Inputs:
-    repeated: Inputs = tree_map_only(Tensor, lambda x: x.expand(batch, *x.shape[1:]).contiguous(), example)
-    return repeated
+def repeated(example: Inputs, batch: int) -> Inputs:
+    """Return inputs of ``batch`` copies of the one clip in ``example``."""
+    several: Inputs = tree_map_only(Tensor, lambda x: x.expand(batch, *x.shape[1:]).contiguous(), example)
+    return several

@@ -1,21 +1,27 @@
 """The time of a network against a fixed workload, by turns in one process: a number that travels between machines.
 
-A busy or slower machine slows both sides of a round alike, so their ratio changes little where milliseconds change a
-lot. The workload does what the networks of this field do: convolutions, depthwise and pointwise, and a product of
-matrices, on fixed inputs.
+A slower machine slows both sides of a round alike, so their ratio changes little where milliseconds change a lot. On a
+busy one the processor time of both stands beside, which does not run while others do. One thread is used: several wait
+for each other, and for whoever else has the core; and a machine with more cores stays comparable. The workload does
+what the networks of this field do: convolutions, depthwise and pointwise, and a product of matrices, on fixed inputs.
 """
 
-from collections.abc import Callable
-from time import perf_counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter, process_time
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from abawbench.harness.allocator import kept_memory
 from abawbench.results.record import RelativeTime
 
-WORKLOAD = "reference-1"
-"""Rename it with any change to ``workload``: ratios to different workloads are not comparable."""
-ROUNDS = 200
+WORKLOAD = "reference-2"
+"""Rename it with any change to ``workload`` or to how it is timed: other ratios are not comparable."""
+ROUNDS_PER_SECOND = 40
+"""At most, so that a quick network leaves no endless record and a larger budget always gives more rounds."""
 MINIMUM = 8
 LONGEST = 200
 """Most calls of the workload that stand for one call of a slow network."""
@@ -46,7 +52,6 @@ def relative_time(
     *,
     runtime: str = "eager",
     budget_s: float = 5.0,
-    rounds: int = ROUNDS,
 ) -> RelativeTime:
     """Return the times of ``call(example)`` and of the reference workload, round by round.
 
@@ -54,35 +59,53 @@ def relative_time(
     that whatever else the machine does falls on both. Rounds end with the budget, but not before ``MINIMUM``.
     """
     reference = workload(example.device)
-    for _ in range(2):
-        model_s, reference_s = _timed(lambda: call(example), 1, example), _timed(reference, 1, example)
-    half = min(max(round(model_s / reference_s / 2), 1), LONGEST)
-    model_ms: list[float] = []
-    reference_ms: list[float] = []
-    start = perf_counter()
-    while len(model_ms) < rounds and (len(model_ms) < MINIMUM or perf_counter() - start < budget_s):
-        before = _timed(reference, half, example)
-        model_ms.append(1e3 * _timed(lambda: call(example), 1, example))
-        reference_ms.append(1e3 * (before + _timed(reference, half, example)) / (2 * half))
+
+    def model() -> Tensor:
+        return call(example)
+
+    with kept_memory(), _one_thread():
+        for _ in range(2):
+            once = _timed(model, 1, example) / _timed(reference, 1, example)
+        half = min(max(round(float(once[0]) / 2), 1), LONGEST)
+        found: list[NDArray[np.float64]] = []
+        rounds, start = ROUNDS_PER_SECOND * budget_s, perf_counter()
+        while len(found) < MINIMUM or (len(found) < rounds and perf_counter() - start < budget_s):
+            before = _timed(reference, half, example)
+            middle = _timed(model, 1, example)
+            found.append(1e3 * np.stack([middle, (before + _timed(reference, half, example)) / (2 * half)]))
+    (model_ms, model_cpu_ms), (reference_ms, reference_cpu_ms) = np.array(found).transpose(1, 2, 0).tolist()
+    on_cpu = example.device.type == "cpu"
     return RelativeTime(
         workload=WORKLOAD,
         model_ms=tuple(model_ms),
         reference_ms=tuple(reference_ms),
+        model_cpu_ms=tuple(model_cpu_ms) if on_cpu else (),
+        reference_cpu_ms=tuple(reference_cpu_ms) if on_cpu else (),
         batch=len(example),
-        threads=torch.get_num_threads(),
+        threads=1,
         device=example.device.type,
         runtime=runtime,
     )
 
 
-def _timed(call: Callable[[], Tensor], times: int, example: Tensor) -> float:
-    """Return the seconds that a number of calls take, waiting for an accelerator to be done."""
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _timed(call: Callable[[], Tensor], times: int, example: Tensor) -> NDArray[np.float64]:
+    """Return the seconds [wall, processor] that a number of calls take, waiting for an accelerator to be done."""
     _finish(example)
-    start = perf_counter()
+    start = perf_counter(), process_time()
     for _ in range(times):
         call()
     _finish(example)
-    return perf_counter() - start
+    return np.array([perf_counter() - start[0], process_time() - start[1]])
 
 
 def _finish(example: Tensor) -> None:

@@ -65,12 +65,12 @@ def score(
 ) -> tuple[Score, Floor]:
     """Return the score of predictions per track, pooled over tracks, and the floor on the same frames.
 
-    Intervals are 95% intervals of the track bootstrap (widened BCa, the plain percentile interval beside it), tracks
+    Intervals are 95% intervals of the track bootstrap (widened, the plain percentile interval beside it), tracks
     of one subject drawn together; tracks without an annotated frame take no part.
     """
     found = track_statistics(metric, task, tracks, scores, labels)
     total = found.values.sum(axis=0)
-    value, parts = bootstrap.intervals(metric, found.values, groups=found.subjects, method="widened BCa")
+    value, parts = bootstrap.intervals(metric, found.values, groups=found.subjects, method="widened")
     plain, plain_parts = bootstrap.intervals(metric, found.values, groups=found.subjects)
     frames = sum(int(known.annotated.sum()) for known in labels)
     units = bootstrap.grouped(found.values, found.subjects)
@@ -93,7 +93,7 @@ def score(
         ),
         Floor(
             value=float(metric.value(floor_rows.sum(axis=0))),
-            interval=_record(bootstrap.interval(metric.value, floor_rows, groups=found.subjects, method="widened BCa")),
+            interval=_record(bootstrap.interval(metric.value, floor_rows, groups=found.subjects, method="widened")),
             what=what,
         ),
     )

@@ -8,7 +8,7 @@ from abawbench.results.gate import Check
 from abawbench.results.table import SYNTHETIC
 from abawbench.results.text import NONE, markdown, number, plain
 
-MARKS = {"pass": "✅", "fail": "❌", "unsure": "❓"}
+MARKS = {"pass": "✅", "fail": "❌", "unsure": "❓", "refused": "🚫"}
 
 
 def comparison_text(comparison: Comparison, found: Sequence[Check] = (), *, fmt: str = "simple") -> str:
@@ -27,7 +27,8 @@ def comparison_text(comparison: Comparison, found: Sequence[Check] = (), *, fmt:
         lines += [tabulate(rows, headers=list(columns), tablefmt=fmt, disable_numparse=True, colalign=align), ""]
         lines += _legend(comparison)
     bullet = "- " if md else ""
-    lines += [f"{bullet}{escape(one.task)}: not compared: {escape(one.reason)}" for one in comparison.refused]
+    if not found:  # the gate's checks say it too
+        lines += [f"{bullet}{escape(one.task)}: not compared: {escape(one.reason)}" for one in comparison.refused]
     if found:
         lines += ["", *(f"{bullet}{MARKS[one.outcome]} {escape(one.what)}: {escape(one.words)}" for one in found)]
     return "\n".join(lines).rstrip("\n") + "\n"

@@ -1,11 +1,14 @@
 """What a network costs to run, as the record holds it."""
 
 from collections.abc import Mapping
+from statistics import median
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from abawbench.results.fields import Count, Number, Part
 
+Times = tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...]
 COUNTERS = ("flop_counter", "fvcore")
 """The counters of MACs: torch's, whose total is the one printed, and the one that checks it."""
 TOLERANCE = 1e-3
@@ -67,20 +70,43 @@ class RelativeTime(Part):
 
     workload: str
     """Which reference workload, with its version."""
-    model_ms: tuple[float, ...]
+    model_ms: Times
     """One call of the network, one number per round."""
-    reference_ms: tuple[float, ...]
+    reference_ms: Times
     """One call of the reference workload, one number per round."""
+    model_cpu_ms: Times = ()
+    """Processor time of the same calls; empty where the device is no CPU."""
+    reference_cpu_ms: Times = ()
     batch: Count
     """Clips per call of the network."""
     threads: Count
     device: str
     runtime: str
 
+    @model_validator(mode="after")
+    def _rounds_agree(self) -> Self:
+        rounds = len(self.model_ms)
+        if not rounds or len(self.reference_ms) != rounds:
+            raise ValueError("model_ms and reference_ms must hold one number per round")
+        if {len(self.model_cpu_ms), len(self.reference_cpu_ms)} not in ({0}, {rounds}):
+            raise ValueError("model_cpu_ms and reference_cpu_ms must hold one number per round, or none")
+        return self
+
     @property
     def ratios(self) -> tuple[float, ...]:
         """Return the network's time over the reference's, one number per round."""
         return tuple(m / r for m, r in zip(self.model_ms, self.reference_ms, strict=True))
+
+    @property
+    def cpu_ratios(self) -> tuple[float, ...]:
+        """Return the network's processor time over the reference's, one number per round."""
+        return tuple(m / r for m, r in zip(self.model_cpu_ms, self.reference_cpu_ms, strict=True))
+
+    @property
+    def share(self) -> float:
+        """Return for how much of its time, in the median round, the reference had the processor: 1 undisturbed."""
+        shares = [cpu / wall for cpu, wall in zip(self.reference_cpu_ms, self.reference_ms, strict=False)]
+        return median(shares) if shares else 1.0
 
 
 class Throughput(Timed):

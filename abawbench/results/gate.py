@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,14 +10,16 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from abawbench.contracts.errors import DataError
+from abawbench.contracts.errors import DataError, UsageError
 from abawbench.results.comparison import Comparison, Speed, TaskComparison
 from abawbench.results.text import number
 from abawbench.statistics.ranktest import mann_whitney, rounds_needed
 
 ALPHA = 0.002
 """Level of the rank test, as asv's: a busy machine makes the rounds of one process alike, so 5% would be too loose."""
-Outcome = Literal["pass", "fail", "unsure"]
+UNDISTURBED = 0.9
+"""Share of its time for which the reference workload must have had the processor, or the clock on the wall misleads."""
+Outcome = Literal["pass", "fail", "unsure", "refused"]
 
 
 class TaskLimits(BaseModel):
@@ -43,7 +45,7 @@ class Gate(BaseModel):
     max_throughput_time: float | None = Field(default=None, gt=0)
     """How many times longer a batch of clips may take, against the reference workload."""
     when_unsure: Literal["fail", "pass"] = "fail"
-    """What the exit status says when the data cannot tell: 2 for ``fail``, 0 for ``pass``."""
+    """What the exit status says when the data cannot tell: 2 for ``fail``, 0 for ``pass``; one refused stays 2."""
     tasks: dict[str, TaskLimits] = Field(default_factory=dict)
     """Limits of single tasks, which replace the general one."""
 
@@ -64,13 +66,25 @@ def read_gate(path: Path) -> Gate:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path}: not a readable TOML file ({error})") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+        raise DataError(f"{path}: {_first(error)}") from error
+
+
+def replaced(gate: Gate, limits: Mapping[str, float]) -> Gate:
+    """Return the gate with some limits replaced. Raises UsageError for one out of its range."""
+    try:
+        return Gate.model_validate(gate.model_dump() | dict(limits))
+    except ValidationError as error:
+        raise UsageError(f"the limit {_first(error)}") from error
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def checks(gate: Gate, comparison: Comparison) -> list[Check]:
-    """Return every limit of the gate with its outcome. What was refused, and a limit nobody measured, is unsure."""
-    found = [Check(task.task, "unsure", f"not compared: {task.reason}") for task in comparison.refused]
+    """Return every limit of the gate with its outcome. A limit nobody measured is unsure."""
+    found = [Check(task.task, "refused", f"not compared: {task.reason}") for task in comparison.refused]
     timed: set[tuple[object, ...]] = set()
     for task in comparison.tasks:
         found += _accuracy(gate, task)
@@ -83,11 +97,14 @@ def checks(gate: Gate, comparison: Comparison) -> list[Check]:
 
 
 def exit_status(gate: Gate, found: list[Check]) -> int:
-    """Return 1 when a limit is broken, else 2 when one could not be told (0 if the gate says so), else 0."""
+    """Return 1 when a limit is broken, else 2 when a task was refused or one could not be told, else 0.
+
+    A gate may let pass what could not be told, but not what was never compared: it would pass for ever.
+    """
     outcomes = {check.outcome for check in found}
     if "fail" in outcomes:
         return 1
-    return 2 if "unsure" in outcomes and gate.when_unsure == "fail" else 0
+    return 2 if "refused" in outcomes or ("unsure" in outcomes and gate.when_unsure == "fail") else 0
 
 
 def _accuracy(gate: Gate, task: TaskComparison) -> Iterator[Check]:
@@ -140,7 +157,8 @@ def _speeds(gate: Gate, task: TaskComparison) -> Iterator[tuple[Check, tuple[obj
 def speed_check(what: str, speed: Speed | None, limit: float) -> Check:
     """Return whether B is slower than ``limit`` times A, by the rank test on rounds against the reference workload.
 
-    Both are asked: slower than the limit (fail), faster than it (pass), and neither for certain (unsure).
+    Both are asked: slower than the limit (fail), faster than it (pass), and neither for certain (unsure). Where other
+    work disturbed the clock on the wall, or it cannot tell, the processor time of the same rounds is asked.
     """
     if speed is None:
         return Check(what, "unsure", "not timed on both sides; run with --latency-seconds above 0")
@@ -148,17 +166,30 @@ def speed_check(what: str, speed: Speed | None, limit: float) -> Check:
         one, other = getattr(speed.a, field), getattr(speed.b, field)
         if one != other:
             return Check(what, "unsure", f"the {field} of the timing differs: {one} against {other}")
-    allowed, seen = [limit * ratio for ratio in speed.a.ratios], list(speed.b.ratios)
-    times = float(np.median(seen) / np.median(speed.a.ratios))
-    slower, faster = mann_whitney(seen, allowed), mann_whitney(allowed, seen)
+    outcome, words = _slower(speed.a.ratios, speed.b.ratios, limit, "time")
+    disturbed = min(speed.a.share, speed.b.share) < UNDISTURBED
+    if (disturbed or outcome == "unsure") and speed.a.cpu_ratios and speed.b.cpu_ratios:
+        other, other_words = _slower(speed.a.cpu_ratios, speed.b.cpu_ratios, limit, "processor time")
+        if disturbed or other != "unsure":
+            outcome, words = other, other_words
+    return Check(what, outcome, words)
+
+
+def _slower(a: Sequence[float], b: Sequence[float], limit: float, clock: str) -> tuple[Outcome, str]:
+    """Return whether the rounds of B are slower than ``limit`` times those of A, by one clock, and what to say."""
+    allowed = [limit * ratio for ratio in a]
+    times = float(np.median(b) / np.median(a))
+    slower, faster = mann_whitney(b, allowed), mann_whitney(allowed, b)
     words = (
-        f"{times:.2f} times the time against the reference workload, {limit:g} allowed (p = {min(slower, faster):.1g})"
+        f"{times:.2f} times the {clock} against the reference workload, {limit:g} allowed "
+        f"(p = {min(slower, faster):.1g})"
     )
     if times > limit and slower < ALPHA:
-        return Check(what, "fail", words)
+        return "fail", words
     if times <= limit and faster < ALPHA:
-        return Check(what, "pass", words)
-    needed = rounds_needed(seen, allowed, ALPHA)
-    repeats = f"about {needed} rounds on each side would settle it" if needed else "it lies on the limit"
-    have = f"there are {len(speed.a.ratios)} and {len(seen)}; a longer --latency-seconds gives more"
-    return Check(what, "unsure", f"{words}; {repeats}, {have}")
+        return "pass", words
+    needed, have = rounds_needed(b, allowed, ALPHA), min(len(a), len(b))
+    if needed is None:
+        return "unsure", f"{words}; it lies on the limit, and no number of rounds would settle it"
+    more = f"about {max(needed - have, 1)} more rounds on each side than the {have} here would settle it"
+    return "unsure", f"{words}; {more}: run with a longer --latency-seconds"

@@ -1,8 +1,10 @@
 """The leaderboards: what others published, and what abawbench measured, in one generated Markdown page."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -141,8 +143,22 @@ def _measured(records: Sequence[Record], separated: Separated) -> list[str]:
             f"### {title}\n",
             f"Annotations {markdown(str(fingerprint), 13)}\n",
             _measured_table(group, separated),
+            *_seeds(group),
         ]
     return parts
+
+
+def _seeds(records: Sequence[Record]) -> list[str]:
+    """Return a line for each system that ran with several seeds: what training again changes, on the same tracks."""
+    lines = []
+    for (name, _), group in _grouped(records, lambda r: (system(r), json.dumps(r.settings, sort_keys=True))).items():
+        values = [record.score.value for record in group if record.score and record.score.value is not None]
+        if len({record.seed for record in group}) == len(values) > 1:
+            lines.append(
+                f"{markdown(str(name))}, {len(values)} seeds: mean {mean(values):.3f}, "
+                f"standard deviation between seeds {stdev(values):.3f}; the intervals above are over tracks.\n"
+            )
+    return lines
 
 
 def _measured_table(records: Sequence[Record], separated: Separated) -> str:

@@ -29,6 +29,21 @@ def variance_of(without: Statistics) -> float:
     return float((n - 1) / n * ((without - without.mean()) ** 2).sum()) if n > 1 else float("nan")
 
 
+def degrees_of_freedom(without: Statistics) -> int:
+    """Return how many degrees of freedom the jackknife variance has: n - 1 of equal units, fewer where a few decide.
+
+    Tracks of very unequal length leave the variance to the longest ones. Rounded down, at least 1.
+
+    Source: Johnson & Rust (1992), Journal of Educational Statistics 17, after Satterthwaite (1946), Biometrics 2.
+    """
+    n, squares = len(without), (without - without.mean()) ** 2 if len(without) else without
+    fourth = float((squares**2).sum())
+    if n < 2 or fourth == 0:
+        return max(n - 1, 1)
+    effective = (3.16 - 2.77 / n**0.5) * float(squares.sum()) ** 2 / fourth
+    return min(max(int(effective), 1), n - 1)
+
+
 def acceleration(without: Statistics) -> float:
     """Return the skewness correction of the BCa interval, from the values without each unit; 0 where nothing varies.
 

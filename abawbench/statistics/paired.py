@@ -7,7 +7,7 @@ import numpy as np
 
 from abawbench.contracts.metric import Statistics
 from abawbench.statistics.bootstrap import REPLICATES, grouped, narrowness, resampled
-from abawbench.statistics.jackknife import Value, variance_of
+from abawbench.statistics.jackknife import Value, degrees_of_freedom, variance_of
 from abawbench.statistics.student import nominal_tail, quantile, widened_tail
 
 POWER = 0.8
@@ -62,8 +62,8 @@ def paired(
     drawn, without = drawn[~np.isnan(drawn)], without[~np.isnan(without)]
     if not drawn.size or np.isnan(differences[-1]):
         return _unknown("the metric is not defined on these tracks", len(units), level)
-    factor, tail = narrowness(drawn, without), (1 - level) / 2
-    share = widened_tail(tail, len(units), factor)
+    factor, df, tail = narrowness(drawn, without), degrees_of_freedom(without), (1 - level) / 2
+    share = widened_tail(tail, df, factor)
     low, high = np.quantile(drawn, (share, 1 - share))
     error = variance_of(without) ** 0.5
     return Difference(
@@ -71,9 +71,9 @@ def paired(
         low=float(low),
         high=float(high),
         level=level,
-        p_value=_p_value(drawn, len(units), factor),
+        p_value=_p_value(drawn, df, factor),
         standard_error=error,
-        detectable=error * (quantile(tail, len(units) - 1) + quantile(1 - POWER, len(units) - 1)),
+        detectable=error * (quantile(tail, df) + quantile(1 - POWER, df)),
         units=len(units),
         replicates=len(drawn),
     )
@@ -103,10 +103,10 @@ def _side_by_side(a: Statistics, b: Statistics, groups: Sequence[str] | None) ->
     return grouped(flat, groups), both.shape[1]
 
 
-def _p_value(drawn: Statistics, units: int, factor: float) -> float:
+def _p_value(drawn: Statistics, df: int, factor: float) -> float:
     """Return the smallest level at which the widened interval of these replicates leaves out 0."""
     share = (1 + min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))) / (len(drawn) + 1)
-    return min(1.0, 2 * nominal_tail(share, units, factor)) if share < 0.5 else 1.0
+    return min(1.0, 2 * nominal_tail(share, df, factor)) if share < 0.5 else 1.0
 
 
 def _unknown(reason: str, units: int, level: float) -> Difference:

@@ -53,24 +53,24 @@ def quantile(tail: float, df: int) -> float:
     return (low + high) / 2
 
 
-def widened_tail(tail: float, units: int, factor: float) -> float:
+def widened_tail(tail: float, df: int, factor: float) -> float:
     """Return the share of replicates to leave out on one side so that an interval over few units is wide enough.
 
     ``factor`` is the jackknife's standard error over the standard deviation of the replicates, which spread too
-    little; Student's quantile stands for the normal one. For a mean the factor is sqrt(n / (n - 1)) and this is the
-    "expanded percentile interval" of Hesterberg (2015), The American Statistician 69(4); for ratios and correlations
-    over tracks of unequal length it is larger. A factor below 1 counts as 1.
+    little; Student's quantile with the jackknife's degrees of freedom stands for the normal one. For a mean of n units
+    these are sqrt(n / (n - 1)) and n - 1, the "expanded percentile interval" of Hesterberg (2015), The American
+    Statistician 69(4); over tracks of unequal length it widens more. A factor below 1 counts as 1.
 
-    >>> round(widened_tail(0.025, 10, math.sqrt(10 / 9)), 4), round(widened_tail(0.025, 1000, 1.0), 4)
+    >>> round(widened_tail(0.025, 9, math.sqrt(10 / 9)), 4), round(widened_tail(0.025, 999, 1.0), 4)
     (0.0086, 0.0249)
     """
-    return max(NORMAL.cdf(-max(factor, 1.0) * quantile(tail, units - 1)), SMALLEST)
+    return max(NORMAL.cdf(-max(factor, 1.0) * quantile(tail, df)), SMALLEST)
 
 
-def nominal_tail(share: float, units: int, factor: float) -> float:
+def nominal_tail(share: float, df: int, factor: float) -> float:
     """Return the tail probability that a share of replicates stands for: the inverse of ``widened_tail``.
 
-    >>> round(nominal_tail(widened_tail(0.025, 10, 1.2), 10, 1.2), 6)
+    >>> round(nominal_tail(widened_tail(0.025, 9, 1.2), 9, 1.2), 6)
     0.025
     """
-    return upper_tail(-NORMAL.inv_cdf(share) / max(factor, 1.0), units - 1)
+    return upper_tail(-NORMAL.inv_cdf(share) / max(factor, 1.0), df)

@@ -11,6 +11,7 @@ from abawbench.contracts.dataset import Problems
 from abawbench.contracts.errors import DataError
 
 _ROW = re.compile(r"\s*(.+)/(?:frame-)?(\d{1,9})\.jpe?g\s*(?:,(.*))?$", re.IGNORECASE | re.DOTALL)
+_CLASS = re.compile(r"\s*[-+]?\d{1,9}\s*$", re.ASCII)
 
 
 @dataclass
@@ -56,9 +57,9 @@ def read_listing(path: Path, problems: Problems, values: bool = False) -> dict[s
         rows = tracks.setdefault(last, _Rows())
         rows.numbers.append(int(match[2]))
         if values and not rows.broken:
-            try:
-                rows.values.append(int(match[3] or ""))
-            except ValueError:
+            if _CLASS.match(match[3] or ""):
+                rows.values.append(int(match[3]))
+            else:
                 rows.broken = True
                 problems.add(path, f"expected one class after the comma, found {line.strip()[:60]!r}", number)
     return _finish(path, tracks, problems, values)

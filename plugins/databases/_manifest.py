@@ -1,5 +1,6 @@
 """What a manifest says: its tracks and their labels, checked, every error naming the line."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -79,7 +80,7 @@ def read_manifest(path: Path, problems: Problems) -> Manifest:
     together = mtl.task()
     if all(part.label in labels for part in together.parts):
         labels[together.label] = _side_by_side([labels[part.label] for part in together.parts])
-    images = rows.text("image") if "image" in rows else None
+    images = rows.pop_text("image") if "image" in rows else None
     if images is not None and (np.diff(order) != 1).any():
         images = images.take(order)
     cells = {name: group.text(name) for name in ("video", "audio", "text", "split", "subject") if name in rows}
@@ -227,18 +228,31 @@ def _check_paths(rows: Rows, group: _Groups, images: "pa.Array | None", cells: M
     """Raise DataError for an absolute path, and for a frame that has both an image and a video."""
     import pyarrow.compute as pc
 
-    for name in ("image", "video", "audio"):
-        if name in rows:
-            paths = rows.text(name)
-            wrong = np.asarray(pc.match_substring_regex(paths, _NO_PATH).fill_null(False), dtype=np.bool_)
-            if wrong.any():
-                row = int(np.argmax(wrong))
-                rows.fail(row, f"'{name}' must be a path relative to the manifest, not {show(paths[row].as_py())}")
-    if images is not None and "video" in cells:
-        video = np.array([cell is not None for cell in cells["video"]])[group.track]
-        both = video & np.asarray(rows.text("image").is_valid(), dtype=np.bool_)
+    def fail(bad: NDArray[np.bool_], what: str) -> None:
+        rows.fail(int(np.argmax(bad)), what)
+
+    def refuse(name: str, path: str | None) -> str:
+        return f"'{name}' must be a path relative to the manifest, not {show(path or '')}"
+
+    for name in ("video", "audio"):
+        if name in cells:
+            codes, paths = rows.coded(name)
+            wrong = [re.search(_NO_PATH, path) is not None for path in paths]
+            if any(wrong):
+                bad = np.array([*wrong, False])[codes]
+                fail(bad, refuse(name, paths[codes[int(np.argmax(bad))]]))
+    if images is None:
+        return
+    places = np.empty_like(group.order)
+    places[group.order] = np.arange(len(places))  # of each row among the images
+    bad = np.asarray(pc.match_substring_regex(images, _NO_PATH).fill_null(False), dtype=np.bool_)[places]
+    if bad.any():
+        fail(bad, refuse("image", images[int(places[np.argmax(bad)])].as_py()))
+    if "video" in cells:
+        both = np.array([cell is not None for cell in cells["video"]])[group.track]
+        both &= np.asarray(images.is_valid(), dtype=np.bool_)[places]
         if both.any():
-            rows.fail(int(np.argmax(both)), "the track has a video and an image; give one of them")
+            fail(both, "the track has a video and an image; give one of them")
 
 
 def _check_splits(rows: Rows, group: _Groups, cells: Mapping[str, list[str | None]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_DISTINCT = ("image", "text")
+"""Columns in which hardly two cells are the same."""
+_STEP = 1 << 16
+
+
 @dataclass
 class Rows:
     """The rows of a table. An empty cell is one without anything but blanks, or a null."""
 
     path: Path
     table: "pa.Table"
-    content: bytes | None
-    """The text of a CSV file, to find lines in; None for Parquet."""
+    in_lines: bool
+    """Whether the file is text, so that a row has a line."""
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -34,49 +39,65 @@ class Rows:
 
     def fail(self, row: int, what: str) -> NoReturn:
         """Raise the DataError that names the file and the line (of Parquet the row, counted from 1) and says what."""
-        line = None if self.content is None else _line(self.content, row)
+        line = _line(self.path, row) if self.in_lines else None
         where = f"{self.path}:{line}" if line else f"{self.path}, row {row + 1}"
         raise DataError(f"{where}: {what}")
 
-    def text(self, column: str) -> "pa.Array":
-        """Return a column as strings without blanks around them, null where empty."""
+    def pop_text(self, column: str) -> "pa.Array":
+        """Return a column as strings without blanks around them, null where empty; it is no column any more then."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        values = self.table[column]
-        if pa.types.is_dictionary(values.type):
-            values = values.cast(values.type.value_type)
-        try:
-            values = values.cast(pa.string())
-        except pa.ArrowException:
-            raise DataError(f"{self.path}: column '{column}' holds {values.type}, expected text or numbers") from None
-        trimmed = pc.utf8_trim_whitespace(values)
-        joined = pc.if_else(pc.equal(trimmed, ""), None, trimmed).combine_chunks()
-        return joined if isinstance(joined, pa.Array) else pa.concat_arrays(joined.chunks)
+        chunks = [_trimmed(chunk) for chunk in self._strings(column).chunks]
+        self.table = self.table.drop_columns([column])
+        return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
 
     def coded(self, column: str) -> tuple[NDArray[np.int64], list[str]]:
         """Return for each row the number of its text, -1 where empty, and the distinct texts."""
-        encoded = self.text(column).dictionary_encode()
-        return encoded.indices.fill_null(-1).to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+        import pyarrow as pa
+
+        values = self.table[column]
+        if not pa.types.is_dictionary(values.type):
+            values = self._strings(column).dictionary_encode()
+        elif values.type.value_type != pa.string():
+            values = values.cast(pa.dictionary(pa.int32(), pa.string()))
+        encoded = values.unify_dictionaries().combine_chunks()
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], values.type)
+        distinct = _trimmed(encoded.dictionary).dictionary_encode()
+        numbers = np.append(distinct.indices.fill_null(-1).to_numpy(), -1)
+        codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()
+        return numbers[codes].astype(np.int64), distinct.dictionary.to_pylist()
 
     def numbers(self, column: str, low: float, high: float, expected: str, whole: bool = False) -> NDArray[np.float64]:
         """Return a column as numbers, NaN where empty. Raises DataError for one that is none, or out of range."""
         import pyarrow as pa
 
         kind = self.table[column].type
-        plain = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-        cells = self.table[column].combine_chunks() if plain else self.text(column)
-        try:
-            values = np.asarray(cells.cast(pa.float64(), safe=False).fill_null(np.nan), dtype=np.float64)
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            cells = self.table[column].cast(pa.float64(), safe=False).fill_null(np.nan)
+            values = np.asarray(cells.combine_chunks(), dtype=np.float64)
             # tables made by pandas hold NaN where nothing is; in a text it was written by somebody
-            given = ~np.isnan(values) if plain else np.asarray(cells.is_valid(), dtype=np.bool_)
-            bad = given & ~((values >= low) & (values <= high) & ((values == np.rint(values)) | (not whole)))
-        except pa.ArrowException:
-            bad = np.arange(len(cells)) == _first_failing(cells)
+            given, texts = ~np.isnan(values), None
+        else:
+            codes, texts = self.coded(column)
+            values, given = np.append(_parsed(texts), np.nan)[codes], codes >= 0
+        bad = given & ~((values >= low) & (values <= high) & ((values == np.rint(values)) | (not whole)))
         if bad.any():
             row = int(np.argmax(bad))
-            self.fail(row, f"'{column}' must be {expected} or empty, not {show(str(cells[row].as_py()))}")
+            found = str(self.table[column][row].as_py()) if texts is None else texts[codes[row]]
+            self.fail(row, f"'{column}' must be {expected} or empty, not {show(found)}")
         return values
+
+    def _strings(self, column: str) -> "pa.ChunkedArray":
+        import pyarrow as pa
+
+        values = self.table[column]
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        try:
+            return values.cast(pa.string())
+        except pa.ArrowException:
+            raise DataError(f"{self.path}: column '{column}' holds {values.type}, expected text or numbers") from None
 
     def choices(self, column: str, names: Sequence[str]) -> NDArray[np.int64]:
         """Return for each row the number of its name, written so or as that number, -1 where empty."""
@@ -111,37 +132,83 @@ def _read_parquet(path: Path) -> Rows:
         table = pq.read_table(path, partitioning=None)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: not a readable Parquet file ({_first_line(error)})") from error
-    return Rows(path, table, None)
+    return Rows(path, table, in_lines=False)
+
+
+class _Text(io.RawIOBase):
+    """A text file up to its last row: without a byte order mark, and without blank lines at its end."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._left = _end(self._file)
+        self._file.seek(3 if self._file.read(3) == b"\xef\xbb\xbf" else 0)
+        self._left -= self._file.tell()
+        self.quotes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(min(len(buffer), max(self._left, 0)))
+        self._left -= len(data)
+        self.quotes += data.count(b'"')
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _end(file: BinaryIO) -> int:
+    """Return where the last byte of a file that is no blank ends."""
+    end = file.seek(0, io.SEEK_END)
+    while end:
+        start = max(end - _STEP, 0)
+        file.seek(start)
+        kept = file.read(end - start).rstrip()
+        if kept:
+            end = start + len(kept)
+            break
+        end = start
+    file.seek(0)
+    return end
 
 
 def _read_csv(path: Path) -> Rows:
+    """Return the rows of a CSV file, read block by block: each text that stands in several cells is kept once."""
     import pyarrow as pa
     from pyarrow import csv as arrow
 
     try:
-        content = path.read_bytes().rstrip().removeprefix(b"\xef\xbb\xbf")
+        with _Text(path) as file:
+            line = io.BufferedReader(file).readline()
+        names = _header(path, line)
+        if not line.endswith(b"\n"):
+            raise DataError(f"{path}: has no row; write one for each frame")
+        often = pa.dictionary(pa.int32(), pa.string())
+        with _Text(path) as file:
+            batches = arrow.open_csv(
+                file,
+                # a row longer than a block is an error
+                read_options=arrow.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=1 << 24),
+                parse_options=arrow.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+                convert_options=arrow.ConvertOptions(
+                    column_types={name: pa.string() if name in _DISTINCT else often for name in names},
+                    strings_can_be_null=True,
+                    null_values=[""],
+                ),
+            )
+            table = batches.read_all()
+            pa.default_memory_pool().release_unused()
+            if file.quotes % 2:
+                # pyarrow takes everything behind a quote that is never closed for one cell
+                raise _malformed(path, len(names), ValueError("a quote is not closed"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    end = content.find(b"\n")
-    names = _header(path, content[: end if end >= 0 else None])
-    if end < 0:
-        raise DataError(f"{path}: has no row; write one for each frame")
-    if content.count(b'"') % 2:
-        # pyarrow would take everything behind a quote that is never closed for one cell
-        raise _malformed(path, content, len(names), ValueError("a quote is not closed"))
-    try:
-        table = arrow.read_csv(
-            pa.BufferReader(content),
-            # a row longer than a block is an error
-            read_options=arrow.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=1 << 24),
-            parse_options=arrow.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-            convert_options=arrow.ConvertOptions(
-                column_types={name: pa.string() for name in names}, strings_can_be_null=True, null_values=[""]
-            ),
-        )
     except pa.ArrowException as error:
-        raise _malformed(path, content, len(names), error) from error
-    return Rows(path, table, content)
+        raise _malformed(path, len(names), error) from error
+    return Rows(path, table, in_lines=True)
 
 
 def _header(path: Path, line: bytes) -> list[str]:
@@ -152,50 +219,61 @@ def _header(path: Path, line: bytes) -> list[str]:
     return [name.strip() for name in names]
 
 
-def _malformed(path: Path, content: bytes, width: int, error: Exception) -> DataError:
+def _malformed(path: Path, width: int, error: Exception) -> DataError:
     """Return the error of a file that is no table, naming the first row of another width or the one left open."""
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        line = content.count(b"\n", 0, problem.start) + 1
-        return DataError(f"{path}:{line}: not UTF-8 text; save the manifest as UTF-8")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    with path.open("rb") as lines:
+        for number, content in enumerate(lines, start=1):
+            try:
+                content.decode("utf-8")
+            except UnicodeDecodeError:
+                return DataError(f"{path}:{number}: not UTF-8 text; save the manifest as UTF-8")
     line = 1
-    try:
-        for row in reader:
-            if len(row) != width and (row or width > 1):
-                return DataError(f"{path}:{line}: expected {width} cells as in the header, found {len(row)}")
-            line = reader.line_num + 1
-    except csv.Error as problem:
-        return DataError(f"{path}:{line}: not readable as CSV ({problem})")
+    with path.open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text, strict=True)
+        try:
+            for row in reader:
+                if len(row) != width and (row or width > 1):
+                    return DataError(f"{path}:{line}: expected {width} cells as in the header, found {len(row)}")
+                line = reader.line_num + 1
+        except csv.Error as problem:
+            return DataError(f"{path}:{line}: not readable as CSV ({problem})")
     return DataError(f"{path}: not readable as CSV ({_first_line(error)})")
 
 
-def _line(content: bytes, row: int) -> int | None:
+def _line(path: Path, row: int) -> int | None:
     """Return the line, from 1, on which a row begins; cells may hold line breaks."""
-    reader = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
-    try:
-        # the header comes first
-        for _ in range(row + 1):
-            next(reader)
-    except (csv.Error, StopIteration):
-        return None
-    return reader.line_num + 1
+    with path.open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text)
+        try:
+            # the header comes first
+            for _ in range(row + 1):
+                next(reader)
+        except (csv.Error, StopIteration):
+            return None
+        return reader.line_num + 1
 
 
-def _first_failing(cells: "pa.Array") -> int:
-    """Return the first row whose text is no number, given that there is one."""
+def _trimmed(texts: "pa.Array") -> "pa.Array":
+    """Return texts without blanks around them, null where nothing is left; the same array where nothing changes."""
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(texts)
+    blank = pc.equal(trimmed, "")
+    return texts if trimmed.equals(texts) and not pc.any(blank).as_py() else pc.if_else(blank, None, trimmed)
+
+
+def _parsed(texts: Sequence[str]) -> NDArray[np.float64]:
+    """Return texts as numbers, NaN for one that is none."""
     import pyarrow as pa
 
-    start, stop = 0, len(cells)
-    while stop - start > 1:
-        middle = (start + stop) // 2
-        try:
-            cells.slice(start, middle - start).cast(pa.float64())
-            start = middle
-        except pa.ArrowException:
-            stop = middle
-    return start
+    try:
+        return np.asarray(pa.array(texts, pa.string()).cast(pa.float64()), dtype=np.float64)
+    except pa.ArrowException:
+        pass
+    if len(texts) == 1:
+        return np.array([np.nan])
+    middle = len(texts) // 2
+    return np.concatenate([_parsed(texts[:middle]), _parsed(texts[middle:])])
 
 
 def _key(name: str) -> str:

@@ -1,6 +1,6 @@
 """How often nominal 95% intervals cover the truth: ``python tests/simulations/coverage.py [experiments] [replicates]``.
 
-Prints one line per metric and number of tracks; the bootstrap over frames stands beside it to show why not.
+Prints one line per population, metric and number of tracks; the bootstrap over frames stands beside it to show why not.
 """
 
 import sys
@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent))
-from population import TASKS, Population, population
+from population import FIRST, SECOND, TASKS, THIRD, Population, population
 
 from abawbench.statistics.bootstrap import bca_shares, narrowness, track_weights
+from abawbench.statistics.jackknife import degrees_of_freedom
 from abawbench.statistics.student import widened_tail
 
 POOL = 6_000
-KINDS = ("percentile", "widened", "BCa", "widened BCa")
+KINDS = ("percentile", "BCa", "widened")
 FRAME_EXPERIMENTS, FRAME_REPLICATES, KEPT = 200, 300, 1_000
 
 
@@ -31,12 +32,12 @@ def tracks_cover(pool: Population, tracks: int, experiments: int, replicates: in
         total = units.sum(axis=0)
         values = pool.metric.value(np.concatenate([weights @ units, total - units, total[None]]))
         drawn, without, estimate = values[:replicates], values[replicates:-1], float(values[-1])
-        tail = widened_tail(0.025, tracks, narrowness(drawn, without))
+        tail = widened_tail(0.025, degrees_of_freedom(without), narrowness(drawn, without))
+        wide = bca_shares(drawn, estimate, without, tail)
         shares = {
             "percentile": (0.025, 0.975),
-            "widened": (tail, 1 - tail),
             "BCa": bca_shares(drawn, estimate, without, 0.025),
-            "widened BCa": bca_shares(drawn, estimate, without, tail),
+            "widened": (min(tail, wide[0]), max(1 - tail, wide[1])),
         }
         ends = np.quantile(drawn, np.array(list(shares.values())).ravel()).reshape(-1, 2)
         for name, (low, high) in zip(shares, ends, strict=True):
@@ -64,15 +65,19 @@ def _frame_totals(random: np.random.Generator, frames: NDArray[np.float64]) -> N
 def main(experiments: int = 2_000, replicates: int = 2_000) -> None:
     """Print the table."""
     print(f"{experiments} experiments, {replicates} replicates; frames: {FRAME_EXPERIMENTS} x {FRAME_REPLICATES}")
-    print(f"{'metric':<10}{'tracks':>7}" + "".join(f"{kind:>13}" for kind in (*KINDS, "frames", "seconds")))
-    for name in TASKS:
-        pool = population(name, POOL, seed=0, kept=KEPT)
-        for tracks in (30, 76, 160):
-            start = perf_counter()
-            found = tracks_cover(pool, tracks, experiments, replicates)
-            frames = frames_cover(pool, tracks)
-            cells = "".join(f"{100 * share:>13.1f}" for share in (*found.values(), frames))
-            print(f"{name:<10}{tracks:>7}{cells}{perf_counter() - start:>13.1f}", flush=True)
+    print(
+        f"{'population':<12}{'metric':<10}{'tracks':>7}"
+        + "".join(f"{kind:>13}" for kind in (*KINDS, "frames", "seconds"))
+    )
+    for law in (FIRST, SECOND, THIRD):
+        for name in TASKS:
+            pool = population(name, POOL, seed=0, law=law, kept=KEPT)
+            for tracks in (30, 76, 160):
+                start = perf_counter()
+                found = tracks_cover(pool, tracks, experiments, replicates)
+                frames = frames_cover(pool, tracks)
+                cells = "".join(f"{100 * share:>13.1f}" for share in (*found.values(), frames))
+                print(f"{law.name:<12}{name:<10}{tracks:>7}{cells}{perf_counter() - start:>13.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""A made-up population of tracks whose frames are much alike, with models of known quality on it."""
+"""Made-up populations of tracks whose frames are much alike, with models of known quality on them.
+
+The intervals were chosen on ``FIRST`` and ``SECOND``. ``THIRD`` was written down before any interval was tried on it,
+and is not to be tuned: it judges.
+"""
 
 from dataclasses import dataclass
 
@@ -9,8 +13,31 @@ from abawbench.contracts import Metric, Task
 from abawbench.plugins import Plugins
 
 TASKS = {"ccc": "va", "macro-f1": "expr", "pearson": "emi"}
-RHO = 0.97
-"""Correlation of neighbouring frames within a track, besides what the whole track shares."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """How tracks are drawn."""
+
+    name: str
+    length_spread: float
+    """Standard deviation of the logarithm of a track's length, whose median is 100 frames."""
+    longest: int
+    rho: float
+    """Correlation of neighbouring frames within a track, besides what the whole track shares."""
+    within: float
+    """Standard deviation within a track, of a label whose track means spread by 1."""
+    skew: float
+    """0 for normal labels and scores; else they are log-normal, with this standard deviation of the logarithm."""
+    zipf: float
+    """How unequal the classes are: the class of rank r has a share proportional to r to the power of -zipf."""
+    classes: float
+    """Mean of the Dirichlet parameters of a track's classes: small where a track shows few."""
+
+
+FIRST = Law("first", length_spread=0.6, longest=600, rho=0.97, within=0.7, skew=0.0, zipf=0.0, classes=0.6)
+SECOND = Law("second", length_spread=1.0, longest=4_000, rho=0.99, within=0.4, skew=0.5, zipf=1.0, classes=0.4)
+THIRD = Law("third", length_spread=0.8, longest=2_000, rho=0.9, within=1.0, skew=-0.4, zipf=0.5, classes=0.8)
 
 
 @dataclass
@@ -30,7 +57,15 @@ class Population:
 
 
 def population(
-    name: str, tracks: int, seed: int, *, models: int = 1, gap: float = 0.0, spoilt: float | None = None, kept: int = 0
+    name: str,
+    tracks: int,
+    seed: int,
+    *,
+    law: Law = FIRST,
+    models: int = 1,
+    gap: float = 0.0,
+    spoilt: float | None = None,
+    kept: int = 0,
 ) -> Population:
     """Return a population for a metric; ``gap`` makes the second model worse, 0 leaves the models equal in law.
 
@@ -43,7 +78,7 @@ def population(
     draw = _classes if task.kind == "multiclass" else _curves
     rows, frames = [], []
     for number in range(tracks):
-        target, predictions = draw(random, task, models, gap)
+        target, predictions = draw(random, law, task, models, gap)
         mask = np.ones(len(target), bool)
         if spoilt is not None:
             predictions = [predictions[0], _spoil(random, predictions[0], spoilt)]
@@ -67,35 +102,40 @@ def _spoil(random: np.random.Generator, prediction: NDArray[np.float64], share: 
     )
 
 
-def _length(random: np.random.Generator) -> int:
-    return int(np.clip(random.lognormal(4.6, 0.6), 20, 600))
+def _length(random: np.random.Generator, law: Law) -> int:
+    return int(np.clip(random.lognormal(4.6, law.length_spread), 20, law.longest))
 
 
-def _ar(random: np.random.Generator, n: int, k: int) -> NDArray[np.float64]:
-    """Return curves [n, k] of variance 1 whose neighbours correlate by RHO."""
+def _ar(random: np.random.Generator, rho: float, n: int, k: int) -> NDArray[np.float64]:
+    """Return curves [n, k] of variance 1 whose neighbours correlate by ``rho``."""
     noise = random.normal(size=(n, k))
-    noise[1:] *= np.sqrt(1 - RHO**2)
+    noise[1:] *= np.sqrt(1 - rho**2)
     for i in range(1, n):
-        noise[i] += RHO * noise[i - 1]
+        noise[i] += rho * noise[i - 1]
     return noise
 
 
-def _curves(random: np.random.Generator, task: Task, models: int, gap: float):  # type: ignore[no-untyped-def]
-    n, k = _length(random), len(task.outputs)
+def _curves(random: np.random.Generator, law: Law, task: Task, models: int, gap: float):  # type: ignore[no-untyped-def]
+    n, k = _length(random, law), len(task.outputs)
     low, high = task.ranges or (-1.0, 1.0)
     middle, scale = (low + high) / 2, (high - low) / 8
-    target = random.normal(size=k) + 0.7 * _ar(random, n, k)
+    target = random.normal(size=k) + law.within * _ar(random, law.rho, n, k)
     predictions = []
     for model in range(models):
         share = 0.7 - gap * model
-        predictions.append(share * target + 0.4 * random.normal(size=k) + 0.4 * _ar(random, n, k))
-    squeeze = [np.clip(middle + scale * x, low, high) for x in (target, *predictions)]
+        predictions.append(share * target + 0.4 * random.normal(size=k) + 0.4 * _ar(random, law.rho, n, k))
+    squeeze = [np.clip(middle + scale * _bent(x, law.skew), low, high) for x in (target, *predictions)]
     return squeeze[0], squeeze[1:]
 
 
-def _classes(random: np.random.Generator, task: Task, models: int, gap: float):  # type: ignore[no-untyped-def]
-    n, k = _length(random), len(task.outputs)
-    taste = random.dirichlet(np.full(k, 0.6))
+def _bent(x: NDArray[np.float64], skew: float) -> NDArray[np.float64]:
+    return np.expm1(skew * x) / skew if skew else x
+
+
+def _classes(random: np.random.Generator, law: Law, task: Task, models: int, gap: float):  # type: ignore[no-untyped-def]
+    n, k = _length(random, law), len(task.outputs)
+    share = np.arange(1, k + 1) ** -law.zipf
+    taste = random.dirichlet(law.classes * k * share / share.sum())
     segments = random.integers(15, 60, size=n)
     target = np.repeat(random.choice(k, size=n, p=taste), segments)[:n]
     predictions = []

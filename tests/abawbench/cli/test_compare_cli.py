@@ -1,6 +1,7 @@
 """``compare`` and ``baseline`` from the command line, on runs of the toy world."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,22 @@ def test_a_saved_baseline_is_listed_and_compared_by_name(call) -> None:
     assert call("compare", "toy", "good", "--max-drop", "0").return_value == 0
 
 
+def test_several_seeds_are_trained_ranked_and_compared_with_their_spread_apart(call) -> None:
+    seeds = ("--seed", "0", "--seed", "1", "--seed", "2", "--set", "epochs=2")
+    call(*RUN, *seeds, "--out", "three")
+    call(*RUN, *seeds, "--control", "shuffled-labels", "--out", "three-shuffled")
+    (task,) = json.loads(call("compare", "three", "three-shuffled", "--json").stdout)["tasks"]
+    assert task["seeds"] == 3
+    assert task["seed_sd_a"] >= 0
+    assert task["interval"]["low"] <= task["difference"] <= task["interval"]["high"]
+    assert "±: standard deviation between seeds" in call("compare", "three", "three-shuffled").stdout
+    page = call("leaderboard", "--runs", "three").stdout
+    assert re.search(r"toy, 3 seeds: mean 0\.\d{3}, standard deviation between seeds 0\.\d{3}", page)
+    refused = call("compare", "three", "good", "--json")
+    assert refused.return_value == 2
+    assert "number of seeds differs: 3" in json.loads(refused.stdout)["refused"][0]["reason"]
+
+
 def test_compare_without_a_model_loads_no_torch(call, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import abawbench.results.comparison, abawbench.results.gate, sys; "
@@ -72,13 +89,29 @@ def test_compare_without_a_model_loads_no_torch(call, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_nothing_to_compare_gives_status_2(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "abawbench", "compare", "nothing", "here"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "no such file, folder or baseline" in done.stderr
+def status_and_errors(folder: Path, *args: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "abawbench", "compare", *args]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["nothing", "here"], "no such file, folder or baseline"),
+        (["one", "."], "not a record of schema 1: the file: "),
+        (["one"], "Missing argument 'B'"),
+        (["one", "one", "--max-dorp", "1"], "--max-dorp"),
+        (["one", "one", "--level", "2"], "Invalid value for '--level'"),
+        (["one", "one", "--gate", "none.toml"], "does not exist"),
+        (["one", "one", "--gate", "bad.toml"], "bad.toml: max_dorp"),
+        (["one", "one", "--max-drop", "-1"], "max_drop"),
+    ],
+)
+def test_wrong_usage_and_refused_files_are_told_from_cannot_tell(tmp_path: Path, args: list[str], message: str) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "result.json").write_text("{", encoding="utf-8")
+    (tmp_path / "bad.toml").write_text("max_dorp = 1", encoding="utf-8")
+    status, errors = status_and_errors(tmp_path, *args)
+    assert (status, message in errors) == (3, True), errors
+    assert "Traceback" not in errors

@@ -203,7 +203,7 @@ def test_the_statistics_of_the_tracks_lie_beside_the_record_and_give_its_value(r
 def test_the_score_says_how_many_independent_frames_it_rests_on(run) -> None:
     (record,) = run(control="shuffled-labels")
     assert record.score.effective_frames == pytest.approx(record.counts.annotated_frames / record.score.design_effect)
-    assert record.score.interval.method == "track bootstrap, widened BCa"
+    assert record.score.interval.method == "track bootstrap, widened"
     assert record.score.percentile.low >= record.score.interval.low
     assert all(part.percentile is not None for part in record.score.parts.values())
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from abawbench.contracts.metric import Statistics
 from abawbench.statistics.bootstrap import bca_shares, interval
-from abawbench.statistics.jackknife import acceleration, design_effect, left_out, variance
+from abawbench.statistics.jackknife import acceleration, degrees_of_freedom, design_effect, left_out, variance
 
 
 def mean(statistics: Statistics) -> Statistics:
@@ -50,25 +50,26 @@ def test_replicates_all_on_one_side_leave_the_shares_alone() -> None:
     assert bca_shares(np.ones(10), 2.0, np.ones(4), 0.05) == (0.05, 0.95)
 
 
-@pytest.mark.parametrize("kind", ["percentile", "BCa"])
-def test_a_widened_interval_holds_the_plain_one_and_comes_near_student(kind: str) -> None:
+def test_a_widened_interval_holds_both_others_and_comes_near_student() -> None:
     x = np.random.default_rng(0).normal(size=8)
-    plain = interval(mean, tracks(x), method=kind, replicates=50_000)  # type: ignore[arg-type]
-    wide = interval(mean, tracks(x), method=f"widened {kind}", replicates=50_000)  # type: ignore[arg-type]
-    assert wide.low < plain.low < plain.high < wide.high
+    percentile, bca, wide = (
+        interval(mean, tracks(x), method=kind, replicates=50_000) for kind in ("percentile", "BCa", "widened")
+    )
+    assert wide.low < min(percentile.low, bca.low)
+    assert wide.high > max(percentile.high, bca.high)
     student = 2 * stats.t.ppf(0.975, 7) * x.std(ddof=1) / np.sqrt(8)
-    assert (plain.high - plain.low) / student < 0.85
-    assert (wide.high - wide.low) / student == pytest.approx(1, abs=0.12)
+    assert (percentile.high - percentile.low) / student < 0.85
+    assert (wide.high - wide.low) / student == pytest.approx(1.05, abs=0.12)
 
 
 @pytest.mark.parametrize("units", [2, 3])
 def test_two_or_three_units_give_the_whole_range_and_no_error(units: int) -> None:
-    found = interval(mean, tracks(np.arange(units, dtype=float)), method="widened BCa")
+    found = interval(mean, tracks(np.arange(units, dtype=float)), method="widened")
     assert (found.low, found.high) == (0, units - 1)
 
 
 def test_a_constant_has_an_interval_of_no_width() -> None:
-    found = interval(mean, tracks(np.full(9, 2.0)), method="widened BCa")
+    found = interval(mean, tracks(np.full(9, 2.0)), method="widened")
     assert (found.low, found.high) == (2, 2)
 
 
@@ -82,6 +83,16 @@ def test_the_acceleration_of_a_mean_is_a_sixth_of_its_standardised_skewness() ->
     without = left_out(mean, tracks(SKEWED))
     assert acceleration(without) == pytest.approx(stats.skew(SKEWED) / (6 * np.sqrt(40)))
     assert acceleration(np.ones(5)) == 0
+
+
+def test_equal_units_have_all_degrees_of_freedom_and_a_few_large_ones_leave_few() -> None:
+    random = np.random.default_rng(2)
+    normal = [degrees_of_freedom(random.normal(size=100)) for _ in range(200)]
+    assert np.mean(normal) == pytest.approx(96, abs=4)  # the published formula's own aim is 99, cut off there
+    x = random.normal(size=100)
+    x[:3] *= 100
+    assert degrees_of_freedom(x) < 10
+    assert [degrees_of_freedom(np.ones(n)) for n in (0, 1, 2, 9)] == [1, 1, 1, 8]
 
 
 def test_frames_that_repeat_one_another_count_once_and_independent_ones_count_each() -> None:

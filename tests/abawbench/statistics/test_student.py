@@ -26,15 +26,15 @@ def test_the_quantile_of_t_is_that_of_scipy(tail: float, df: int) -> None:
     assert quantile(tail, df) == pytest.approx(stats.t.isf(tail, df), rel=1e-5, abs=1e-9)
 
 
-@given(st.integers(2, 300), st.floats(0.5, 3))
-def test_a_widened_tail_is_smaller_and_has_an_inverse(units: int, factor: float) -> None:
-    share = widened_tail(0.025, units, factor)
+@given(st.integers(1, 300), st.floats(0.5, 3))
+def test_a_widened_tail_is_smaller_and_has_an_inverse(df: int, factor: float) -> None:
+    share = widened_tail(0.025, df, factor)
     assert 0 < share < 0.025
     if share > 1e-9:  # below that the tail is cut off
-        assert nominal_tail(share, units, factor) == pytest.approx(0.025, rel=1e-4)
+        assert nominal_tail(share, df, factor) == pytest.approx(0.025, rel=1e-4)
 
 
-def test_many_units_need_no_widening() -> None:
+def test_many_degrees_of_freedom_need_no_widening() -> None:
     assert widened_tail(0.025, 5000, math.sqrt(5000 / 4999)) == pytest.approx(0.025, rel=2e-3)
 
 

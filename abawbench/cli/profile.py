@@ -1,0 +1,83 @@
+"""``abawbench profile``: what a model's network costs, without training it."""
+
+import os
+
+import click
+
+EPILOG = """\b
+Examples:
+  abawbench profile mnv4-tam
+  abawbench profile mnv4-tam --threads 1 --scenario live
+      does one core keep up with a camera of 30 frames a second?
+  abawbench profile mnv4-tam --runtime openvino --runtime onnxruntime --runtime compile --threads 2
+      the first in every scenario, all by turns in one run as ratios to plain eager execution
+  abawbench profile mnv4-tam --set levels=1 --seconds 60 --json > profile.json
+
+Networks see noise: what a runtime does to the answers on real clips is measured by a run.
+Exit status: 0 done (read VALID or INVALID), 2 wrong usage, 130 interrupted.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model")
+@click.option("--task", "-t", default="va", show_default=True, help="The task whose outputs the network has.")
+@click.option("--weights", help="Where the parameters come from; default: the model's choice for synthetic data.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override a setting of the model.")
+@click.option("--runtime", "runtimes", multiple=True, help="How it is executed; default: eager. Repeatable.")
+@click.option("--scenario", "scenarios", multiple=True, type=click.Choice(["single-stream", "offline", "live"]),
+              help="Repeatable; default: all three.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1), help="Threads and cores it may use; default: as torch chooses.")
+@click.option("--seconds", default=30.0, show_default=True, help="For each scenario; live takes 22 s at 30 frames/s.")
+@click.option("--frame-rate", default=30.0, show_default=True, help="Of the live camera.")
+@click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Frames between live predictions.")
+@click.option("--memory-limit", default=2.0, show_default=True, help="GiB that an offline batch may add.")
+@click.option("--batch", default=4, show_default=True, type=click.IntRange(1), help="Clips a call by turns.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--depth", default=2, show_default=True, type=click.IntRange(1), help="Of the table of modules.")
+@click.option("--json", "as_json", is_flag=True, help="Print the profile as JSON, every module in it.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+def profile(
+    model: str,
+    task: str,
+    weights: str | None,
+    settings: tuple[str, ...],
+    runtimes: tuple[str, ...],
+    scenarios: tuple[str, ...],
+    threads: int | None,
+    seconds: float,
+    frame_rate: float,
+    every: int,
+    memory_limit: float,
+    batch: int,
+    device: str,
+    depth: int,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Count and time a network in three scenarios; nothing is trained."""
+    if threads is not None and hasattr(os, "sched_setaffinity"):
+        # before torch starts its threads, which inherit the cores
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    from abawbench import api
+    from abawbench.cli.progress import TerminalProgress
+    from abawbench.harness.settings import parse_assignments
+    from abawbench.results.profile_table import profile_text
+
+    found = api.profile(
+        model,
+        task,
+        weights=weights,
+        settings=parse_assignments(settings),
+        runtime=runtimes,
+        scenario=scenarios,
+        threads=threads,
+        seconds=seconds,
+        frame_rate=frame_rate,
+        every=every,
+        memory_limit=int(memory_limit * 2**30),
+        batch=batch,
+        device=device,
+        progress=TerminalProgress(quiet),
+    )
+    click.echo(found.model_dump_json(indent=2) if as_json else profile_text(found, depth))
+    return 0

@@ -1,0 +1,39 @@
+"""Every registered model: two counters agree on its MACs to 0.1%, or the record names the operators of the rest."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from abawbench.contracts import Model, UsageError
+from abawbench.harness.cost import counted
+from abawbench.harness.counting import count_macs
+from abawbench.harness.examples import example_of
+from abawbench.plugins import Plugin, Plugins
+from abawbench.results.cost import COUNTERS, TOLERANCE, Cost
+
+PLUGINS = Plugins(third_party=False)
+
+
+@pytest.mark.parametrize("plugin", PLUGINS.all("model"), ids=lambda plugin: plugin.name)
+def test_two_counters_agree_or_operators_explain_the_rest(plugin: Plugin) -> None:
+    builder: Any = plugin.builder()
+    settings = builder.Settings(**builder.Settings.on_synthetic)
+    model: Model = builder(settings)
+    try:
+        network = model.network(PLUGINS.get("task", "va").build(), model.weights("none", synthetic=True))
+    except UsageError as error:
+        pytest.skip(str(error))  # it has no network, or is not for this task
+    example = example_of(model, torch.device("cpu"))
+    macs = count_macs(network, *example)
+    assert not macs.failed
+    cost = Cost(**counted(network, macs, model.clip, example))
+    assert cost.macs_explained
+    ours, theirs = (macs.total[name] for name in COUNTERS)
+    named = sum(cost.macs_difference_by_operator.values())
+    assert abs(theirs - ours - named) <= TOLERANCE * ours
+    assert ours > 0
+    assert sum(cost.macs_by_stage.values()) == ours
+    assert "other" not in cost.macs_by_stage
+    # what neither counter sees would be missing from both
+    assert "flop_counter" not in macs.missed_products
