@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
 
 if TYPE_CHECKING:
-    from abawbench.api import export, profile, run, score, submit
+    from abawbench.api import export, load_run, profile, run, score, submit
     from abawbench.hookspecs import hookimpl
     from abawbench.results.record import Record
 
@@ -23,6 +23,7 @@ __all__ = [
     "__version__",
     "export",
     "hookimpl",
+    "load_run",
     "profile",
     "run",
     "score",
@@ -32,7 +33,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Return a function of the API, ``hookimpl`` or ``Record``, imported when first asked for."""
-    if name in ("export", "profile", "run", "score", "submit"):
+    if name in ("export", "load_run", "profile", "run", "score", "submit"):
         from abawbench import api
 
         return getattr(api, name)

@@ -10,6 +10,9 @@ from abawbench.harness.progress import Progress
 from abawbench.plugins import Plugins, default_plugins
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from abawbench.contracts import Model
     from abawbench.harness.export import Exported
     from abawbench.harness.limits import Limits
     from abawbench.harness.plan import Databases
@@ -133,6 +136,25 @@ def score(
     if task is None:
         raise UsageError(f"{path}: not a run folder, so say which task it predicts with --task")
     return score_file(path, task, plugins, databases, split=split, missing=missing, readings=readings)
+
+
+def load_run(
+    run: str | Path, *, weights: str | None = None, plugins: Plugins | None = None
+) -> "tuple[Record, Model, nn.Module]":
+    """Return the record of a run, its model, and its network with the trained parameters, in evaluation mode.
+
+    ``weights`` says where those that it started from lie, when they came from a file. Raises DataError when the folder
+    holds no whole run, UsageError when its weights cannot be had.
+    """
+    from abawbench.harness.job import repeatable
+    from abawbench.harness.restored import restored
+    from abawbench.results.store import read
+
+    plugins = plugins or default_plugins()
+    record = read(Path(run))
+    with repeatable(record.seed):
+        model, network = restored(Path(run), record, plugins, plugins.get("task", record.task).build(), weights)
+    return record, model, network.eval()
 
 
 def submit(

@@ -42,7 +42,8 @@ Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 inter
 @click.option("--weights", help="Where the network's parameters come from; default: the model's own choice.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override a number of the recipe.")
 @click.option("--protocol", multiple=True, metavar="NAME=VALUE", help="no-face=nearest|interpolate|black|zero, "
-              "smoothing=none|box:D|gaussian:SIGMA, thresholds=fixed|tuned. Repeatable.")  # fmt: skip
+              "smoothing=none|box:D|gaussian:SIGMA|published, thresholds=fixed|tuned|published. "
+              "Repeatable.")  # fmt: skip
 @options.reading
 @click.option("--folds", type=int, help="Cross-validate over training and validation tracks, grouped by subject.")
 @click.option("--refit", is_flag=True, help="Fit training and validation tracks together, for a submission; no score.")

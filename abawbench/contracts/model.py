@@ -93,10 +93,14 @@ class Recipe:
     """Epochs without a better value on the held-out subjects before training stops; unused without a holdout."""
     clip_norm: float = 0.0
     """Largest gradient norm; 0 leaves gradients as they are."""
+    mix: float = 0.0
+    """Alpha of MixAugment, which also learns from mixtures of pairs of clips; 0 for none. Images are mixed, so nothing
+    of the network can be cached in training."""
     loss: dict[str, str] = field(default_factory=dict)
     """Task name or kind -> import path of a loss that replaces the task's own."""
     loss_options: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Task name or kind -> keyword arguments of the loss."""
+    """Task name or kind -> keyword arguments of the loss; ``class_weights="balanced"`` weighs outputs by how rare they
+    are among the training labels."""
 
 
 class Model(ABC):
@@ -108,6 +112,8 @@ class Model(ABC):
       all its parameters are frozen the harness runs it once per image, in eval mode, and caches the result.
     - ``head``: ``head(features, index)`` with the features of U distinct images and ``index`` [B, T] saying which
       image each frame of each clip shows -> logits [B, K] (one output per clip) or [B, T, K] (one per frame).
+
+    - ``head.penalty()``, where there is one, gives what is added to the loss of the clips just seen, or None.
 
     ``module(clips)`` with clips [B, T, 3, size, size] must give the same as embed and head together; cost is measured
     on it. ``abawbench.nn.ClipNetwork`` implements this.
@@ -149,6 +155,13 @@ class Model(ABC):
     @abstractmethod
     def network(self, task: Task, weights: Weights) -> "nn.Module":
         """Build the network for a task and load its weights, strictly. The caller has seeded torch."""
+
+    def postprocessing(self, task: Task) -> Mapping[str, Any]:
+        """Return the published post-processing of a task: ``smoothing``, and ``thresholds`` with one per output.
+
+        It takes effect where the protocol asks for it, ``smoothing=published`` and ``thresholds=published``.
+        """
+        return {}
 
     def tokens(self, text: str) -> "NDArray[np.int64]":
         """Return the tokens of a transcript, always [L] of one length; for models with the input ``text``."""

@@ -161,18 +161,19 @@ def features(
     device: torch.device,
     progress: Progress,
     stand_in: Literal["black", "zero"] | None = None,
+    live: bool = False,
 ) -> Features:
     """Return the features of all images of the tracks, from the cache where it has them.
 
-    Without a frozen part, or when the features outgrow the cache, images are given instead. ``stand_in`` is what a
-    frame without an image shows, a black image or zero features; without it the nearest image of its track, and black
-    where its track has none.
+    Without a frozen part, when the features outgrow the cache or when ``live`` is asked for, images are given instead.
+    ``stand_in`` is what a frame without an image shows, a black image or zero features; without it the nearest image of
+    its track, and black where its track has none.
     """
     embed.eval()
     reading = Reading()
     masks = [track.frame_mask() for track in tracks]
     reading.images = int(sum(mask.sum() for mask in masks))
-    if not worth_caching(embed, clip, device, reading.images):
+    if live or not worth_caching(embed, clip, device, reading.images):
         shown = [track_images(mask, stand_in is not None) for mask in masks]
         return LiveImages(shown, reading, tracks, clip, zero=stand_in == "zero")
     key = digest_of(embed, clip)

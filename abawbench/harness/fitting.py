@@ -57,6 +57,9 @@ def fit_and_predict(ready: "Prepared", fold: Fold, accelerator: Accelerator, pro
         scores = predicted(fold.scored, progress)
         if protocol.thresholds == "fixed":
             return Fit(network, source, log, scores, {}, None)
+        if ready.published:
+            moved = {n: stretched(task, one, ready.published) for n, one in scores.items()}
+            return Fit(network, source, log, moved, ready.published, "nothing here: the model's publication gives them")
         # the network has not learned from subjects held out: their scores are like those it gives for new ones
         subjects = [track.subject for track in ready.tracks]
         share = 0.0 if network is None else ready.model.settings.holdout

@@ -71,7 +71,8 @@ def inputs_of(
     """
     embed = network.get_submodule("embed")
     if not isinstance(embed, nn.ModuleDict):
-        return features(embed, model.clip, tracks, device, progress, protocol.stand_in)
+        live = model.settings.mix > 0
+        return features(embed, model.clip, tracks, device, progress, protocol.stand_in, live)
     parts: dict[str, Steps] = {}
     reading, images = Reading(), None
     for name in sorted(model.inputs):

@@ -89,6 +89,8 @@ class Prepared:
     """What is fitted and what is scored: once, or once for each fold."""
     against_the_rules: tuple[str, ...] = ()
     """What the weights have seen that an entry to the task's challenge may not."""
+    published: dict[str, float] = field(default_factory=dict)
+    """Thresholds by output that the model's publication gives, where the protocol asks for them."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -126,6 +128,7 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         protocol = replace(protocol, readings=in_effect(protocol.readings, task, took_part.values()))
         stand_ins = builder.Settings.on_synthetic if database.synthetic and job.weights is None else {}
         model: Model = builder(apply(builder.Settings, {**stand_ins, **job.overrides}, job.model))
+        protocol, published = protocol.of_model(model, task)
         weights = model.weights(job.weights, synthetic=database.synthetic)
         there = database.splits(task.label)
         train, validation = (
@@ -155,6 +158,7 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         labels=labels,
         digest=digest,
         protocol=protocol,
+        published=published,
         folds=folds_of(protocol, tracks, labels, len(train)),
         against_the_rules=forbidden(task, database, weights, took_part["model"]),
         seconds=seconds,
@@ -295,7 +299,7 @@ def _counts(ready: Prepared, source: Features, scores: Mapping[int, NDArray[np.f
         for n, labels in zip(scored, known, strict=True)
     )
     return Counts(
-        tracks=sum(bool(labels.mask.any()) for labels in known),
+        tracks=sum(bool(labels.annotated.any()) for labels in known),
         frames=sum(ready.tracks[n].n_frames for n in scored),
         annotated_frames=annotated,
         coverage=predicted / annotated if annotated else None,

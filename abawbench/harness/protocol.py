@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from abawbench.contracts import Clip, Task, UsageError
+from abawbench.contracts import Clip, Model, Task, UsageError
 from abawbench.harness.settings import checked
 from abawbench.results.record import ProtocolRecord
 
 NoFace = Literal["nearest", "interpolate", "black", "zero"]
 
-SMOOTHINGS = "none, box:HALF_WIDTH or gaussian:SIGMA, both in frames"
+PUBLISHED = "published"
+SMOOTHINGS = "none, box:HALF_WIDTH or gaussian:SIGMA, both in frames, or published"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +26,11 @@ class Protocol:
     ``interpolate`` (the nearest image where clips need one, but its score from the neighbours with a face), a ``black``
     image, or ``zero`` features."""
     smoothing: str = "none"
-    """Of the scores of each track before decisions: ``none``, ``box:d`` (mean of 2d+1 frames) or ``gaussian:sigma``."""
-    thresholds: Literal["fixed", "tuned"] = "fixed"
-    """Of multilabel tasks and parts: the task's own, or one per output that is ``tuned`` on training subjects."""
+    """Of the scores of each track before decisions: ``none``, ``box:d`` (mean of 2d+1 frames), ``gaussian:sigma``, or
+    ``published``: what the model's publication does."""
+    thresholds: Literal["fixed", "tuned", "published"] = "fixed"
+    """Of multilabel tasks and parts: the task's own, or one per output that is ``tuned`` on training subjects or
+    ``published`` with the model."""
     folds: int = 0
     """With 2 or more, training and validation tracks are pooled and each is scored by a network that saw no track of
     its subject: not the official split."""
@@ -37,7 +40,8 @@ class Protocol:
     """Of uncertain facts, where another than the default is chosen; see ``abawbench.harness.readings``."""
 
     def __post_init__(self) -> None:
-        parse_smoothing(self.smoothing)
+        if self.smoothing != PUBLISHED:
+            parse_smoothing(self.smoothing)
         if self.folds < 0 or self.folds == 1:
             raise UsageError(f"protocol option folds={self.folds}: give 2 or more, or 0 for the official split")
         if self.folds and self.refit:
@@ -74,6 +78,20 @@ class Protocol:
         if "multilabel" not in (task.kind, *(part.kind for part in task.parts)):
             changes["thresholds"] = "fixed"
         return replace(self, **changes)
+
+    def of_model(self, model: Model, task: Task) -> tuple["Protocol", dict[str, float]]:
+        """Return the protocol with the model's ``published`` smoothing in place, and its thresholds by output, if any.
+
+        Raises UsageError when the model publishes none for the task.
+        """
+        known = model.postprocessing(task)
+        for name in ("smoothing", "thresholds"):
+            if getattr(self, name) == PUBLISHED and name not in known:
+                raise UsageError(f"model '{model.name}' has no published {name} for task '{task.name}'; leave it out")
+        smoothing = known["smoothing"] if self.smoothing == PUBLISHED else self.smoothing
+        values = known["thresholds"] if self.thresholds == PUBLISHED else ()
+        thresholds = dict(zip(task.outputs, values, strict=True)) if values else {}
+        return replace(self, smoothing=smoothing), thresholds
 
     def record(self, clip: Clip, **more: Any) -> ProtocolRecord:
         """Return what the record says; ``more`` holds what is known only after fitting."""

@@ -12,8 +12,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip, Labels, Recipe, Task, UsageError
+from abawbench.harness.balance import with_weights
 from abawbench.harness.clips import ClipBatches, ClipIndex, Index, Inputs, annotated, clips_of
 from abawbench.harness.features import Features, normalise
+from abawbench.harness.mixing import Mixer
 from abawbench.harness.progress import Progress
 from abawbench.nn import as_tuple, single
 
@@ -88,8 +90,11 @@ def fit(
     """Train the network on the tracks with these numbers, in place, and return the log.
 
     With ``recipe.holdout`` some subjects choose the epoch (``evaluate(numbers)`` gives the official value on theirs);
-    the scored split takes no part. Raises UsageError when no clip is annotated.
+    the scored split takes no part. A network without a trained part stays as it is. Raises UsageError when no clip is
+    annotated.
     """
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        return Fitted()
     fitting, held_out = hold_out(numbers, subjects, recipe.holdout, seed)
     clips = list(annotated(clips_of(fitting, features, clip), labels, task))
     if not clips:
@@ -98,11 +103,20 @@ def fit(
     loader, optimiser = _loader(clips, features, labels, task, recipe, seed), _optimiser(network, recipe)
     module, optimiser, loader = accelerator.prepare(module, optimiser, loader)
     schedule = _schedule(optimiser, recipe, steps=recipe.epochs * len(loader))
-    criterion = loss_of(task, recipe)
+    criterion = loss_of(task, recipe, [known for n in fitting if (known := labels[n]) is not None])
+    mixer = Mixer(recipe.mix, seed) if recipe.mix else None
+    penalty = getattr(network.get_submodule("head"), "penalty", None)
     fitted, best, waited = Fitted(), Best(), 0
 
+    def loss_on(inputs: Any, index: Any, target: Tensor, mask: Tensor) -> Tensor:
+        return flat_loss(criterion, module(inputs, index), target, mask, task)
+
     def step(batch: Mapping[str, Any]) -> float:
-        loss = flat_loss(criterion, module(batch["inputs"], batch["index"]), batch["target"], batch["mask"], task)
+        loss = loss_on(batch["inputs"], batch["index"], batch["target"], batch["mask"])
+        if penalty is not None and (own := penalty()) is not None:
+            loss = loss + own
+        if mixer is not None:
+            loss = loss + mixer.loss(batch, loss_on)
         optimiser.zero_grad()
         accelerator.backward(loss)
         if recipe.clip_norm:
@@ -163,16 +177,19 @@ def hold_out(numbers: Sequence[int], subjects: Sequence[str], share: float, seed
     return [n for n in numbers if subjects[n] not in chosen], [n for n in numbers if subjects[n] in chosen]
 
 
-def loss_of(task: Task, recipe: Recipe) -> Loss:
+def loss_of(task: Task, recipe: Recipe, labels: Sequence[Labels] = ()) -> Loss:
     """Return the loss of a task under a recipe, options bound. Raises UsageError when it cannot be imported.
+
+    ``labels`` are those of the training tracks, from which balanced class weights come.
 
     The loss of a multitask task is the sum of the losses of its parts, each over its own annotated rows and each as
     the recipe has it for the part, unless task or recipe name one for the whole.
     """
     path = _for_task(recipe.loss, task, task.loss)
     if task.parts and not path:
-        return _summed([loss_of(part, recipe) for part in task.parts], task)
-    options = _for_task(recipe.loss_options, task, {})
+        own = [[task.part_labels(one, number) for one in labels] for number in range(len(task.parts))]
+        return _summed([loss_of(part, recipe, own[number]) for number, part in enumerate(task.parts)], task)
+    options = with_weights(_for_task(recipe.loss_options, task, {}), task, labels)
     module, _, name = path.partition(":")
     try:
         function: Loss = getattr(import_module(module), name)

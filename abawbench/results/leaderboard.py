@@ -22,6 +22,8 @@ from abawbench.statistics.ranking import shared_ranks
 
 PUBLISHED = "published.yaml"
 PAGE = "README.md"
+LONGEST = 300
+"""Characters of what a system needs to be measured."""
 TASKS = {
     "va": "Valence and arousal",
     "expr": "Expressions",
@@ -67,6 +69,10 @@ class Published(BaseModel):
     """The paper or repository that reports it."""
     confidence: Literal["CONFIRMED", "SINGLE", "INFERRED"]
     note: str | None = None
+    plugin: str | None = None
+    """The model plugin that implements the system here."""
+    needs: str | None = None
+    """What it takes to measure it with the plugin: data, weights, options."""
 
 
 def load(path: Path) -> list[Published]:
@@ -202,13 +208,16 @@ def _published(rows: Sequence[Published]) -> list[str]:
             ordered = sorted(group, key=lambda row: (-row.value, row.edition, row.system))
             columns: dict[str, list[str]] = {
                 "system": [markdown(row.system) for row in ordered],
+                "plugin": [f"`{row.plugin}`" if row.plugin else "" for row in ordered],
                 "edition": [str(row.edition) for row in ordered],
                 "value": [f"{row.value:.4g}" for row in ordered],
                 "confidence": [row.confidence for row in ordered],
                 "source": [markdown(row.source) for row in ordered],
                 "note": [markdown(row.note or "") for row in ordered],
+                "to measure it": [markdown(row.needs or "", LONGEST) for row in ordered],
             }
-            parts += [f"#### {markdown(f'{metric} on {database}, {split}')}\n", _table(columns)]
+            told = {name: cells for name, cells in columns.items() if any(cells) or name == "note"}
+            parts += [f"#### {markdown(f'{metric} on {database}, {split}')}\n", _table(told)]
     return parts
 
 

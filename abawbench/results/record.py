@@ -96,7 +96,8 @@ class ProtocolRecord(Part):
     smoothing: str = "none"
     """Of scores before decisions, in frames: ``none``, ``box:<half width>`` or ``gaussian:<sigma>``."""
     thresholds: str = "fixed"
-    """``fixed``, or ``tuned`` on training subjects: ``threshold_values`` by output, one set for each fit."""
+    """``fixed``, ``published`` with the model, or ``tuned`` on training subjects; the last two with
+    ``threshold_values`` by output, one set for each fit."""
     threshold_values: tuple[dict[str, Number], ...] = ()
     tuned_on: str | None = None
     """On which tracks, where thresholds were tuned. Stored scores are stretched so that the task's own decides."""
@@ -306,15 +307,16 @@ class Record(Part):
     def marks(self) -> tuple[str, ...]:
         """Return what keeps the value from being ranked; such results are shown and marked.
 
-        ``weights=none`` for a network that started from no weights, ``control=...`` for a run that checks the harness,
-        ``trained on ...`` for weights that have seen what an entry to the challenge may not, ``<name>=<value>`` for
-        an uncertain fact that was not taken as by default, ``NAME changes ...`` for a runtime that moves the metric.
+        ``weights=none`` for a network, or a part of it, that started from no weights, ``control=...`` for a run that
+        checks the harness, ``trained on ...`` for weights that have seen what an entry to the challenge may not,
+        ``<name>=<value>`` for an uncertain fact that was not taken as by default, ``NAME changes ...`` for a runtime
+        that moves the metric.
         """
         control = self.settings.get("control")
-        source = self.weights.source if self.weights else ""
+        sources = {one.source for one in (self.weights, *self.weights.parts)} if self.weights else set()
         forbidden = self.weights.against_the_rules if self.weights else ()
         return (
-            *(["weights=none"] if source == "none" else []),
+            *(["weights=none"] if "none" in sources else []),
             *([f"control={control}"] if control else []),
             *(f"trained on {seen}" for seen in forbidden),
             *(f"{name}={value}" for name, value in (self.protocol.readings if self.protocol else {}).items()),

@@ -10,12 +10,12 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from abawbench.contracts import Task
+from abawbench.contracts import Task, UsageError
 from abawbench.nn import ClipNetwork, Features, SplitHead, freeze, gather
 from abawbench_plugins.models._faces import PerImage
 
 ARCHITECTURES = {"full": "tf_efficientnet_b0", "tiny": "test_efficientnet"}
-LOGITS = 10
+EXPRESSIONS, LOGITS = 8, 10
 """What ``enet_b0_8_va_mtl`` gives for a face: eight expressions, valence and arousal."""
 STATISTICS = 4
 
@@ -55,6 +55,24 @@ def build_network(
         else nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
     )
     return ClipNetwork(backbone, PerImage(body))
+
+
+def build_classifier(state: Mapping[str, Tensor] | None = None, *, size: str = "full") -> ClipNetwork:
+    """Return the network as EmotiEffLib has it: clips [B, T, 3, S, S] to its eight expressions' logits [B, T, 8].
+
+    Raises UsageError when ``state`` has no classifier of eight expressions.
+    """
+    backbone: Any = timm.create_model(ARCHITECTURES[size], pretrained=False, num_classes=0)
+    layer = nn.Linear(backbone.num_features, EXPRESSIONS)
+    if state is not None:
+        known = {name: value for name, value in state.items() if not name.startswith("classifier.")}
+        backbone.load_state_dict(known, strict=True)
+        weight = state.get("classifier.weight")
+        if weight is None or len(weight) not in (EXPRESSIONS, LOGITS):
+            raise UsageError("the weights hold no classifier of AffectNet's eight expressions; give EmotiEffLib's file")
+        # valence and arousal come last
+        layer.load_state_dict({"weight": weight[:EXPRESSIONS], "bias": state["classifier.bias"][:EXPRESSIONS]})
+    return ClipNetwork(backbone, PerImage(layer))
 
 
 def _classifier(state: Mapping[str, Tensor], features: int) -> tuple[nn.Module, int]:

@@ -27,7 +27,7 @@ def test_options_are_written_as_on_the_command_line_or_in_python() -> None:
         ({"smoothing": "box:nan"}, "for example box:50"),
         ({"smoothing": "gaussian:0"}, "for example box:50"),
         ({"smoothing": "median:3"}, "for example box:50"),
-        ({"thresholds": 0.3}, "'fixed' or 'tuned'"),
+        ({"thresholds": 0.3}, "'fixed', 'tuned' or 'published'"),
         ({"folds": 1}, "give 2 or more"),
         ({"folds": -2}, "give 2 or more"),
         ({"folds": 2, "refit": True}, "exclude each other"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from abawbench.contracts.errors import DataError
+from abawbench.plugins import default_plugins
 from abawbench.results import leaderboard
 from abawbench.results.leaderboard import Published, load, page_text, render, write
 from abawbench.results.record import DatabaseRecord, ProtocolRecord, Record, WeightsRecord
@@ -48,6 +49,23 @@ def test_the_published_results_hold_the_paper_and_the_baselines() -> None:
     assert rows["MNv4 + TAM, 1 level", "au", 8, "test", "macro F1"] == 0.484
     assert rows["official baseline, ResNet-50", "va", 8, "val", "mean CCC"] == 0.22
     assert {row.task for row in load(FOLDER / "published.yaml")} >= {"va", "expr", "au", "ce", "emi", "ah"}
+
+
+def test_every_system_of_the_papers_table_names_its_plugin_and_what_measuring_it_needs() -> None:
+    rows = [row for row in load(FOLDER / "published.yaml") if row.source == "arXiv 2503.10530, Table 2"]
+    assert len(rows) == 9
+    known = {plugin.name for plugin in default_plugins().all("model")}
+    assert all(row.plugin in known and row.needs for row in rows)
+    page = section((FOLDER / "README.md").read_text(encoding="utf-8"), "Published")
+    lines = [line for line in page.splitlines() if "arXiv 2503.10530, Table 2" in line]
+    assert len(lines) == 9
+    for row in rows:
+        assert any(row.system in line and f"`{row.plugin}`" in line and f"{row.value:.4g}" in line for line in lines)
+
+
+def test_every_plugin_that_a_published_row_names_exists() -> None:
+    known = {plugin.name for plugin in default_plugins().all("model")}
+    assert {row.plugin for row in load(FOLDER / "published.yaml") if row.plugin} <= known
 
 
 def test_writing_the_page_takes_records_from_the_folder(tmp_path: Path, make_record: Make) -> None:

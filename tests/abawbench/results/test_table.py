@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from abawbench.results.record import Cost, Counts, DatabaseRecord, ProtocolRecord, Record
+from abawbench.results.record import Cost, Counts, DatabaseRecord, Latency, ProtocolRecord, Record
 from abawbench.results.table import table
 
 Make = Callable[..., Record]
@@ -96,6 +96,31 @@ def test_protocol_options_stand_beside_the_model_and_the_official_protocol_says_
 def test_macs_fall_back_on_the_other_counter(make_record: Make) -> None:
     cost = Cost(parameters_total=1, parameters_trained=1, macs_per_frame={"flop_counter": None, "fvcore": 2e9})
     assert cells(table([make_record(cost=cost)], "github"), "va")[6] == "2.00G"
+
+
+def test_counts_that_disagree_without_an_explanation_are_not_printed(make_record: Make) -> None:
+    totals = {"flop_counter": 1e9, "fvcore": 2e9}
+    counts = {"parameters_total": 1, "parameters_trained": 1, "macs_per_clip": totals, "macs_per_frame": totals}
+    unnamed = Cost(**counts, macs_difference_by_operator={"matmul": 1e9})
+    named = Cost(**counts, macs_difference_by_operator={"matmul in aten::strange": 1e9})
+    assert cells(table([make_record(cost=unnamed)], "github"), "va")[6] == "–"
+    assert cells(table([make_record(cost=named)], "github"), "va")[6] == "1.00G"
+
+
+def test_a_time_that_breaks_the_rules_is_marked_once_for_a_model(make_record: Make) -> None:
+    latency = Latency(
+        p50_ms=1,
+        samples=9,
+        batch=1,
+        threads=1,
+        device="cpu",
+        runtime="eager",
+        valid=False,
+        advice=("9 of 662 samples",),
+    )
+    cost = Cost(parameters_total=1, parameters_trained=1, latency=latency)
+    text = table([make_record(cost=cost), make_record(cost=cost, task="au")])
+    assert text.count("latency of mnv4-tam: INVALID: 9 of 662 samples") == 1
 
 
 @pytest.mark.parametrize("fmt", ["simple", "github", "plain"])

@@ -1,0 +1,36 @@
+"""The page of sizes says what the networks are now, and every figure is the one its source prints."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("abawbench_systems", DOCS / "systems.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up by name
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def page(script: ModuleType) -> str:
+    return str(script.text())
+
+
+def test_the_page_is_what_the_script_writes(page: str) -> None:
+    assert page == (DOCS / "systems.md").read_text(encoding="utf-8"), "run 'python docs/systems.py'"
+
+
+def test_every_figure_is_the_published_one_in_all_its_digits(script: ModuleType, page: str) -> None:
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")][: len(script.ROWS)]
+    assert [row[0] for row in rows] == [f"| `{one.model}`" for one in script.ROWS]
+    assert all(row[2] == row[3] and row[4] == row[5] for row in rows)
