@@ -20,6 +20,7 @@ Examples:
   abawbench data verify aff-wild2 /data/Aff-Wild2 --label va --split train --split val --fast
   abawbench data verify bah /data/BAH --json
   abawbench data verify synthetic --preset tiny
+  abawbench data verify manifest my_data/manifest.csv
 
 Exit status: 0 complete, 1 incomplete, 2 unusable or wrong usage, 130 interrupted.
 """
@@ -32,7 +33,7 @@ def data() -> None:
 
 @data.command(epilog=EPILOG)
 @click.argument("database")
-@click.argument("roots", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("roots", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--edition", type=int, help="Whose annotations and numbers; default: the latest known.")
 @click.option("--label", "labels", multiple=True, help="Look at this label alone, for example va. Repeatable.")
 @click.option("--split", "splits", multiple=True, type=click.Choice(["train", "val", "test"]), help="Repeatable.")

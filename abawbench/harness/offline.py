@@ -46,21 +46,23 @@ def best_throughput(
     """
     start = perf_counter()
     rates: dict[int, float] = {}
-    calls: dict[int, tuple[Call, Inputs]] = {}
+    best: tuple[Call, Inputs] | None = None
     for batch in BATCHES:
         inputs = repeated(example, batch)
         reset_peak()
         idle = peak_bytes(device_of(inputs))
-        calls[batch] = compiled(inputs), inputs
-        rates[batch], _ = _rate(*calls[batch], batch, min(budget_s / 20, 1.0))
-        if peak_bytes(device_of(inputs)) - idle > memory_limit and batch > 1:
-            del rates[batch], calls[batch]
+        call = compiled(inputs)
+        rate, _ = _rate(call, inputs, batch, min(budget_s / 20, 1.0))
+        if best is not None and peak_bytes(device_of(inputs)) - idle > memory_limit:
             break
-        if perf_counter() - start > budget_s / 2 or rates[batch] < 0.97 * max(rates.values()):
+        if rate >= max(rates.values(), default=0.0):
+            best = call, inputs
+        rates[batch] = rate
+        if perf_counter() - start > budget_s / 2 or rate < 0.97 * max(rates.values()):
             break
-    batch = max(rates, key=lambda one: rates[one])
+    assert best is not None
     found = measure_throughput(
-        *calls[batch], length, runtime=runtime, budget_s=max(budget_s - (perf_counter() - start), min(budget_s, 1.0))
+        *best, length, runtime=runtime, budget_s=max(budget_s - (perf_counter() - start), min(budget_s, 1.0))
     )
     return found.model_copy(update={"by_batch": rates, "memory_limit_bytes": memory_limit})
 

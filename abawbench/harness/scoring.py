@@ -48,7 +48,7 @@ def track_statistics(
     metric: Metric, task: Task, tracks: Sequence[Track], scores: Sequence[Predicted], labels: Sequence[Labels]
 ) -> TrackStatistics:
     """Return the statistics of the tracks that have an annotated frame. Raises DataError when none has."""
-    kept = [i for i, known in enumerate(labels) if known.mask.any()]
+    kept = [i for i, known in enumerate(labels) if known.annotated.any()]
     if not kept:
         raise DataError(f"no frame of the scored split is annotated for task '{task.name}'")
     names = [tracks[i].id for i in kept]
@@ -76,7 +76,7 @@ def score(
     units = bootstrap.grouped(found.values, found.subjects)
     sampled = min(1.0, SAMPLE / frames)
     effect = design_effect(metric.value, units, _random_groups(metric, task, scores, labels), share=sampled)
-    known = [labels_ for labels_ in labels if labels_.mask.any()]
+    known = [labels_ for labels_ in labels if labels_.annotated.any()]
     floor_rows, what = floor(metric, task, known)
     return (
         Score(

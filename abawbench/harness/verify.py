@@ -3,13 +3,10 @@
 import inspect
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from multiprocessing import current_process, get_context
 from pathlib import Path
 
 from abawbench.contracts import Count, Database, DatabaseDeclaration, Expected, Part, UsageError
@@ -17,6 +14,7 @@ from abawbench.contracts.dataset import Problem
 from abawbench.harness.plan import Generated
 from abawbench.harness.progress import Progress
 from abawbench.plugins import Plugin
+from abawbench.processes import mapped
 
 SPLITS = ("train", "val", "test")
 
@@ -120,7 +118,8 @@ def verify(
     parts = sorted(inspection.parts, key=lambda part: -part.files)  # the longest first, so that none is waited for
     total = sum(part.files for part in parts)
     with (progress or Progress()).bar(f"reading {database.name}"[:18], total, "file") as advance:
-        for part, found in zip(parts, _checked(parts, fast, jobs or processors()), strict=True):
+        results = mapped(partial(_check, fast), parts, jobs or processors(), chunk=1 + len(parts) // 2000)
+        for part, found in zip(parts, results, strict=True):
             for problem in found:
                 database.problems.add(problem.file, problem.what, problem.line, problem.track, extra=problem.extra)
             advance(part.files)
@@ -138,23 +137,6 @@ def verify(
 def processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _checked(parts: Sequence[Part], fast: bool, jobs: int) -> Iterator[Sequence[Problem]]:
-    """Yield the problems of each part, in order."""
-    check = partial(_check, fast)
-    done = 0
-    if jobs > 1 and len(parts) > 1 and not current_process().daemon:
-        with ProcessPoolExecutor(min(jobs, len(parts)), mp_context=get_context("spawn")) as pool:
-            try:
-                for found in pool.map(check, parts, chunksize=1 + len(parts) // 2000):
-                    done += 1
-                    yield found
-            except BrokenProcessPool:  # the caller is a script without a main guard, which a new process cannot import
-                pass
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
-    yield from map(check, parts[done:])
 
 
 def _check(fast: bool, part: Part) -> Sequence[Problem]:

@@ -23,7 +23,7 @@ def floor(metric: Metric, task: Task, labels: Sequence[Labels]) -> tuple[Statist
     multiclass tries each class; multilabel takes the better of 0 and 1 for each output; a multitask task finds the
     best constant part by part. Of equals the first wins. Raises DataError when no frame is annotated.
     """
-    if not any(track.mask.any() for track in labels):
+    if not any(track.annotated.any() for track in labels):
         raise DataError(
             f"task '{task.name}' has no annotated frame, so no constant can be scored: check the label files"
         )
@@ -60,7 +60,7 @@ def _best_parts(
     words = []
     for number, (part, columns) in enumerate(zip(task.parts, task.part_columns, strict=True)):
         own = [task.part_labels(track, number) for track in labels]
-        if not any(track.mask.any() for track in own):
+        if not any(track.annotated.any() for track in own):
             raise DataError(f"task '{task.name}' has no frame annotated for '{part.name}': check the label files")
 
         def with_rest(constant: NDArray[Any], columns: slice = columns) -> Statistics:

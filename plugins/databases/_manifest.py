@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from abawbench.contracts import DataError, Labels, Task
 from abawbench.contracts.dataset import Problems
 from abawbench_plugins.databases._rows import Rows, read_rows, show
-from abawbench_plugins.tasks import ah, ah_video, au, ce, emi, expr, mtl, va, vd
+from abawbench_plugins.tasks import ah, ah_video, au, ce, emi, eri, expr, mtl, va, vd
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS = ("track", "frame", "image", "video", "audio", "text", "split", "subject", "rate")
 SPLITS = ("train", "val", "test")
 TASKS: Mapping[str, Task] = {
-    built.label: built for built in (m.task() for m in (va, expr, au, ce, emi, ah, ah_video, vd))
+    built.label: built for built in (m.task() for m in (va, expr, au, ce, emi, eri, ah, ah_video, vd))
 }
 """Label -> the task that says which values it has."""
 TRACK_LEVEL = frozenset(label for label, task in TASKS.items() if task.level == "track")
@@ -143,14 +143,14 @@ def _known_columns(rows: Rows, problems: Problems) -> list[str]:
                 meant = next(k for k in known if k.casefold() == near[0])
                 raise DataError(f"{rows.path}:1: unknown column {show(name)}; did you mean '{meant}'?")
             problems.add(rows.path, f"column {show(name)} is not one abawbench knows; ignored", 1)
-    found = []
+    found = [label for label in TASKS if set(label_columns(label)) <= set(names)]
+    # two tasks may share a column: it asks for the others of a task only where no task has it whole
+    used = {name for label in found for name in label_columns(label)}
     for label in TASKS:
         columns = label_columns(label)
         missing = [name for name in columns if name not in names]
-        if missing and len(missing) < len(columns):
+        if missing and set(columns) - set(missing) - used:
             raise DataError(f"{rows.path}:1: no column {', '.join(missing)}; task {label} needs all of its columns")
-        if not missing:
-            found.append(label)
     return found
 
 

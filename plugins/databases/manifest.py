@@ -8,11 +8,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Database, DatabaseDeclaration, DataError, Labels, Track
+from abawbench.contracts import (
+    Count,
+    Database,
+    DatabaseDeclaration,
+    DataError,
+    Inspection,
+    Labels,
+    Part,
+    Track,
+    UsageError,
+)
 from abawbench.contracts.dataset import Problems
 from abawbench.hookspecs import hookimpl
-from abawbench_plugins.databases._images import EMPTY_SIZE, decode_jpeg
+from abawbench_plugins.databases._images import EMPTY_SIZE
 from abawbench_plugins.databases._manifest import SPLITS, TRACK_LEVEL, Manifest, read_manifest
+from abawbench_plugins.databases._manifest_parts import ListedImages, count_tracks, decode_image
+from abawbench_plugins.databases._parts import MediaFile
 from abawbench_plugins.databases._tracks import RATE
 from abawbench_plugins.databases._video import Video
 
@@ -165,23 +177,14 @@ class ManifestTrack(Track):
         return next((image.shape[:2] for image in decoded if image is not None), EMPTY_SIZE)
 
     def _decode(self, path: str | None) -> NDArray[np.uint8] | None:
-        import cv2
-
         if path is None:
             return None
         file = self._folder / path
         try:
-            data = file.read_bytes()
-            if data.startswith(b"\xff\xd8"):
-                return decode_jpeg(data)
-            image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR) if data else None
-        except (OSError, ValueError, cv2.error) as error:
+            return decode_image(file.read_bytes())
+        except (OSError, ValueError) as error:
             self._problems.add(file, f"{error}; treated as missing")
             return None
-        if image is None:
-            self._problems.add(file, "is not a readable image; treated as missing")
-            return None
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
     def labels(self, label: str) -> Labels | None:
         """Return the labels of that name, or None when the manifest has no column of it."""
@@ -271,6 +274,27 @@ class ManifestDatabase(Database):
                 f"{self.path}: none of the images and videos of split '{split}' is there, {first!r} the first; "
                 f"paths are relative to {self.path.parent}"
             )
+
+    def inspect(self, labels: Sequence[str] = (), splits: Sequence[str] = ()) -> Inspection:
+        """Return what the manifest lists for the labels and splits named, or for all, and the files to read."""
+        known = self._manifest.labels
+        if unknown := sorted(set(labels) - set(known)):
+            raise UsageError(f"{self.path}: no labels of '{unknown[0]}'; it has {', '.join(known) or 'none'}.")
+        counts: list[Count] = []
+        tracks: dict[str, ManifestTrack] = {}
+        for label in labels or known:
+            for split in self.splits(label):
+                if not splits or split in splits:
+                    found = self._split(label, split)
+                    counts += count_tracks(label, split, found)
+                    tracks |= {track.id: track for track in found}
+        parts: list[Part] = []
+        for track in tracks.values():
+            media = dict.fromkeys(path for path in (track.cell("video"), track.cell("audio")) if path)
+            parts += [MediaFile(self.path.parent / path) for path in media]
+            if not track.cell("video") and (images := tuple(path for path in track.paths if path)):
+                parts.append(ListedImages(self.path.parent, images))
+        return Inspection(counts, parts)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 over the manifest's contents and form."""

@@ -9,16 +9,15 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
-from multiprocessing import current_process, get_context
 from pathlib import Path
 from typing import Any
 
+from abawbench import locks
+from abawbench.processes import mapped
 from abawbench_plugins.databases.synthetic import (
     labels_only,
     manifest,
@@ -97,20 +96,20 @@ def ensure(
     parent.mkdir(parents=True, exist_ok=True)
     _sweep(parent)
     draft = parent / f".{folder.name}-{uuid.uuid4().hex}"
-    draft.mkdir()
-    try:
-        generate(draft, preset, seed, progress, databases, splits)
-        _put_in_place(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with locks.exclusive(draft):
+        try:
+            generate(draft, preset, seed, progress, databases, splits)
+            _put_in_place(draft, folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the drafts of processes that were killed more than a day ago."""
+    """Remove the drafts of processes that were killed; where a draft cannot be locked, those more than a day old."""
     for draft in parent.glob(".*-seed*-v*-*"):
         with suppress(OSError):
-            if time.time() - draft.stat().st_mtime > _ABANDONED:
+            if locks.abandoned(draft) or time.time() - draft.stat().st_mtime > _ABANDONED:
                 shutil.rmtree(draft)
 
 
@@ -141,7 +140,7 @@ def generate(
     takes = plan(preset, seed, databases, splits)
     groups = videos(takes)
     files: dict[str, manifest.Digest] = {}
-    with closing(_made(folder, groups, preset.processes)) as results:
+    with closing(mapped(partial(_make, folder), groups, preset.processes, chunk=4)) as results:
         for done, (group, made) in enumerate(zip(groups, results, strict=True), start=1):
             files.update(made)
             if progress is not None:
@@ -151,25 +150,6 @@ def generate(
     for path, text in {**texts, "people.json": json.dumps(_people(takes), indent=1)}.items():
         files[path] = _write(folder / path, text.encode())
     return manifest.write(folder, files)
-
-
-def _made(
-    folder: Path, groups: Sequence[tuple[Take, ...]], processes: int
-) -> Generator[Mapping[str, manifest.Digest], None, None]:
-    """What each video wrote, in order; made by other processes where that is allowed and worth it."""
-    make = partial(_make, folder)
-    done = 0
-    if processes > 1 and not current_process().daemon:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            try:
-                for made in pool.map(make, groups, chunksize=4):
-                    done += 1
-                    yield made
-            except BrokenProcessPool:  # the caller is a script without a main guard, which a new process cannot import
-                pass
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
-    yield from map(make, groups[done:])
 
 
 def _make(folder: Path, takes: tuple[Take, ...]) -> dict[str, manifest.Digest]:

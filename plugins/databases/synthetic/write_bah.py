@@ -5,12 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench_plugins.databases.synthetic.media import jpeg, mp4
-from abawbench_plugins.databases.synthetic.picture import pictures
+from abawbench_plugins.databases.synthetic.answer import media_of, transcript_of, words_of
 from abawbench_plugins.databases.synthetic.plan import Take
-from abawbench_plugins.databases.synthetic.take import VOICE, WORDS, act_of, labels_of
-from abawbench_plugins.databases.synthetic.transcript import say
-from abawbench_plugins.databases.synthetic.voice import RATE, speak, voice_of
+from abawbench_plugins.databases.synthetic.take import act_of, labels_of
 
 SHARED = {"annotation.yml": "", "default-split/train.txt": "", "default-split/val.txt": ""}
 """Files that all videos write to, and how they begin."""
@@ -22,19 +19,9 @@ TEST = {_TEMPLATE: ""}
 def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     """Yield the files (path below ``bah``, content) of one video."""
     (take,) = takes
-    act = act_of(take)
-    frames = pictures(take, act, 112)
-    for t, picture in enumerate(frames):
-        yield f"cropped-aligned-faces/{take.name}/frame-{t}.jpg", jpeg(picture)
-    sound = speak(voice_of(take.person), act, take.frames, take.rate, take.random(VOICE))
-    yield f"videos/{take.name}", mp4(frames, take.rate, sound, RATE)
-    stem = take.name.rpartition("/")[2].removesuffix(".mp4")
-    words = say(act, take.frames, take.random(WORDS))
-    seconds = take.frames / take.rate
-    yield (
-        f"transcription/{take.name}/{stem}.yml",
-        f'text: "{words}"\ntimestamps:\n- ["{words}", 0.0, {seconds:.3f}]\n'.encode(),
-    )
+    yield from media_of(take, "cropped-aligned-faces", "videos")
+    words, seconds = words_of(take), take.frames / take.rate
+    yield transcript_of(take, "transcription", f'text: "{words}"\ntimestamps:\n- ["{words}", 0.0, {seconds:.3f}]\n')
 
 
 def shared(take: Take) -> dict[str, str]:
@@ -44,7 +31,7 @@ def shared(take: Take) -> dict[str, str]:
     act = act_of(take)
     noticed = labels_of(take, act)["ah"][: take.frames]
     present = int(noticed.any())
-    words = say(act, take.frames, take.random(WORDS))
+    words = words_of(take)
     rows = "".join(f'  - ["{take.name}/frame-{t}.jpg", {value}]\n' for t, value in enumerate(noticed))
     stretches = _stretches(noticed)
     seconds = [[round(start / take.rate, 3), round(stop / take.rate, 3)] for start, stop in stretches]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from abawbench.results.record import Cost, Counts, DatabaseRecord, ProtocolRecord, Record
+from abawbench.results.record import Cost, Counts, DatabaseRecord, Latency, ProtocolRecord, Record
 from abawbench.results.table import table
 
 Make = Callable[..., Record]
@@ -98,6 +98,31 @@ def test_macs_fall_back_on_the_other_counter(make_record: Make) -> None:
     assert cells(table([make_record(cost=cost)], "github"), "va")[6] == "2.00G"
 
 
+def test_counts_that_disagree_without_an_explanation_are_not_printed(make_record: Make) -> None:
+    totals = {"flop_counter": 1e9, "fvcore": 2e9}
+    counts = {"parameters_total": 1, "parameters_trained": 1, "macs_per_clip": totals, "macs_per_frame": totals}
+    unnamed = Cost(**counts, macs_difference_by_operator={"matmul": 1e9})
+    named = Cost(**counts, macs_difference_by_operator={"matmul in aten::strange": 1e9})
+    assert cells(table([make_record(cost=unnamed)], "github"), "va")[6] == "–"
+    assert cells(table([make_record(cost=named)], "github"), "va")[6] == "1.00G"
+
+
+def test_a_time_that_breaks_the_rules_is_marked_once_for_a_model(make_record: Make) -> None:
+    latency = Latency(
+        p50_ms=1,
+        samples=9,
+        batch=1,
+        threads=1,
+        device="cpu",
+        runtime="eager",
+        valid=False,
+        advice=("9 of 662 samples",),
+    )
+    cost = Cost(parameters_total=1, parameters_trained=1, latency=latency)
+    text = table([make_record(cost=cost), make_record(cost=cost, task="au")])
+    assert text.count("latency of mnv4-tam: INVALID: 9 of 662 samples") == 1
+
+
 @pytest.mark.parametrize("fmt", ["simple", "github", "plain"])
 def test_names_and_reasons_cannot_break_the_table(make_record: Make, fmt: str) -> None:
     record = make_record(model=UNSAFE, task=UNSAFE, status="failed", reason=UNSAFE, score=None)
@@ -126,3 +151,18 @@ def test_a_table_fits_a_wide_terminal(make_record: Make) -> None:
 
 def test_no_records_make_no_table() -> None:
     assert table([]) == "no results"
+
+
+def test_what_was_predicted_without_an_input_is_said_below(make_record: Make) -> None:
+    counts = {"tracks": 5, "frames": 50, "annotated_frames": 50, "coverage": 1.0}
+    missing = {"audio": {"tracks": 2, "frames": 25}, "frames": {"tracks": 0, "frames": 0}}
+    text = table([make_record(counts=Counts(**counts, missing_inputs=missing))])
+    assert "va (mnv4-tam): predicted without audio in 2 tracks (25 frames)" in text
+    assert "predicted without" not in table([make_record()])
+    assert "predicted without" not in table([make_record(counts=Counts(**counts))])
+
+
+def test_a_model_without_a_network_has_no_cost_in_the_table(make_record: Make) -> None:
+    row = cells(table([make_record(cost=None)], "github"), "va")
+    assert row[2] == "0.412 [0.380, 0.441]"
+    assert row[5:10] == ["–"] * 5

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abawbench.contracts import DataError
+from abawbench.contracts import DataError, UsageError
+from abawbench.harness.verify import Status, verify
 from abawbench_plugins.databases._manifest import TASKS, label_columns
 from abawbench_plugins.databases.manifest import ManifestDatabase, open_database
 
@@ -163,7 +164,7 @@ def test_an_unknown_column_is_noted_and_ignored(opened) -> None:
 
 
 def test_every_task_finds_its_labels(opened) -> None:
-    columns = [column for label in TASKS for column in label_columns(label)]
+    columns = list(dict.fromkeys(column for label in TASKS for column in label_columns(label)))
     cells = {"expression": "Fear", "ce": "sadly angry", "ah": "present", "valence": "-1", "arousal": "1", "AU4": "1"}
     database = opened(f"track,{','.join(columns)}\na,{','.join(cells.get(name, '0') for name in columns)}\n")
     (track,) = database.tracks("va", "train")
@@ -179,7 +180,7 @@ def test_every_task_finds_its_labels(opened) -> None:
     assert values["ah-video"] == [0]
     assert track.labels("mtl").values.tolist() == [[-1, 1, 3, 0, 0, 1, *[0] * 9]]
     assert track.labels("mtl").mask.tolist() == [[True] * 3]
-    assert track.labels("eri") is None
+    assert values["eri"] == [[0] * 7]
 
 
 def test_the_parts_of_the_multitask_label_are_annotated_each_by_itself(opened) -> None:
@@ -405,3 +406,44 @@ def test_a_damaged_manifest_is_read_or_refused_with_its_name(tmp_path_factory, d
     path = tmp_path_factory.getbasetemp() / "damaged.csv"
     path.write_bytes(bytes(content))
     consume(path)
+
+
+def test_verifying_counts_what_is_listed_and_names_what_cannot_be_read(disk, opened) -> None:
+    disk.put("1.png", png(1))
+    disk.put("broken.png", b"not an image")
+    database = opened(
+        "track,frame,image,ah,split\na,1,1.png,1,train\na,2,broken.png,0,\na,3,gone.png,,\nb,1,1.png,1,val\n"
+    )
+    found = verify(database, jobs=1)
+    numbers = {(line.label, line.split, line.what): line.found for line in found.lines}
+    assert numbers["ah", "train", "tracks"] == numbers["ah", "val", "tracks"] == 1
+    assert numbers["ah", "train", "rows"] == numbers["ah", "train", "rows with image listed"] == 3
+    assert numbers["ah", "train", "annotated"] == 2
+    assert [(p.file, p.what.split(";")[0]) for p in found.problems] == [
+        ("broken.png", "is not a readable image"),
+        ("gone.png", "is listed and cannot be read: No such file or directory"),
+    ]
+    assert found.status is Status.INCOMPLETE
+    assert [p.file for p in verify(database, jobs=1, fast=True).problems] == ["broken.png", "gone.png"]
+    with pytest.raises(UsageError, match="no labels of 'va'; it has ah"):
+        database.inspect(["va"])
+
+
+def test_a_sound_manifest_is_complete_and_videos_are_read(disk, opened) -> None:
+    disk.root.mkdir()
+    write_video(disk.root / "v.mp4", 3)
+    database = opened("track,frame,video,ah\na,1,v.mp4,1\na,2,v.mp4,0\n")
+    assert verify(database, jobs=1).status is Status.COMPLETE
+    disk.put("v.mp4", b"no video")
+    (problem,) = verify(opened("track,frame,video,ah\na,1,v.mp4,1\n"), jobs=1).problems
+    assert "v.mp4: is a media file that cannot be decoded" in str(problem)
+
+
+def test_reactions_are_read_and_may_stand_beside_mimicry(opened) -> None:
+    names = list(dict.fromkeys([*label_columns("emi"), *label_columns("eri")]))
+    database = opened(f"track,{','.join(names)}\na,{','.join(['0.5'] * len(names))}\n")
+    assert database.splits("eri") == database.splits("emi") == ["train"]
+    alone = opened(f"track,{','.join(label_columns('emi'))}\na,{','.join(['0.5'] * 6)}\n")
+    assert (alone.splits("emi"), alone.splits("eri")) == (["train"], ())
+    with pytest.raises(DataError, match="no column Admiration, Determination"):
+        opened("track,Amusement,Disgust\na,0.5,0.5\n")
