@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = {"torch", "torchvision", "torchaudio", "timm", "transformers", "accelerate", "pyarrow", "pandas", "cv2", "av"}
+HEAVY |= {"matplotlib", "onnx", "onnxruntime", "openvino"}
 PROBE = """
 import json, runpy, sys
 code = 0

@@ -10,6 +10,7 @@ Examples:
   abawbench leaderboard
   abawbench leaderboard --runs runs
   abawbench leaderboard --folder leaderboards --write
+  abawbench leaderboard --runs runs --plot pareto.svg --cost latency
 """
 
 
@@ -18,9 +19,13 @@ Examples:
               help="Folder with published.yaml and results/; default: the installed one.")  # fmt: skip
 @click.option("--runs", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Add the runs under this.")
 @click.option("--write", is_flag=True, help="Write README.md in the folder instead of printing; needs --folder.")
-def leaderboard(folder: Path | None, runs: Path | None, write: bool) -> int:
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the metric against a cost into "
+              "FILE.svg or FILE.png instead of printing.")  # fmt: skip
+@click.option("--cost", type=click.Choice(["macs", "parameters", "latency"]), default="macs", show_default=True,
+              help="What --plot draws against.")  # fmt: skip
+def leaderboard(folder: Path | None, runs: Path | None, write: bool, plot: Path | None, cost: str) -> int:
     """Print published results and measured ones, synthetic apart from real."""
-    from abawbench.results.leaderboard import page_text
+    from abawbench.results.leaderboard import measured, page_text
     from abawbench.results.leaderboard import write as write_page
     from abawbench.results.sides import Run
     from abawbench.results.store import find
@@ -28,10 +33,22 @@ def leaderboard(folder: Path | None, runs: Path | None, write: bool) -> int:
     if write:
         if folder is None or runs is not None:
             raise click.UsageError("--write goes with --folder and without --runs: the page shows only what lies there")
+        if plot is not None:
+            raise click.UsageError("--plot draws and --write writes the page; call twice")
         click.echo(f"wrote {write_page(folder)}")
         return 0
     extra = find(runs, lambda error: click.echo(f"warning: skipped {error}", err=True)) if runs else []
-    click.echo(page_text(folder or installed(), [Run(*found) for found in extra]), nl=False)
+    more = [Run(*found) for found in extra]
+    if plot is not None:
+        from abawbench.results.plot import draw
+        from abawbench.results.published import PUBLISHED, load
+
+        source = folder or installed()
+        records = [run.record for run in measured(source, more)]
+        for path in draw(records, load(source / PUBLISHED), cost, plot):
+            click.echo(f"wrote {path}")
+        return 0
+    click.echo(page_text(folder or installed(), more), nl=False)
     return 0
 
 

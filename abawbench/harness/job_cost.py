@@ -10,6 +10,7 @@ import torch
 from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
+from abawbench.contracts import UsageError
 from abawbench.harness.clips import clips_of, distinct, given
 from abawbench.harness.cost import CostMeter, Scored
 from abawbench.harness.examples import example_of
@@ -58,6 +59,8 @@ def measured(
             scored=_scored(ready, network, source, device) if meter.seconds > 0 else None,
         )
         return cost, None
+    if ready.model.inputs != {"frames"}:
+        raise UsageError(f"runtime '{runtime.name}' runs networks of frames alone; leave out --runtime")
     bench = _bench(ready, network, device, progress)
 
     @cache

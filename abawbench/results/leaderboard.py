@@ -5,13 +5,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from abawbench.contracts.errors import DataError
 from abawbench.plugins import Plugins, default_plugins
 from abawbench.results.files import replacing
+from abawbench.results.published import PUBLISHED, Published, load
 from abawbench.results.record import Record
 from abawbench.results.sides import Run
 from abawbench.results.store import read
@@ -20,7 +18,6 @@ from abawbench.results.text import NONE, markdown
 from abawbench.results.ties import Separated, all_apart, told_apart
 from abawbench.statistics.ranking import shared_ranks
 
-PUBLISHED = "published.yaml"
 PAGE = "README.md"
 LONGEST = 300
 """Characters of what a system needs to be measured."""
@@ -52,57 +49,6 @@ _T = TypeVar("_T")
 _K = TypeVar("_K")
 
 
-class Published(BaseModel):
-    """One result that somebody else reports."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
-
-    system: str
-    task: str
-    edition: int = Field(ge=1)
-    database: str
-    split: Literal["val", "test", "public test", "private test"]
-    metric: str
-    value: float = Field(ge=-1, le=3, allow_inf_nan=False)
-    """The metric's value; the largest possible one is 3, of P_MTL."""
-    source: str
-    """The paper or repository that reports it."""
-    confidence: Literal["CONFIRMED", "SINGLE", "INFERRED"]
-    note: str | None = None
-    plugin: str | None = None
-    """The model plugin that implements the system here."""
-    needs: str | None = None
-    """What it takes to measure it with the plugin: data, weights, options."""
-
-
-def load(path: Path) -> list[Published]:
-    """Return the published results in a YAML file. Raises DataError naming the file and the entry that is wrong."""
-    import yaml
-
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{path}: not a readable YAML file ({error})") from error
-    if not isinstance(entries, list):
-        raise DataError(f"{path}: expected a list of results")
-    rows: list[Published] = []
-    for number, entry in enumerate(entries, 1):
-        try:
-            row = Published.model_validate(entry)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the entry"
-            raise DataError(f"{path}: entry {number}: {where}: {first['msg']}") from error
-        if any(_identity(row) == _identity(other) for other in rows):
-            raise DataError(f"{path}: entry {number} repeats {row.system} on {row.task}; keep one of them")
-        rows.append(row)
-    return rows
-
-
-def _identity(row: Published) -> tuple[object, ...]:
-    return row.system, row.task, row.edition, row.database, row.split, row.metric
-
-
 def render(published: Sequence[Published], records: Sequence[Record], separated: Separated = all_apart) -> str:
     """Return the page: measured results, real apart from synthetic, then published ones, the best first.
 
@@ -132,9 +78,14 @@ def page_text(folder: Path, more: Sequence[Run] = (), plugins: Plugins | None = 
 
     Neighbours are told apart by the statistics beside the records. Raises DataError when a source is unreadable.
     """
-    runs = [*(Run(path, read(path)) for path in sorted((folder / "results").glob("*.json"))), *more]
+    runs = measured(folder, more)
     separated = told_apart(runs, plugins or default_plugins())
     return render(load(folder / PUBLISHED), [run.record for run in runs], separated)
+
+
+def measured(folder: Path, more: Sequence[Run] = ()) -> list[Run]:
+    """Return the measured results in a folder, and then ``more`` runs. Raises DataError when one is unreadable."""
+    return [*(Run(path, read(path)) for path in sorted((folder / "results").glob("*.json"))), *more]
 
 
 def _measured(records: Sequence[Record], separated: Separated) -> list[str]:

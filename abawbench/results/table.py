@@ -81,6 +81,15 @@ def coverage_text(counts: Counts | None) -> str:
     return f"{share} ({counts.frames_without_image})"
 
 
+def missing_text(counts: Counts | None) -> str:
+    """Return which inputs were missing how often, for example ``audio in 3 tracks (120 frames)``; empty if none was."""
+    found = counts.missing_inputs if counts else {}
+    absent = [
+        f"{name} in {one.tracks} tracks ({one.frames} frames)" for name, one in sorted(found.items()) if one.frames
+    ]
+    return ", ".join(absent)
+
+
 def interval_text(interval: Interval | None) -> str:
     """Return an interval in brackets after a space, or nothing where there is none."""
     if interval is None or interval.low is None or interval.high is None:
@@ -155,6 +164,8 @@ def _notes(records: Sequence[Record], systems: Sequence[str], escape: Callable[.
         reason = record.reason or (record.score.reason if record.score else None)
         if reason:
             notes.append(escape(f"{record.task} ({name}): {record.status}: {reason}"))
+        elif absent := missing_text(record.counts):
+            notes.append(escape(f"{record.task} ({name}): predicted without {absent}"))
     notes += [escape(note) for note in timing_notes(records)]
     if notes and fmt in MARKDOWN_FORMATS:
         return ["", *(f"- {note}" for note in notes)]

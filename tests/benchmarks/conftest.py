@@ -15,7 +15,8 @@ FULL = os.environ.get("ABAWBENCH_FULL", "0") not in ("", "0")
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    machine_info.pop("node", None)  # a saved history says how fast, not whose
+    for name in ("node", "release"):  # a saved history says how fast, not whose
+        machine_info.pop(name, None)
 
 
 @pytest.fixture(scope="session")

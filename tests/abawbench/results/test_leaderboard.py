@@ -8,7 +8,8 @@ import pytest
 from abawbench.contracts.errors import DataError
 from abawbench.plugins import default_plugins
 from abawbench.results import leaderboard
-from abawbench.results.leaderboard import Published, load, page_text, render, write
+from abawbench.results.leaderboard import page_text, render, write
+from abawbench.results.published import Published, load
 from abawbench.results.record import DatabaseRecord, ProtocolRecord, Record, WeightsRecord
 
 Make = Callable[..., Record]

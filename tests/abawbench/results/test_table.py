@@ -151,3 +151,18 @@ def test_a_table_fits_a_wide_terminal(make_record: Make) -> None:
 
 def test_no_records_make_no_table() -> None:
     assert table([]) == "no results"
+
+
+def test_what_was_predicted_without_an_input_is_said_below(make_record: Make) -> None:
+    counts = {"tracks": 5, "frames": 50, "annotated_frames": 50, "coverage": 1.0}
+    missing = {"audio": {"tracks": 2, "frames": 25}, "frames": {"tracks": 0, "frames": 0}}
+    text = table([make_record(counts=Counts(**counts, missing_inputs=missing))])
+    assert "va (mnv4-tam): predicted without audio in 2 tracks (25 frames)" in text
+    assert "predicted without" not in table([make_record()])
+    assert "predicted without" not in table([make_record(counts=Counts(**counts))])
+
+
+def test_a_model_without_a_network_has_no_cost_in_the_table(make_record: Make) -> None:
+    row = cells(table([make_record(cost=None)], "github"), "va")
+    assert row[2] == "0.412 [0.380, 0.441]"
+    assert row[5:10] == ["–"] * 5
