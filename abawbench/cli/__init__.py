@@ -7,6 +7,7 @@ import click
 
 from abawbench import __version__
 from abawbench.contracts.errors import AbawbenchError
+from abawbench.results.text import plain
 
 COMMANDS = {
     "run": ("run:run", "Train, predict every frame, score by the official metric and measure what it costs."),
@@ -84,7 +85,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except AbawbenchError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {plain(str(error))}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)

@@ -41,10 +41,10 @@ def list_plugins(what: str, as_json: bool) -> int:
 
     from abawbench.results.text import plain
 
-    rows = [[p.kind, plain(p.name), plain(_summary(p)), p.distribution, p.version] for p in found]
+    rows = [[p.kind, plain(p.name), plain(_summary(p)), plain(p.distribution), plain(p.version)] for p in found]
     click.echo(tabulate(rows, headers=["kind", "name", "what it is", "distribution", "version"]))
     for failure in plugins.failures:
-        click.echo(f"warning: {failure}", err=True)
+        click.echo(f"warning: {plain(str(failure))}", err=True)
     return 0
 
 

@@ -45,8 +45,13 @@ def read_listing(path: Path, problems: Problems, values: bool = False) -> dict[s
     """
     tracks: dict[str, _Rows] = {}
     last: str | None = None
-    lines = read_lines(path)
-    for number, line in enumerate(lines, start=1):
+    before, numbers = "\n", list[int]()  # what a line of the same track begins with, and where its number goes
+    for number, line in enumerate(read_lines(path), start=1):
+        at = line.rfind("/") + 1
+        digits = line[at : at + 5]
+        if line[:at] == before and line[at + 5 : at + 10] == ".jpg," and digits.isdecimal() and digits.isascii():
+            numbers.append(int(digits))
+            continue
         match = _ROW.match(line)
         if match is None:
             if number > 1 or not line.lower().startswith("image"):
@@ -56,6 +61,8 @@ def read_listing(path: Path, problems: Problems, values: bool = False) -> dict[s
         last = match[1]
         rows = tracks.setdefault(last, _Rows())
         rows.numbers.append(int(match[2]))
+        if not values:
+            before, numbers = f"{last}/", rows.numbers
         if values and not rows.broken:
             if _CLASS.match(match[3] or ""):
                 rows.values.append(int(match[3]))

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from abawbench.contracts.dataset import Problems
 from abawbench_plugins.databases import _parsed, aff_wild2
+from abawbench_plugins.databases._listings import read_listing
 from abawbench_plugins.databases._parsed import ParsedFiles
 from abawbench_plugins.databases.aff_wild2 import open_database
 
@@ -170,3 +172,19 @@ def test_a_template_read_back_gives_the_same_frames(disk: Any, monkeypatch: pyte
     first = frames()
     monkeypatch.setattr(aff_wild2, "read_listing", lambda *_: pytest.fail("parsed again"))
     assert frames() == first == [["a/00004.jpg"], ["b/00001.jpg", "b/00002.jpg"]]
+
+
+@pytest.mark.parametrize("row", [
+    "a/00003.jpg,1", "a/00003.JPG,1", " a/00003.jpg,1", "a/3.jpg,1", "a/000003.jpg,1", "a/frame-3.jpg,1",
+    "b/00003.jpg,1",
+    "a/0000\u0663.jpg,1", "a/00003.png,1", "a/00003.jpg,x/00004.jpg,1", "/00003.jpg,1",
+])  # fmt: skip
+def test_the_short_way_through_a_template_reads_what_the_long_way_reads(tmp_path: Path, row: str) -> None:
+    file = tmp_path / "t.txt"
+    file.write_text(f"image_location,x\na/00001.jpg,1\na/00002.jpg,1\n{row}\na/00009.jpg,1\n")
+    met = Problems(), Problems()
+    short, long = (read_listing(file, problems, values) for values, problems in zip((False, True), met, strict=True))
+    assert {name: one.numbers.tolist() for name, one in short.items()} == {
+        name: one.numbers.tolist() for name, one in long.items()
+    }
+    assert [str(problem) for problem in met[0].items] == [str(problem) for problem in met[1].items]
