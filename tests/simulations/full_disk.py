@@ -75,7 +75,7 @@ def run(place: Path, *words: str) -> tuple[int, list[str]]:
         "ABAWBENCH_CACHE": str(place / "cache"),
         "ABAWBENCH_STRICT": "0",
         "TMPDIR": str(place / "tmp"),
-        "PYTHONPATH": str(PLUGINS),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(PLUGINS), os.environ.get("PYTHONPATH")))),
     }
     command = [
         sys.executable,

@@ -65,7 +65,7 @@ def begin(words: list[str], place: Path) -> "subprocess.Popen[bytes]":
         "ABAWBENCH_CACHE": str(place / "cache"),
         "ABAWBENCH_STRICT": "0",
         "TMPDIR": str(place / "tmp"),
-        "PYTHONPATH": str(PLUGINS),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(PLUGINS), os.environ.get("PYTHONPATH")))),
     }
     command = [sys.executable, "-m", "abawbench", "run", *words, "--quiet"]
     return subprocess.Popen(
