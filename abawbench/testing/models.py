@@ -15,8 +15,11 @@ from abawbench.testing.probes import PROBES, ProbeTrack, seeded
 BATCH = 2
 CLOSE = 1e-4
 """How far float32 logits of the same clips may lie apart, as a share of the largest."""
-ORDER = 0.9
-"""An output must hang on its own frame at least this much, as a share of what it hangs on any other in its place."""
+ORDER = 0.5
+"""An output must hang on its own frame at least this much, as a share of what it hangs on any other in its place.
+
+A recurrent network that was not trained yet hangs on the frame before a little more than on its own.
+"""
 
 
 def model_of(subject: Subject) -> Model:
