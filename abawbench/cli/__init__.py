@@ -18,6 +18,7 @@ COMMANDS = {
     "leaderboard": ("leaderboard:leaderboard", "Print published results and measured ones, synthetic apart from real."),
     "data": ("data:data", "Look at databases on disk."),
     "compare": ("compare:compare", "Compare runs B with runs A: paired differences with intervals, and a gate for CI."),
+    "new-plugin": ("new_plugin:new_plugin", "Write a plugin package that can be installed, tested and run as it is."),
     "profile": ("profile:profile", "Count and time a network in three scenarios; nothing is trained."),
     "check": ("check:check", "Try whether a plugin keeps its contract."),
     "baseline": ("baseline:baseline", "Keep records and statistics of runs, to compare against later."),
@@ -36,6 +37,7 @@ Examples:
   abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
   abawbench compare runs/before runs/after
+  abawbench new-plugin my-model --kind model
   abawbench check my-model
 """
 

@@ -7,7 +7,14 @@ import click
 from abawbench.contracts.declarations import Declaration
 from abawbench.plugins import KINDS, Plugin, Plugins, default_plugins
 
-PLURALS = {"tasks": "task", "databases": "database", "models": "model", "metrics": "metric", "runtimes": "runtime"}
+PLURALS = {
+    "tasks": "task",
+    "databases": "database",
+    "datasets": "database",
+    "models": "model",
+    "metrics": "metric",
+    "runtimes": "runtime",
+}
 SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "format", "extra", "missing")
 EPILOG = """\b
 Examples:

@@ -99,6 +99,7 @@ def test_published_post_processing_is_recorded_and_mixtures_of_images_are_learne
         protocol={"smoothing": "published", "thresholds": "published"},
         **quick,
     )
+    assert published.marks == ("weights=none", "size=tiny")
     assert published.protocol is not None
     assert published.protocol.options == ("smoothing=box:4", "thresholds=published")
     assert published.protocol.threshold_values[0]["AU25"] == 0.3
