@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-TIMES = ("started", "finished", "seconds", "cost", "hardware")
+TIMES = ("started", "finished", "seconds", "cost", "hardware", "job")
+"""Fields that differ between two undisturbed runs; the job's digest knows when the synthetic files were made."""
 PLUGINS = Path(__file__).parents[1] / "broken_plugins"
 
 
@@ -97,7 +99,10 @@ def outcome(place: Path) -> dict[str, bytes]:
     found = {}
     for path in sorted((place / "runs").rglob("*")):
         if path.is_file():
-            found[path.relative_to(place).as_posix()] = timeless(path) if path.suffix == ".json" else path.read_bytes()
+            name = re.sub(r"-[0-9a-f]{8}/", "/", path.relative_to(place).as_posix())
+            while name in found:
+                name += " (again)"
+            found[name] = timeless(path) if path.suffix == ".json" else path.read_bytes()
     return found
 
 
@@ -115,7 +120,8 @@ def differences(wanted: dict[str, bytes], found: dict[str, bytes]) -> list[str]:
 
 def left_behind(place: Path) -> list[str]:
     """Return temporary files and processes that outlived the runs."""
-    stray = list((place / "tmp").iterdir())
+    # torch keeps a cache of its own there, for later runs
+    stray = [path for path in (place / "tmp").iterdir() if not path.name.startswith("torchinductor_")]
     stray += [p for p in place.rglob("*") if p.name.startswith(".") or p.suffix in {".tmp", ".lock"}]
     alive = [
         path.parent.name
