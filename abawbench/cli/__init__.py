@@ -7,6 +7,7 @@ import click
 
 from abawbench import __version__
 from abawbench.contracts.errors import AbawbenchError
+from abawbench.results.text import plain
 
 COMMANDS = {
     "run": ("run:run", "Train, predict every frame, score by the official metric and measure what it costs."),
@@ -17,6 +18,7 @@ COMMANDS = {
     "leaderboard": ("leaderboard:leaderboard", "Print published results and measured ones, synthetic apart from real."),
     "data": ("data:data", "Look at databases on disk."),
     "compare": ("compare:compare", "Compare runs B with runs A: paired differences with intervals, and a gate for CI."),
+    "new-plugin": ("new_plugin:new_plugin", "Write a plugin package that can be installed, tested and run as it is."),
     "profile": ("profile:profile", "Count and time a network in three scenarios; nothing is trained."),
     "check": ("check:check", "Try whether a plugin keeps its contract."),
     "baseline": ("baseline:baseline", "Keep records and statistics of runs, to compare against later."),
@@ -35,6 +37,7 @@ Examples:
   abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
   abawbench compare runs/before runs/after
+  abawbench new-plugin my-model --kind model
   abawbench check my-model
 """
 
@@ -84,7 +87,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except AbawbenchError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {plain(str(error))}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)

@@ -7,7 +7,14 @@ import click
 from abawbench.contracts.declarations import Declaration
 from abawbench.plugins import KINDS, Plugin, Plugins, default_plugins
 
-PLURALS = {"tasks": "task", "databases": "database", "models": "model", "metrics": "metric", "runtimes": "runtime"}
+PLURALS = {
+    "tasks": "task",
+    "databases": "database",
+    "datasets": "database",
+    "models": "model",
+    "metrics": "metric",
+    "runtimes": "runtime",
+}
 SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "format", "extra", "missing")
 EPILOG = """\b
 Examples:
@@ -41,10 +48,10 @@ def list_plugins(what: str, as_json: bool) -> int:
 
     from abawbench.results.text import plain
 
-    rows = [[p.kind, plain(p.name), plain(_summary(p)), p.distribution, p.version] for p in found]
+    rows = [[p.kind, plain(p.name), plain(_summary(p)), plain(p.distribution), plain(p.version)] for p in found]
     click.echo(tabulate(rows, headers=["kind", "name", "what it is", "distribution", "version"]))
     for failure in plugins.failures:
-        click.echo(f"warning: {failure}", err=True)
+        click.echo(f"warning: {plain(str(failure))}", err=True)
     return 0
 
 

@@ -10,6 +10,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from abawbench.harness.progress import Advance, Progress
+from abawbench.results.text import plain
 
 
 class RateColumn(ProgressColumn):
@@ -30,11 +31,11 @@ class TerminalProgress(Progress):
 
     def note(self, text: str) -> None:
         """Print one line."""
-        self._console.print(escape(text))
+        self._console.print(escape(plain(text)))
 
     def _bars(self) -> Bars:
         return Bars(
-            TextColumn("  {task.description:<18}"),
+            TextColumn("  {task.description:<18}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             RateColumn(),
@@ -47,7 +48,7 @@ class TerminalProgress(Progress):
     def bar(self, what: str, total: int, unit: str) -> Iterator[Advance]:
         """Give ``advance(steps)`` while a bar is drawn."""
         with self._bars() as bars:
-            task = bars.add_task(what, total=total, unit=unit)
+            task = bars.add_task(plain(what), total=total, unit=plain(unit))
             yield lambda steps: bars.advance(task, steps)
 
     def report(self, done: int, total: int, what: str) -> None:
@@ -56,7 +57,7 @@ class TerminalProgress(Progress):
             self._close()
             bars = self._bars()
             bars.start()
-            self._reported = what, bars, bars.add_task(what, total=total, unit="step")
+            self._reported = what, bars, bars.add_task(plain(what), total=total, unit="step")
         bars, task = self._reported[1:]
         bars.update(task, completed=done, total=total)
         if done >= total:

@@ -94,6 +94,13 @@ class Track(ABC):
         """Return shipped features of that name, [T, D], or None."""
         return None
 
+    def features_file(self, name: str) -> tuple[str, int, int] | None:
+        """Return (path relative to the root, bytes, modification time in ns) of the file with them; optional.
+
+        It tells a run apart from one with other features; without it they are read to be recognised.
+        """
+        return None
+
 
 @dataclass(frozen=True)
 class Problem:

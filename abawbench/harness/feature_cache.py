@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from abawbench import cache
+from abawbench import cache, locks
+from abawbench.results.files import replacing, sweep
 
 DEFAULT_LIMIT = 20 * 2**30
 """Bytes the feature cache may hold; ``$ABAWBENCH_CACHE_LIMIT`` replaces it."""
@@ -62,16 +62,10 @@ def store(file: Path, entry: Entry) -> None:
     """Write an entry under a temporary name, then rename it: a reader never sees half of one."""
     from safetensors.torch import save_file
 
-    file.parent.mkdir(parents=True, exist_ok=True)
     tensors = {str(i): level for i, level in enumerate(entry.levels)}
     tensors["readable"] = torch.from_numpy(entry.readable.astype(np.uint8))
-    handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-    os.close(handle)
-    try:
+    with locks.shared(file.parent, lambda: sweep(file.parent)), replacing(file) as temporary:
         save_file(tensors, temporary, metadata={"key": file.stem})
-        os.replace(temporary, file)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def trim(folder: Path, keep: set[Path]) -> None:

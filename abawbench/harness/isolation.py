@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
+from multiprocessing import util
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 _TICK = 0.1
 """Seconds between looks at a job's memory and time."""
-_TEMPORARY = "abawbench-job-"
+_TEMPORARY = "abawb-"  # short: sockets lie below, and their paths may have 104 characters at most
 _LAST_WORDS = 0.5
 """Seconds for a process that hangs to write where it stands."""
 
@@ -45,6 +47,7 @@ def run_isolated(jobs: Sequence[Job], work: Work, limits: Limits, progress: Prog
     """Run the jobs in processes of their own, ``limits.jobs`` at once, in order."""
     Databases(work.plugins, work.roots, work.generated, progress)  # says at once which folder is missing
     _sweep_temporary()
+    _helper_folder()
     start = _Starter(jobs, work, limits)
     waiting, running = deque(range(len(jobs))), list[_Running]()
     with ExitStack() as stack:
@@ -293,6 +296,18 @@ def _temporary_folder() -> Iterator[str]:
             yield str(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _helper_folder() -> None:
+    """Let what multiprocessing keeps for this process lie where it is swept should the process be killed."""
+    stack = ExitStack()
+    before, tempfile.tempdir = tempfile.tempdir, stack.enter_context(_temporary_folder())
+    try:
+        util.get_temp_dir()
+    finally:
+        tempfile.tempdir = before
+    util.Finalize(None, stack.close, exitpriority=-101)  # right after multiprocessing's own folder
 
 
 def _sweep_temporary() -> None:

@@ -37,7 +37,7 @@ from abawbench.harness.folds import Fold, folds_of
 from abawbench.harness.inputs import SeveralInputs, identities, require_inputs
 from abawbench.harness.job_cost import EAGER, measured
 from abawbench.harness.parity import require_frames
-from abawbench.harness.phases import phase
+from abawbench.harness.phases import enter, phase
 from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import Protocol
@@ -222,6 +222,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
         else {ready.tracks[n].id: ready.tracks[n].frame_names() for n in scores},
     )
     kept = None if ready.protocol.folds or network is None else trained_weights(network)
+    enter("write")
     return store.write(store.folder_of(out, record), record, predictions, kept, statistics)
 
 

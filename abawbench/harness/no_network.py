@@ -16,10 +16,16 @@ def refuse() -> None:
     """Refuse, for the rest of this process, every connection to another machine with a PluginError that names it."""
 
     def guard(event: str, given: tuple[Any, ...]) -> None:
-        if event in _EVENTS and (host := _host(event, given)) and not _is_here(host):
+        if host := elsewhere(event, given):
             raise PluginError(f"network access to {host} was refused; --network allows it")
 
     sys.addaudithook(guard)
+
+
+def elsewhere(event: str, given: tuple[Any, ...]) -> str | None:
+    """Return the other machine that an audit event is about, None for any other event."""
+    host = _host(event, given) if event in _EVENTS else None
+    return host if host and not _is_here(host) else None
 
 
 def _host(event: str, given: tuple[Any, ...]) -> str | None:

@@ -6,7 +6,6 @@ from time import perf_counter
 
 READ = "read"
 """The first phase: names are resolved, files are listed."""
-PHASES = (READ, "embed", "fit", "predict", "score", "cost")
 
 
 def _nobody(name: str) -> None:
@@ -28,11 +27,16 @@ def current() -> str:
     return _Now.phase
 
 
+def enter(name: str) -> None:
+    """Begin a phase that is not timed."""
+    _Now.phase = name
+    _Now.tell(name)
+
+
 @contextmanager
 def phase(seconds: dict[str, float], name: str) -> Iterator[None]:
     """Add the time inside to a phase."""
-    _Now.phase = name
-    _Now.tell(name)
+    enter(name)
     start = perf_counter()
     try:
         yield

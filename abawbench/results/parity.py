@@ -39,3 +39,13 @@ class Parity(Part):
         """Return what stands beside a result whose runtime does not keep the metric."""
         amount = "an unknown amount" if self.change is None else f"{self.change:+.3f}"
         return f"{self.runtime} changes the metric by {amount}"
+
+    @property
+    def text(self) -> str:
+        """Return the figures in one sentence."""
+        change = "no value to compare" if self.change is None else f"the metric changes by {self.change:+.4f}"
+        return (
+            f"timed by {self.runtime} ({self.precision}); beside eager execution its scores differ by "
+            f"{self.largest_difference or 0:.2g} at most, {self.mean_difference or 0:.2g} on average; {change}, "
+            f"{'which is kept' if self.kept else 'so it is not ranked'}"
+        )

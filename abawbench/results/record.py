@@ -307,16 +307,18 @@ class Record(Part):
     def marks(self) -> tuple[str, ...]:
         """Return what keeps the value from being ranked; such results are shown and marked.
 
-        ``weights=none`` for a network, or a part of it, that started from no weights, ``control=...`` for a run that
-        checks the harness, ``trained on ...`` for weights that have seen what an entry to the challenge may not,
-        ``<name>=<value>`` for an uncertain fact that was not taken as by default, ``NAME changes ...`` for a runtime
-        that moves the metric.
+        ``weights=none`` for a network, or a part of it, that started from no weights, ``size=...`` for one smaller than
+        the published, ``control=...`` for a run that checks the harness, ``trained on ...`` for weights that have seen
+        what an entry to the challenge may not, ``<name>=<value>`` for an uncertain fact that was not taken as by
+        default, ``NAME changes ...`` for a runtime that moves the metric.
         """
         control = self.settings.get("control")
+        size = self.settings.get("size")
         sources = {one.source for one in (self.weights, *self.weights.parts)} if self.weights else set()
         forbidden = self.weights.against_the_rules if self.weights else ()
         return (
             *(["weights=none"] if "none" in sources else []),
+            *([f"size={size}"] if isinstance(size, str) and size != "full" else []),
             *([f"control={control}"] if control else []),
             *(f"trained on {seen}" for seen in forbidden),
             *(f"{name}={value}" for name, value in (self.protocol.readings if self.protocol else {}).items()),

@@ -166,6 +166,8 @@ def _notes(records: Sequence[Record], systems: Sequence[str], escape: Callable[.
             notes.append(escape(f"{record.task} ({name}): {record.status}: {reason}"))
         elif absent := missing_text(record.counts):
             notes.append(escape(f"{record.task} ({name}): predicted without {absent}"))
+        if record.parity:
+            notes.append(escape(f"{record.task} ({record.model}): {record.parity.text}"))
     notes += [escape(note) for note in timing_notes(records)]
     if notes and fmt in MARKDOWN_FORMATS:
         return ["", *(f"- {note}" for note in notes)]

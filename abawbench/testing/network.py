@@ -1,21 +1,17 @@
-"""Calls to the network are seen and refused while a plugin is checked."""
+"""Calls to other machines are seen and refused while a plugin is checked."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-_EVENTS = {"socket.connect": 1, "socket.sendto": 1, "socket.getaddrinfo": 0, "socket.gethostbyname": 0}
-"""Audit event -> which of its arguments is the address."""
 _calls: list[str] | None = None
 _installed = False
 
 
 @contextmanager
 def no_network() -> Iterator[list[str]]:
-    """Refuse connections and look-ups of names in the whole process; yield the list of those that were tried.
-
-    Sockets between processes of this machine (paths, not addresses) are let through.
-    """
+    """Refuse connections and look-ups of names in the whole process; yield the list of those that were tried."""
     global _calls, _installed
     if not _installed:
         # an audit hook cannot be taken back, so it is there once and looks at nothing outside
@@ -28,15 +24,11 @@ def no_network() -> Iterator[list[str]]:
         _calls = before
 
 
-def _refuse(event: str, arguments: tuple[object, ...]) -> None:
-    if _calls is None or event not in _EVENTS:
+def _refuse(event: str, given: tuple[Any, ...]) -> None:
+    if _calls is None or not event.startswith("socket."):
         return
-    address = arguments[_EVENTS[event]]
-    if event.startswith("socket.get"):
-        where = str(address)
-    elif isinstance(address, tuple):
-        where = ":".join(map(str, address[:2]))
-    else:
-        return
-    _calls.append(where)
-    raise ConnectionRefusedError(f"no network while a plugin is checked: {where}")
+    from abawbench.harness.no_network import elsewhere
+
+    if host := elsewhere(event, given):
+        _calls.append(host)
+        raise ConnectionRefusedError(f"no network while a plugin is checked: {host}")

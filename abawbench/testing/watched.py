@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+from abawbench.harness.limits import Tree
 from abawbench.testing.checks import Outcome
 
 OUTPUT_BYTES = 4 * 2**20
@@ -26,7 +27,7 @@ class Limits:
 
     seconds: float = 120.0
     memory_bytes: int = 4 * 2**30
-    """Resident; watched where the system tells it (Linux)."""
+    """Of its own, by all its processes together."""
 
 
 def outcomes(
@@ -85,6 +86,7 @@ def _follow(
     process: "subprocess.Popen[bytes]", output: "_Output", report: Path, limits: Limits, note: Callable[[Outcome], None]
 ) -> str | None:
     running, since, plan, done = ["", "load", "it loads", ""], monotonic(), [], False
+    tree = Tree(process.pid)
     with report.open(encoding="utf-8") as file:
         ended = None
         while not done and ended is None:
@@ -101,7 +103,7 @@ def _follow(
                     note(outcome)
                 else:
                     done = True
-            ended = None if done else _why(process if not lives else None, process.pid, output, since, limits)
+            ended = None if done else _why(None if lives else process, tree, output, since, limits)
             if not done and ended is None:
                 sleep(TICK_S)
     if ended is None:
@@ -125,7 +127,7 @@ def _lines(file: Any) -> Iterator[dict[str, Any]]:
 
 
 def _why(
-    ended: "subprocess.Popen[bytes] | None", pid: int, output: "_Output", since: float, limits: Limits
+    ended: "subprocess.Popen[bytes] | None", tree: Tree, output: "_Output", since: float, limits: Limits
 ) -> str | None:
     """Return why a check is over without an outcome, None while it may go on."""
     if output.bytes > OUTPUT_BYTES:
@@ -138,18 +140,9 @@ def _why(
         return f"the end of its process with status {ended.returncode}{said}"
     if monotonic() - since > limits.seconds:
         return f"nothing within {limits.seconds:g} s; it was ended"
-    if resident(pid) > limits.memory_bytes:
+    if tree.bytes() > limits.memory_bytes:
         return f"more than {limits.memory_bytes / 2**30:.3g} GiB of memory; it was ended"
     return None
-
-
-def resident(pid: int) -> int:
-    """Return the bytes of memory a process holds, 0 where the system does not tell."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 class _Output(threading.Thread):

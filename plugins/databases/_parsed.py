@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench import cache as folder
+from abawbench import locks
 
 LEAST = 2_000_000
 """Bytes of text below which nothing is kept: parsing that takes a few hundredths of a second."""
@@ -85,12 +86,18 @@ def _write(path: Path, key: str, files: Mapping[_Stamp, Arrays]) -> None:
         blocks += [np.ascontiguousarray(array).tobytes() for array in arrays.values()]
     header = json.dumps({"key": key, "files": rows}).encode()
     content = b"".join([len(header).to_bytes(8, "little"), header, *blocks])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        draft.write_bytes(content + hashlib.sha256(content).digest())
-        os.replace(draft, path)
-    finally:
+    with locks.shared(path.parent, lambda: _sweep(path.parent)):
+        draft = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+        try:
+            draft.write_bytes(content + hashlib.sha256(content).digest())
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _sweep(where: Path) -> None:
+    """Remove the drafts of processes that were killed."""
+    for draft in where.glob(".*.bin-*"):
         draft.unlink(missing_ok=True)
 
 

@@ -20,7 +20,7 @@ from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._parts import ImageFolder
 from abawbench_plugins.databases._pickles import read_array
-from abawbench_plugins.databases._tracks import CountedTrack, FileTrack
+from abawbench_plugins.databases._tracks import CountedTrack, FileTrack, identity
 
 EMOTIONS = ("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy")
 FIRST_TEST = 12660
@@ -91,6 +91,10 @@ class MimicTrack(CountedTrack):
     def features(self, name: str) -> NDArray[np.float32] | None:
         """Return shipped features, [T, D], or None; what pickles may hold beside arrays is refused with DataError."""
         return read_array(self.shipped[name]) if name in self.shipped else None
+
+    def features_file(self, name: str) -> tuple[str, int, int] | None:
+        """Return (folder and name, bytes, modification time in ns) of the file with shipped features, or None."""
+        return identity(self.shipped[name]) if name in self.shipped else None
 
 
 class HumeVidmimic2(FolderDatabase):

@@ -19,8 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from abawbench.contracts import UsageError, Weights
+from abawbench.contracts import AbawbenchError, UsageError, Weights
 
+PATIENCE = 3.0
+"""Seconds to wait for the hub's first answer."""
 NONE = Weights(source="none")
 """Random parameters: works everywhere, is marked in every table and never ranked."""
 
@@ -119,17 +121,35 @@ def fetched(source: Source, others: str = "none") -> Path:
 
 @functools.cache
 def hub_file(repository: str, file: str, revision: str | None = None) -> Path | None:
-    """Return the local path of a file on the hub, None when it cannot be had: asked once, the hub retries for long."""
+    """Return the local path of a file on the hub, None when it cannot be had. Asked once, and for seconds at most."""
     import huggingface_hub
 
     pinned: dict[str, Any] = {} if revision is None else {"revision": revision}
-    ways: list[dict[str, Any]] = [{"local_files_only": True}, {}]
-    for way in ways:
-        try:
-            return Path(huggingface_hub.hf_hub_download(repository, file, **pinned, **way))
-        except OSError:
-            continue
-    return None
+    try:
+        return Path(huggingface_hub.hf_hub_download(repository, file, **pinned, local_files_only=True))
+    except OSError:
+        pass
+    if not _answers(huggingface_hub.hf_hub_url(repository, file, **pinned)):
+        return None
+    try:
+        return Path(huggingface_hub.hf_hub_download(repository, file, **pinned))
+    except OSError:
+        return None
+
+
+def _answers(url: str) -> bool:
+    """Return whether the hub has the file, asked once: a download would ask a hub that is away again and again."""
+    import huggingface_hub
+
+    if huggingface_hub.constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        huggingface_hub.get_hf_file_metadata(url, timeout=PATIENCE)
+    except AbawbenchError:
+        raise
+    except Exception:  # each version of the hub's library raises errors of another kind
+        return False
+    return True
 
 
 def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:

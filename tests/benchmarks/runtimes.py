@@ -8,7 +8,6 @@ runtime answers the same batch once, in an order that changes, so that whatever 
 ratio is the median over rounds of the time of plain eager over the runtime's own.
 """
 
-import copy
 import json
 import random
 from collections.abc import Callable
@@ -29,10 +28,11 @@ from abawbench.harness.parity import BATCH, Bench, parity
 from abawbench.harness.plan import Databases, Generated
 from abawbench.harness.stored_bench import bench_of_run
 from abawbench.harness.submit import the_run
+from abawbench.harness.turns import plain_eager
 from abawbench.plugins import default_plugins
 from abawbench.results.parity import Parity
+from abawbench.results.profile import PLAIN
 
-PLAIN = "plain eager"
 Call = Callable[..., Tensor]
 
 
@@ -66,7 +66,7 @@ def main(
     runtimes: list[Runtime] = [
         plugins.get("runtime", n).build() for n in names or [p.name for p in plugins.all("runtime")]
     ]
-    calls, seconds = compiled(bench, runtimes, plugins.get("runtime", "eager").build(), progress)
+    calls, seconds = compiled(bench, runtimes, progress)
     times = alternating(calls, bench.example()[0], rounds)
     eager = bench.scores(calls[PLAIN])
     found = {r.name: parity(bench, r, lambda _, r=r: calls[r.name], eager) for r in runtimes if r.name in calls}
@@ -80,11 +80,10 @@ def main(
 
 
 def compiled(
-    bench: Bench, runtimes: list[Runtime], eager: Runtime, progress: TerminalProgress
+    bench: Bench, runtimes: list[Runtime], progress: TerminalProgress
 ) -> tuple[dict[str, Call], dict[str, float]]:
     """Return the callables that this machine can make, and the seconds each took; says which it cannot."""
-    plain = copy.deepcopy(bench.network).to(memory_format=torch.contiguous_format)
-    calls = {PLAIN: eager.compile(plain, bench.example())}
+    calls = {PLAIN: plain_eager(bench.network)}
     seconds = {PLAIN: 0.0}
     for runtime in runtimes:
         progress.note(f"compile by {runtime.name}")

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from abawbench import locks
 from abawbench.processes import mapped
 from abawbench_plugins.databases.synthetic import (
     labels_only,
@@ -95,20 +96,20 @@ def ensure(
     parent.mkdir(parents=True, exist_ok=True)
     _sweep(parent)
     draft = parent / f".{folder.name}-{uuid.uuid4().hex}"
-    draft.mkdir()
-    try:
-        generate(draft, preset, seed, progress, databases, splits)
-        _put_in_place(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with locks.exclusive(draft):
+        try:
+            generate(draft, preset, seed, progress, databases, splits)
+            _put_in_place(draft, folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the drafts of processes that were killed more than a day ago."""
+    """Remove the drafts of processes that were killed; where a draft cannot be locked, those more than a day old."""
     for draft in parent.glob(".*-seed*-v*-*"):
         with suppress(OSError):
-            if time.time() - draft.stat().st_mtime > _ABANDONED:
+            if locks.abandoned(draft) or time.time() - draft.stat().st_mtime > _ABANDONED:
                 shutil.rmtree(draft)
 
 

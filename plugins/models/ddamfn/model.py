@@ -38,7 +38,7 @@ class DDAMFNSettings(FaceSettings):
     16, dropout 0.3, 16 clips per step, Adam 1e-3, 5 epochs.
     """
 
-    on_synthetic: ClassVar[Mapping[str, Any]] = {"size": "tiny", "image": 64, "epochs": 8}
+    on_synthetic: ClassVar[Mapping[str, Any]] = {"size": "tiny", "image": 64, "epochs": 8, "apart": 1e-4}
     epochs: int = 5
     batch: int = 16
     schedule: str = "cosine"
@@ -48,11 +48,15 @@ class DDAMFNSettings(FaceSettings):
     stride: int = 16
     part: Literal["features", "all"] = "features"
     """What is frozen where something is: MixedFeatureNet, or all up to the 512 features of a face."""
+    apart: float = 0.1
+    """Weight of the loss that pushes the attention heads apart. The published one is for trained heads: those drawn at
+    random are so alike that it would drown the task."""
     hidden: int = 128
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require(self.apart >= 0, "apart", self.apart, "0 or more")
         require(self.hidden >= 1, "hidden", self.hidden, "a positive number")
         require(0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
 
@@ -82,6 +86,7 @@ class DDAMFN(FaceModel):
             image=s.image,
             hidden=s.hidden,
             dropout=s.dropout,
+            apart=s.apart,
             frozen=s.part if frozen else "none",
             state=read_network(weights),
             clip=clip,

@@ -26,6 +26,7 @@ def build_network(
     image: int = 112,
     hidden: int = 128,
     dropout: float = 0.3,
+    apart: float = 0.1,
     frozen: str = "none",
     state: Mapping[str, Tensor] | None = None,
     clip: nn.Module | None = None,
@@ -52,7 +53,7 @@ def build_network(
         width += int(clip.features)  # type: ignore[arg-type]  # an int, which nn.Module does not know
         embed, body = Beside(embed, clip), FirstThrough(body)
     embed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return ClipNetwork(embed, Apart(body, attention, width, hidden, outputs, dropout))
+    return ClipNetwork(embed, Apart(body, attention, apart, width, hidden, outputs, dropout))
 
 
 def _load(features: nn.Module, attention: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -106,16 +107,24 @@ class Apart(Recurrent):
     """The LSTM, and the loss that pushes the attention heads apart where these train."""
 
     def __init__(
-        self, body: nn.Module, attention: DualAttention, features: int, hidden: int, outputs: int, dropout: float
+        self,
+        body: nn.Module,
+        attention: DualAttention,
+        weight: float,
+        features: int,
+        hidden: int,
+        outputs: int,
+        dropout: float,
     ) -> None:
         super().__init__(body, features, hidden, outputs, dropout)
         # in a list: the module itself belongs to ``body`` or to what is frozen
         self._attention = [attention]
+        self.weight = weight
 
     def penalty(self) -> Tensor | None:
         """Return what is added to the loss for the last clips; None where the attention is frozen."""
         attention = self._attention[0]
-        return 0.1 * attention.similarity() if attention.seen else None
+        return self.weight * attention.similarity() if attention.seen else None
 
 
 class Beside(nn.Module):

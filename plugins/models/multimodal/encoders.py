@@ -156,7 +156,11 @@ def _bert_name(name: str) -> str | None:
     return "model." + own.replace("LayerNorm.beta", "LayerNorm.bias")
 
 
-VISION = Encoder("frames", "features:vit", DINO, seeing, {"full": 384, "tiny": 48}, lambda name: name)
+def _same_name(name: str) -> str:
+    return name
+
+
+VISION = Encoder("frames", "features:vit", DINO, seeing, {"full": 384, "tiny": 48}, _same_name)
 HEARING = Encoder("audio", "features:wav2vec2", WAV2VEC2, Hearing, {"full": 768, "tiny": 48}, _wav2vec2_name)
 READING = Encoder("text", None, BERT, Reading, {"full": 768, "tiny": 48}, _bert_name)
 

@@ -1,5 +1,6 @@
 """Several inputs of a track are aligned by time, cached where frozen, and done without where missing."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from abawbench import cache
 from abawbench.contracts import Clip, DataError, Labels, Model, Recipe, Sound, Track, UsageError
 from abawbench.harness import clips as clips_module
 from abawbench.harness.clips import clips_of
-from abawbench.harness.inputs import SeveralInputs, inputs_of, require_inputs
+from abawbench.harness.inputs import SeveralInputs, identities, inputs_of, require_inputs
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import OFFICIAL
 from abawbench.harness.steps import LiveSteps, SoundReader, StoredSteps, covering
@@ -265,3 +266,22 @@ def test_the_network_as_a_whole_gives_what_its_parts_give() -> None:
     torch.testing.assert_close(out[..., 1], images[:, :, 0].mean(dim=(2, 3)))
     assert (out[..., 2:4] == 5).all()
     assert (out[..., 4:] == 1).all()
+
+
+def test_other_inputs_make_another_job() -> None:
+    class Other(Ramp):
+        def features(self, name: str) -> NDArray[np.float32] | None:
+            return np.ones((7, 1), dtype=np.float32)
+
+        def features_file(self, name: str) -> tuple[str, int, int] | None:
+            return self._file
+
+        _file: tuple[str, int, int] | None = None
+
+    model, named = Everything(), Other("a", 3)
+    named._file = ("rows.pkl", 1, 1)
+    tracks = [Ramp("a", 3), Ramp("a", 3, None), Ramp("a", 3, text="other"), Other("a", 3), named]
+    found = [json.dumps(identities(model, track)) for track in tracks]
+    assert len(set(found)) == len(tracks)
+    assert found[0] == json.dumps(identities(model, Ramp("a", 3)))
+    assert identities(Everything(("frames",)), Ramp("a", 3)) == []

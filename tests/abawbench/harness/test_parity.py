@@ -20,6 +20,7 @@ from abawbench.results import store
 from abawbench.results.leaderboard import render
 from abawbench.results.parity import TOLERANCE, Parity
 from abawbench.results.record import Record
+from abawbench.results.table import table
 
 BATCHES: list[int] = []
 RANGES: list[Inputs] = []
@@ -108,6 +109,9 @@ def test_a_runtime_that_changes_the_metric_is_shown_and_not_ranked(run: Callable
     assert not wrong.parity.kept
     assert kept.marks == ()
     assert wrong.marks == (f"wrong changes the metric by {wrong.parity.change:+.3f}",)
+    assert "timed by wrong (int8); beside eager execution" in table([wrong])
+    assert "so it is not ranked" in " ".join(table([wrong]).split())
+    assert "which is kept" in " ".join(table([kept]).split())
     lines = [line.split("|") for line in render([], [wrong, kept]).splitlines() if "| toy" in line]
     assert [(line[1].strip(), "wrong changes" in line[2]) for line in lines] == [("1", False), ("–", True)]
 

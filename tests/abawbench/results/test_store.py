@@ -1,6 +1,7 @@
 """A run folder holds a whole result or none."""
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,3 +159,14 @@ def test_no_name_leads_out_of_the_folder(name: str) -> None:
     folder = store.run_folder(out, model=name, task=name, database=name, seed=0, job="a" * 64)
     assert folder.parents[2] == out
     assert ".." not in folder.parts
+
+
+@given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1))
+def test_no_name_leads_out_of_the_folder_of_runs(model: str, task: str, database: str) -> None:
+    out = Path("/runs")
+    try:
+        folder = store.run_folder(out, model=model, task=task, database=database, seed=0, job="0" * 64)
+    except UnicodeEncodeError:  # a lone surrogate is no text that a file could be named by
+        return
+    assert Path(os.path.normpath(folder)) == folder
+    assert folder.parent.parent.parent == out

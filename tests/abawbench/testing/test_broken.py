@@ -1,12 +1,15 @@
 """Each of the broken plugins is caught, by the check that its fault belongs to; the healthy ones pass beside them."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from abawbench.testing import PAGES, Outcome
 from abawbench.testing.watched import outcomes
 
+PAGE = Path(__file__).parents[3] / "docs" / "broken-plugins.md"
 CAUGHT = {
     "import-error": ("load", "ModuleNotFoundError: No module named 'a_package_that_is_not_there'"),
     "hook-exception": ("load", "KeyError: 'the hook of this plugin is broken'"),
@@ -58,3 +61,18 @@ def test_checks_that_came_before_a_crash_are_told_and_those_after_it_marked(
 
 def test_a_name_that_nobody_has_gives_no_outcome() -> None:
     assert outcomes("no-such-plugin-anywhere") == []
+
+
+def test_the_page_tells_what_is_said(outcomes_by_plugin: Mapping[str, list[Outcome]]) -> None:
+    """Numbers apart: they depend on the libraries."""
+    rows = [line.split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    told = {row[0].strip("| `"): words(row[2]) for row in rows}
+    assert sorted(told) == sorted(name.removeprefix("broken-") for name in CAUGHT)
+    for name in CAUGHT:
+        first = next(one for one in outcomes_by_plugin[name] if one.status == "broken")
+        said = f"`{first.check}`: expected {first.expected}; came {first.came}".replace("|", "\\|")
+        assert told[name.removeprefix("broken-")] == words(said)
+
+
+def words(text: str) -> str:
+    return re.sub(r"-?\d+(\.\d+)?(e-?\d+)?", "#", text).strip()

@@ -85,3 +85,16 @@ def test_a_model_that_names_its_settings_wrongly_is_told_so(monkeypatch: pytest.
     (summary,) = [check for check in checks("model") if check.name == "summary"]
     with pytest.raises(Breach, match="a summary of one line"):
         summary("bare", plugins=plugins)
+
+
+def test_a_model_without_a_network_is_tried_on_whole_tracks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from abawbench.contracts import Predictor
+
+    (tracks,) = [check for check in checks("model") if check.name == "tracks"]
+    tracks("prior")
+    builder: Any = Plugins().get("model", "prior").builder()
+    original = builder.predict
+    monkeypatch.setattr(builder, "predict", lambda self, task, track: original(self, task, track)[:-1])
+    assert issubclass(builder, Predictor)
+    with pytest.raises(Breach, match=r"expected scores \[24, 2\] for a regression task; came \[23, 2\]"):
+        tracks("prior")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+from abawbench import locks
 from abawbench.contracts.errors import DataError
 from abawbench_plugins.databases import synthetic
 from abawbench_plugins.databases.synthetic import generate, manifest
@@ -315,14 +316,13 @@ def test_a_script_without_a_main_guard_gets_its_folder_too(tmp_path: Path) -> No
     assert manifest.is_complete(tmp_path / done.stdout.strip())
 
 
-def test_drafts_of_killed_processes_are_swept_after_a_day(tmp_path: Path) -> None:
-    old, young = tmp_path / ".least-seed0-v0-aa", tmp_path / ".least-seed0-v0-bb"
-    for draft in (old, young):
-        draft.mkdir()
-    os.utime(old, (0, 0))
-    ensure(tmp_path, LEAST, 0)
-    assert not old.exists()
-    assert young.exists()
+def test_drafts_of_killed_processes_are_swept_and_those_at_work_stay(tmp_path: Path) -> None:
+    left, at_work = tmp_path / ".least-seed0-v0-aa", tmp_path / ".least-seed0-v0-bb"
+    left.mkdir()
+    with locks.exclusive(at_work):
+        ensure(tmp_path, LEAST, 0)
+        assert not left.exists()
+        assert at_work.exists()
 
 
 def test_it_lives_in_the_cache_by_preset_seed_and_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from abawbench.contracts import UsageError
-from abawbench_plugins.models._weights import NONE, Source, checked, find, hub_file, read_state
+from abawbench_plugins.models._weights import NONE, PATIENCE, Source, checked, find, hub_file, read_state
 
 HUB = Source(
     name="big", what="the weights", licence="MIT", trained_on=("ImageNet-1k",), repository="some/where", revision="abc"
@@ -100,3 +100,31 @@ def test_a_state_must_fit_but_for_batch_counters() -> None:
     assert checked(given, expected, "f", "a norm", "try again").keys() == expected.keys()
     with pytest.raises(UsageError, match=r"f does not hold a norm: 1 entries .* 'bias' first; try again"):
         checked({name: value for name, value in given.items() if name != "bias"}, expected, "f", "a norm", "try again")
+
+
+def test_a_hub_that_is_away_is_asked_once_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def away(url: str, *, timeout: float) -> None:
+        asked.append(timeout)
+        raise ConnectionError("away")
+
+    def download(*args: object, local_files_only: bool = False, **kwargs: object) -> str:
+        assert local_files_only, "a download would retry for long"
+        raise OSError("not here")
+
+    hub_file.cache_clear()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", away)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    assert hub_file("some/where", "model.safetensors") is None
+    assert asked == [PATIENCE]
+    hub_file.cache_clear()
+
+
+def test_an_offline_hub_is_not_asked_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub_file.cache_clear()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *args, **kwargs: pytest.fail("asked"))
+    assert hub_file("some/where", "model.safetensors") is None
+    hub_file.cache_clear()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 import pytest
@@ -99,3 +99,29 @@ def test_by_another_reading_a_submission_is_one_file_of_rows(tmp_path: Path) -> 
     found = read_prediction_file(file, task(vd_file="rows"), [Scene()])
     assert found.given[0].tolist() == [False, True, False]
     assert found.tracks[0].decisions[1] == 1
+
+
+@pytest.mark.parametrize("member", ["../../3-30-640x360.csv", "/tmp/3-30-640x360.csv", "a/../../3-30-640x360.csv"])
+def test_a_member_that_points_outside_is_a_name_and_never_a_file(tmp_path: Path, member: str) -> None:
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    file = inside / "vd.zip"
+    with ZipFile(file, "w") as zipped:
+        zipped.writestr(member, "Frame_Number,Label\n1,1\n")
+    before = sorted(tmp_path.rglob("*"))
+    assert read(file).given[0].tolist() == [True, False, False]
+    template = videos(task()).template(file)
+    videos(task()).write(inside / "out.zip", template, Decided(np.array([1])))
+    with ZipFile(inside / "out.zip") as written:
+        assert written.namelist() == ["3-30-640x360.csv"]
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, inside / "out.zip"])
+
+
+def test_a_symbolic_link_in_an_archive_is_text_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("Frame_Number,Label\n1,1\n")
+    link = ZipInfo("3-30-640x360.csv")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    with ZipFile(tmp_path / "vd.zip", "w") as zipped:
+        zipped.writestr(link, str(tmp_path / "secret.csv"))
+    with pytest.raises(DataError, match="expected the header"):
+        read(tmp_path / "vd.zip")

@@ -87,6 +87,33 @@ def test_a_trained_expression_run_predicts_compounds_without_training(
     assert model.clip.size == 64
 
 
+def test_published_post_processing_is_recorded_and_mixtures_of_images_are_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
+    quick: Any = {"preset": "tiny", "out": tmp_path, "latency_seconds": 0}
+    (published,) = abawbench.run(
+        "emotieffnet",
+        "au",
+        settings={"epochs": 1},
+        protocol={"smoothing": "published", "thresholds": "published"},
+        **quick,
+    )
+    assert published.marks == ("weights=none", "size=tiny")
+    assert published.protocol is not None
+    assert published.protocol.options == ("smoothing=box:4", "thresholds=published")
+    assert published.protocol.threshold_values[0]["AU25"] == 0.3
+    settings = {"epochs": 1, "freeze": "published"}
+    losses = []
+    for mix in (0.0, 0.1):
+        (record,) = abawbench.run("vggface", "expr", settings={**settings, "mix": mix}, **quick)
+        assert record.status == "ok", record.reason
+        losses.append(record.training[0].loss)
+    assert losses[1] > 1.5 * losses[0]
+    (refused,) = abawbench.run("vggface", "au", protocol={"smoothing": "published"}, **quick)
+    assert refused.status == "unsupported"
+
+
 def test_a_run_on_another_task_is_refused(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ABAWBENCH_CACHE", str(runs / "cache"))
     (record,) = abawbench.run("vggface", "ce", preset="tiny", settings={"epochs": 1}, out=runs, latency_seconds=0)

@@ -1,0 +1,16 @@
+"""The runtime ``bf16-autocast``."""
+
+from abawbench.contracts import RuntimeDeclaration
+from abawbench.hookspecs import hookimpl
+
+
+@hookimpl
+def abawbench_runtimes() -> list[RuntimeDeclaration]:
+    """Return the declaration of ``bf16-autocast``."""
+    return [
+        RuntimeDeclaration(
+            name="bf16-autocast",
+            summary="PyTorch with convolutions and products in bfloat16, by autocast.",
+            build="abawbench_bf16_autocast.runtime:Bf16AutocastRuntime",
+        )
+    ]

@@ -1,0 +1,55 @@
+"""The pages hang together: all in the navigation, promises as the checks make them, built strictly."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from abawbench.plugins import KINDS
+from abawbench.testing import PAGES
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def test_every_page_is_in_the_navigation_and_every_entry_a_page() -> None:
+    listed = re.findall(r": ([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+
+
+def test_every_page_that_a_check_names_is_there() -> None:
+    assert all((ROOT / page).is_file() for page in PAGES.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_promises_of_a_page_are_those_of_the_checks(kind: str) -> None:
+    spec = importlib.util.spec_from_file_location("promises", DOCS / "promises.py")
+    assert spec is not None
+    assert spec.loader is not None
+    promises = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(promises)
+    text = (DOCS / "contracts" / f"{kind}.md").read_text()
+    assert promises.page(kind, text) == text
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mkdocs") is None, reason="the site is built by tox -e docs")
+def test_the_site_builds_strictly(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "frame-order" in (tmp_path / "site" / "contracts" / "model" / "index.html").read_text()
+
+
+def test_the_page_of_broken_plugins_tells_what_a_run_says() -> None:
+    """A run of them all is tested elsewhere; this is what that test expects it to say."""
+    spec = importlib.util.spec_from_file_location("isolation", ROOT / "tests/abawbench/harness/test_isolation.py")
+    assert spec is not None
+    assert spec.loader is not None
+    isolation = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(isolation)
+    page = (DOCS / "broken-plugins.md").read_text()
+    assert len(isolation.RUN) >= 7
+    assert [name for name, reason in isolation.RUN.items() if reason not in page] == []

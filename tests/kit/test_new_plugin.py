@@ -1,0 +1,95 @@
+"""What ``abawbench new-plugin`` writes is installed, tested, checked, listed and run, untouched.
+
+``pytest tests/kit/test_new_plugin.py -s`` prints the seconds of every step.
+"""
+
+import shlex
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from abawbench import UsageError
+from abawbench.scaffold import MODULES, new_plugin, package_files
+
+LONGEST = "a-name-as-long-as-a-name-may-possibly-be"
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_a_new_plugin_works_as_it_is(fresh, kind: str, tmp_path: Path) -> None:
+    name = f"fresh-{kind}"
+    fresh.run("abawbench", "new-plugin", name, "--kind", kind, "--out", str(tmp_path))
+    package = tmp_path / f"abawbench-{name}"
+    fresh.install(package)
+    assert " passed" in fresh.run("pytest", "-q", cwd=package)
+    assert "0 broken" in fresh.run("abawbench", "check", name, "--kind", kind)
+    assert name in fresh.run("abawbench", "list", f"{kind}s")
+    for command in try_it(package):
+        output = fresh.run(*command, cwd=tmp_path)
+    assert "SYNTHETIC" in output or kind == "dataset"
+    assert name in output or kind in ("metric", "task", "dataset", "runtime")
+    fresh.uninstall(f"abawbench-{name}")
+    assert name not in fresh.run("abawbench", "list", f"{kind}s")
+
+
+def try_it(package: Path) -> list[list[str]]:
+    """The commands at the end of the README's block, with nothing timed."""
+    block = (package / "README.md").read_text().split("```sh\n")[1].split("```")[0]
+    commands = [shlex.split(part) for part in block.strip().splitlines()[-1].split(" && ")]
+    return [[*c, "--latency-seconds", "0.2"] if c[:2] == ["abawbench", "run"] else c for c in commands]
+
+
+@pytest.mark.parametrize("name", ["x", LONGEST])
+@pytest.mark.parametrize("kind", MODULES)
+def test_what_is_written_is_clean_for_every_name(fresh, kind: str, name: str, tmp_path: Path) -> None:
+    if find_spec("ruff") is None:
+        pytest.skip("needs ruff")
+    package = new_plugin(name, kind, tmp_path)
+    fresh.run("ruff", "check", "--no-cache", ".", cwd=package)
+    fresh.run("ruff", "format", "--no-cache", "--check", ".", cwd=package)
+
+
+def test_what_is_written_keeps_strict_types(fresh, tmp_path: Path) -> None:
+    if find_spec("mypy") is None:
+        pytest.skip("needs mypy")
+    for kind in MODULES:
+        new_plugin(f"typed-{kind}", kind, tmp_path)
+    packages = [str(path.parent) for path in tmp_path.glob("*/abawbench_*/__init__.py")]
+    assert len(packages) == len(MODULES)
+    options = ["--strict", "--follow-imports=silent", "--cache-dir", str(fresh.cache / "mypy")]
+    fresh.run("mypy", *options, *packages, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "under_score", "two--hyphens", "9lives", "../out", "a" * 41, "ümlaut"])
+def test_a_name_that_cannot_be_one_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot name a plugin"):
+        new_plugin(name, "model", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = new_plugin("mine", "model", tmp_path)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match="exists already"):
+        new_plugin("mine", "task", tmp_path)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+    def full(self: Path, *args: object, **more: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        new_plugin("other", "model", tmp_path)
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_the_name_of_an_installed_plugin_is_taken(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"metric 'ccc' of abawbench .* has that name already"):
+        new_plugin("ccc", "metric", tmp_path)
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_no_placeholder_is_left_and_every_file_has_its_place(kind: str) -> None:
+    found = package_files("some-thing", kind)
+    assert not [path for path, text in found.items() if "$" in text]
+    assert {"pyproject.toml", "README.md", ".gitignore", ".github/workflows/ci.yml"} < set(found)
