@@ -54,9 +54,9 @@ def make_environment(folder: Path, sites: Sequence[str]) -> None:
     (site,) = folder.glob("lib/python*/site-packages")
     lines = [f"import site; site.addsitedir({path!r})" for path in sites]
     (site / "shared.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    for name, module in {"abawbench": "abawbench", "pytest": "pytest", "ruff": "ruff", "mypy": "mypy"}.items():
+    for name in ("abawbench", "pytest"):
         script = folder / "bin" / name
-        script.write_text(f'#!/bin/sh\nexec "{folder}/bin/python" -m {module} "$@"\n', encoding="utf-8")
+        script.write_text(f'#!/bin/sh\nexec "{folder}/bin/python" -m {name} "$@"\n', encoding="utf-8")
         script.chmod(0o755)
 
 
