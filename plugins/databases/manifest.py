@@ -37,7 +37,7 @@ def abawbench_databases() -> list[DatabaseDeclaration]:
     return [
         DatabaseDeclaration(
             name="manifest",
-            summary="your own data: one CSV or Parquet file with tracks, frames, images, sound, text and labels",
+            summary="Your own data: one CSV or Parquet file with tracks, frames, images, sound, text and labels",
             build="abawbench_plugins.databases.manifest:open_database",
             licence="your own",
         )

@@ -10,7 +10,7 @@ def abawbench_models() -> list[ModelDeclaration]:
     return [
         ModelDeclaration(
             name="compound-from-expr",
-            summary="compound expressions without training: means of two expressions' probabilities",
+            summary="Compound expressions without training: means of two expressions' probabilities",
             build="abawbench_plugins.models.compound_from_expr.model:CompoundFromExpr",
             licence="Apache-2.0 (this implementation); the expression model has its own",
             weights="a trained run of an expression model (run=FOLDER), or EmotiEffLib's AffectNet classifier",

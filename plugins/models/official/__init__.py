@@ -12,7 +12,7 @@ def abawbench_models() -> list[ModelDeclaration]:
     return [
         ModelDeclaration(
             name="resnet50-va",
-            summary="official valence-arousal baseline: ResNet-50 and a linear layer",
+            summary="Official valence-arousal baseline: ResNet-50 and a linear layer",
             build=f"{_MODEL}:ResNet50VA",
             licence="Apache-2.0 (this implementation and timm's weights)",
             weights="ImageNet from timm, or a file of timm's names",
@@ -20,7 +20,7 @@ def abawbench_models() -> list[ModelDeclaration]:
         ),
         ModelDeclaration(
             name="vggface",
-            summary="official expression and action unit baseline: VGG16 with frozen convolutions, MixAugment",
+            summary="Official expression and action unit baseline: VGG16 with frozen convolutions, MixAugment",
             build=f"{_MODEL}:VGGFace",
             licence="Apache-2.0 (this implementation); VGGFACE is for non-commercial research",
             weights="a VGGFACE file, or torchvision's ImageNet file",
