@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from abawbench.contracts import AbawbenchError, UsageError, Weights
+from abawbench.contracts import UsageError, Weights
 
 PATIENCE = 3.0
 """Seconds to wait for the hub's first answer."""
@@ -112,8 +112,9 @@ def fetched(source: Source, others: str = "none") -> Path:
         command = ["hf", "download", source.repository, source.file]
         command += ["--revision", source.revision] if source.revision else []
         raise UsageError(
-            f"{source.what} {source.repository} are not here and the Hugging Face hub cannot be reached; give "
-            f"--weights {others}, or run `{shlex.join(command)}` on a machine with a connection and copy its "
+            f"{source.what} {source.repository} are not here and the Hugging Face hub cannot be reached (`abawbench "
+            "run` asks it with --network only); "
+            f"give --weights {others}, or run `{shlex.join(command)}` on a machine with a connection and copy its "
             "~/.cache/huggingface/hub here"
         )
     return path
@@ -145,9 +146,7 @@ def _answers(url: str) -> bool:
         return False
     try:
         huggingface_hub.get_hf_file_metadata(url, timeout=PATIENCE)
-    except AbawbenchError:
-        raise
-    except Exception:  # each version of the hub's library raises errors of another kind
+    except Exception:  # a job without --network is refused; each version of the hub's library raises errors of its own
         return False
     return True
 
