@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _TICK = 0.1
 """Seconds between looks at a job's memory and time."""
 _TEMPORARY = "abawb-"  # short: sockets lie below, and their paths may have 104 characters at most
+_SOCKET_PATH = 104
+"""Bytes that the path of a socket may have, on the systems that allow the fewest."""
 _LAST_WORDS = 0.5
 """Seconds for a process that hangs to write where it stands."""
 
@@ -87,6 +89,13 @@ class Orders:
     network: bool
 
 
+def start_method() -> str:
+    """Return how processes are started: ``forkserver`` where there is one and the path of its socket fits."""
+    socket = os.path.join(tempfile.gettempdir(), f"{_TEMPORARY}12345678", "pymp-12345678", "listener-12345678")
+    fits = len(os.fsencode(socket)) < _SOCKET_PATH
+    return "forkserver" if fits and "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
 def _begin(pipe: Connection, output: Connection, orders: Orders) -> None:
     from abawbench.harness.child import main
 
@@ -107,7 +116,7 @@ class _Starter:
         self.speeds: list[bytes] = []
         """What earlier jobs measured of networks."""
         work.plugins.all("model")  # loaded here, once; they travel as declarations
-        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        method = start_method()
         self._context: Any = multiprocessing.get_context(method)
         if method == "forkserver":
             self._context.set_forkserver_preload(["abawbench.harness.child", *self._own_builders()])

@@ -144,7 +144,7 @@ def test_a_name_that_two_distributions_claim_names_both(tmp_path: Path) -> None:
     assert "abawbench-broken:broken-duplicate or abawbench-broken-twin:broken-duplicate" in done.stderr
 
 
-def test_jobs_side_by_side_give_what_jobs_one_by_one_and_in_this_process_give(tmp_path: Path) -> None:
+def test_jobs_side_by_side_change_nothing(tmp_path: Path) -> None:
     def values(*options: str) -> list[Mapping[str, Any]]:
         (tmp_path / "tmp").mkdir(exist_ok=True)
         seeds = ("--seed", "0", "--seed", "1", "--seed", "2")
@@ -155,3 +155,11 @@ def test_jobs_side_by_side_give_what_jobs_one_by_one_and_in_this_process_give(tm
                 for record in json.loads(done.stdout)]  # fmt: skip
 
     assert values("--jobs", "3") == values() == values("--in-process")
+
+
+def test_a_temporary_folder_with_a_long_name_is_no_obstacle(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 20)
+    folder.mkdir()
+    done = abawbench("run", "--model", "healthy", *OPTIONS, cwd=tmp_path, TMPDIR=str(folder))
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.iterdir())
