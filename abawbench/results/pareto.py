@@ -95,4 +95,4 @@ def frontier(points: Sequence[Point]) -> list[Point]:
 def _label(record: Record) -> str:
     latency = record.cost.latency if record.cost else None
     runtime = f", {latency.runtime}" if latency and latency.runtime != "eager" else ""
-    return f"{record.model}{runtime}{' (not ranked)' if record.marks else ''}"
+    return f"{record.model}{runtime}"

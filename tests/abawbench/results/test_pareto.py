@@ -85,7 +85,7 @@ def test_published_rows_stand_in_the_panel_of_their_data_if_they_state_the_cost(
 
 def test_marked_runs_are_shown_and_never_on_the_frontier(make_record: Make) -> None:
     ((point,),) = panels([make_record(source="none")], [], "macs").values()
-    assert point.label == "mnv4-tam (not ranked)"
+    assert point.label == "mnv4-tam"
     assert frontier([point]) == []
 
 

@@ -23,7 +23,7 @@ def test_an_svg_names_its_systems_and_an_interval_and_is_the_same_each_time(make
     (second,) = draw(records, [], "macs", tmp_path / "b.svg")
     text = first.read_text(encoding="utf-8")
     assert second.read_text(encoding="utf-8") == text
-    for words in ("mnv4-tam", "other", "plain (not ranked)", "va, edition 8, aff-wild2 val", "on the frontier",
+    for words in ("mnv4-tam", "other", "plain", "not ranked", "va, edition 8, aff-wild2 val", "on the frontier",
                   "beaten at no greater cost", "MACs per frame", "official metric", "floor"):  # fmt: skip
         assert f">{words}" in text
     assert SYNTHETIC not in text
