@@ -130,8 +130,8 @@ def _read_parquet(path: Path) -> Rows:
 
     try:
         table = pq.read_table(path, partitioning=None)
-        table.validate(full=True)  # a damaged file may hold text that is none
-    except (OSError, pa.ArrowException) as error:
+        table.validate(full=True)  # a damaged file may hold text that is none, in cells or in names
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a readable Parquet file ({_first_line(error)})") from error
     return Rows(path, table, in_lines=False)
 

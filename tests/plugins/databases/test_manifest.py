@@ -449,10 +449,12 @@ def test_reactions_are_read_and_may_stand_beside_mimicry(opened) -> None:
         opened("track,Amusement,Disgust\na,0.5,0.5\n")
 
 
-def test_a_parquet_file_with_damaged_text_is_refused(disk) -> None:
+@pytest.mark.parametrize("text", [b"anna", b"notes"])
+def test_a_parquet_file_with_damaged_text_is_refused(disk, text: bytes) -> None:
     disk.root.mkdir()
     path = disk.root / "manifest.parquet"
-    pq.write_table(pa.table({"track": ["anna"], "ah": [1]}), path, compression="none", use_dictionary=False)
-    path.write_bytes(path.read_bytes().replace(b"anna", b"an\x80a"))
+    table = pa.table({"track": ["anna"], "ah": [1], "notes": [1]}).replace_schema_metadata(None)
+    pq.write_table(table, path, compression="none", use_dictionary=False, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(text, text[:2] + b"\x80" + text[3:]))
     with pytest.raises(DataError, match="not a readable Parquet file"):
         open_database([disk.root])
