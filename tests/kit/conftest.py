@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.metadata import distributions
 from pathlib import Path
 from time import perf_counter
 
@@ -62,7 +62,7 @@ def make_environment(folder: Path, sites: Sequence[str]) -> None:
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Fresh:
-    missing = [name for name in ("pip", "setuptools") if find_spec(name) is None]
+    missing = [name for name in ("pip", "setuptools") if not any(distributions(name=name))]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)} to install packages")
     base = tmp_path_factory.mktemp("kit")
