@@ -176,8 +176,8 @@ def submit(
     """Predict a split with the stored weights of a run, write the official file to ``out`` and return what it holds.
 
     Rows and order are those of ``template``, or of the one the database has. ``weights`` says where the weights lie
-    that the run started from, when they came from a file. ``readings`` are the run's unless
-    given. Nothing is written unless every row is predicted.
+    that the run started from, when they came from a file. ``readings`` are the run's unless given. Nothing is written
+    unless every row is predicted.
     """
     from abawbench.harness.submit import submit
 

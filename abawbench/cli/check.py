@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from abawbench.results.text import plain
+
 EPILOG = """\b
 Examples:
   abawbench check my-model
@@ -46,13 +48,14 @@ def check(
             return
         if outcome.plugin != plugin:
             plugin = outcome.plugin
-            click.echo(_plain(plugin))
+            click.echo(plain(plugin))
         mark, colour = MARKS.get(outcome.status, (outcome.status, "yellow"))
+        promise = "" if outcome.status == "broken" else outcome.expected
         more = f": {outcome.came}" if outcome.status == "skipped" else ""
-        click.echo(f"  {click.style(f'{mark:8}', fg=colour)} {outcome.check:12} {_plain(_promise(outcome) + more)}")
+        click.echo(f"  {click.style(f'{mark:8}', fg=colour)} {outcome.check:12} {plain(promise + more)}")
         if outcome.status == "broken":
             for word, text in (("expected", outcome.expected), ("came", outcome.came), ("see", outcome.page)):
-                click.echo(f"           {word:12} {_plain(text)}")
+                click.echo(f"           {word:12} {plain(text)}")
 
     limits = Limits(time_limit, int(memory_limit * 2**30))
     found = outcomes(name, "database" if kind == "dataset" else kind or "", roots, limits, show)
@@ -65,14 +68,3 @@ def check(
         kept = sum(outcome.status == "kept" for outcome in found)
         click.echo(f"{kept} kept, {broken} broken, {len(found) - kept - broken} not tried")
     return int(broken > 0)
-
-
-def _promise(outcome: object) -> str:
-    status, expected = (getattr(outcome, field) for field in ("status", "expected"))
-    return "" if status == "broken" else str(expected)
-
-
-def _plain(text: str) -> str:
-    from abawbench.results.text import plain
-
-    return plain(text)

@@ -1,7 +1,6 @@
 """What a database keeps: tracks in order, images where it says, labels in the shape of their tasks."""
 
 import pickle
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,6 +12,7 @@ import numpy as np
 
 from abawbench.contracts import Database, DatabaseDeclaration, Labels, Task, Track
 from abawbench.contracts.dataset import Problems
+from abawbench.testing.audit import audited
 from abawbench.testing.checks import Subject, expect
 
 SPLITS = ("train", "val", "test")
@@ -185,27 +185,17 @@ def picklable(subject: Subject) -> None:
             expect(same, "the same labels after pickling", "others")
 
 
-_read: list[str] | None = None
-_watching = False
-
-
 @contextmanager
 def _no_image_read() -> Iterator[list[str]]:
     """Yield the image files that are opened inside; what libraries open without Python is not seen."""
-    global _read, _watching
-    if not _watching:
-        sys.addaudithook(_note)
-        _watching = True
-    _read = []
-    try:
-        yield _read
-    finally:
-        _read = None
+    read: list[str] = []
 
+    def note(event: str, given: tuple[object, ...]) -> None:
+        if event == "open" and str(given[0]).lower().endswith(IMAGES):
+            read.append(Path(str(given[0])).name)
 
-def _note(event: str, arguments: tuple[object, ...]) -> None:
-    if _read is not None and event == "open" and str(arguments[0]).lower().endswith(IMAGES):
-        _read.append(Path(str(arguments[0])).name)
+    with audited(note):
+        yield read
 
 
 CHECKS = (

@@ -1,6 +1,6 @@
 """What the networks that see face images only have in common: settings, weights, and heads over single frames."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, cast
 
 from torch import Tensor, nn
@@ -8,6 +8,14 @@ from torch import Tensor, nn
 from abawbench.contracts import Clip, Model, Recipe, UsageError, Weights
 from abawbench.nn import Features, SplitHead, gather
 from abawbench_plugins.models._weights import Source, find
+
+
+def _losses() -> dict[str, str]:
+    return {
+        "va": "abawbench.losses:concordance",
+        "multilabel": "abawbench.losses:binary_cross_entropy",
+        "multiclass": "abawbench.losses:cross_entropy",
+    }
 
 
 @dataclass(kw_only=True)
@@ -25,6 +33,7 @@ class FaceSettings(Recipe):
     """Frames in a clip."""
     stride: int = 1
     """Frames between the starts of neighbouring clips."""
+    loss: dict[str, str] = field(default_factory=_losses)
 
     def __post_init__(self) -> None:
         require(self.image >= 32 and self.image % 16 == 0, "image", self.image, "a multiple of 16 from 32")

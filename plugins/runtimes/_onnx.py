@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 MODEL = "model.onnx"
 
 
+def written(module: "nn.Module", example: Inputs, folder: Path, calibration: Sequence[Inputs] | None = None) -> Path:
+    """Return the file of the network in a folder, with 8-bit integers when there are inputs to take ranges from."""
+    write_onnx(module, example, folder / MODEL)
+    if calibration is None:
+        return folder / MODEL
+    write_int8(folder / MODEL, folder / "int8.onnx", calibration)
+    return folder / "int8.onnx"
+
+
 def write_onnx(module: "nn.Module", example: Inputs, path: Path, *, any_batch: bool = False) -> None:
     """Write the network for the shapes in ``example``, or for any number of clips of them.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from abawbench.contracts import Inputs, Runtime, RuntimeDeclaration
 from abawbench.hookspecs import hookimpl
-from abawbench_plugins.runtimes._onnx import MODEL, arrays, write_int8, write_onnx
+from abawbench_plugins.runtimes._onnx import MODEL, arrays, write_onnx, written
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -40,7 +40,7 @@ network = lambda inputs: session.run(None, dict(zip(names, inputs)))[0]"""
         if os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE":
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         with tempfile.TemporaryDirectory() as folder:
-            path = self._file(module, example, Path(folder), calibration)
+            path = written(module, example, Path(folder), calibration if self.calibrates else None)
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [one.name for one in session.get_inputs()]
 
@@ -53,20 +53,11 @@ network = lambda inputs: session.run(None, dict(zip(names, inputs)))[0]"""
         """Write ``model.onnx``."""
         write_onnx(module, example, folder / MODEL, any_batch=True)
 
-    def _file(self, module: "nn.Module", example: Inputs, folder: Path, calibration: Sequence[Inputs]) -> Path:
-        write_onnx(module, example, folder / MODEL)
-        return folder / MODEL
-
 
 class OnnxRuntimeInt8(OnnxRuntime):
     """Convolutions and matrix products in 8-bit integers, by static quantisation."""
 
     name, precision, calibrates = "onnxruntime-int8", "int8", True
-
-    def _file(self, module: "nn.Module", example: Inputs, folder: Path, calibration: Sequence[Inputs]) -> Path:
-        plain = super()._file(module, example, folder, ())
-        write_int8(plain, folder / "int8.onnx", calibration)
-        return folder / "int8.onnx"
 
 
 @hookimpl

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from abawbench.contracts import Inputs, Runtime, RuntimeDeclaration, UsageError
 from abawbench.hookspecs import hookimpl
-from abawbench_plugins.runtimes._onnx import MODEL, arrays, write_int8, write_onnx
+from abawbench_plugins.runtimes._onnx import MODEL, arrays, write_onnx, written
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,7 +43,7 @@ network = lambda inputs: compiled(inputs)[0]"""
             "PERFORMANCE_HINT": "LATENCY",
         }
         with tempfile.TemporaryDirectory() as folder:
-            path = self._file(module, example, Path(folder), calibration)
+            path = written(module, example, Path(folder), calibration if self.calibrates else None)
             compiled = core.compile_model(core.read_model(path), "CPU", config)
 
         def forward(*inputs: "Tensor | dict[str, Tensor]") -> "Tensor":
@@ -60,10 +60,6 @@ network = lambda inputs: compiled(inputs)[0]"""
             write_onnx(module, example, path, any_batch=True)
             openvino.save_model(openvino.Core().read_model(path), folder / SAVED, compress_to_fp16=False)
 
-    def _file(self, module: "nn.Module", example: Inputs, folder: Path, calibration: Sequence[Inputs]) -> Path:
-        write_onnx(module, example, folder / MODEL)
-        return folder / MODEL
-
 
 class OpenVinoBfloat16(OpenVino):
     """The same with most arithmetic in bfloat16."""
@@ -75,11 +71,6 @@ class OpenVinoInt8(OpenVino):
     """Convolutions and matrix products in 8-bit integers; the ONNX file is quantised as for ONNX Runtime."""
 
     name, precision, calibrates = "openvino-int8", "int8", True
-
-    def _file(self, module: "nn.Module", example: Inputs, folder: Path, calibration: Sequence[Inputs]) -> Path:
-        plain = super()._file(module, example, folder, ())
-        write_int8(plain, folder / "int8.onnx", calibration)
-        return folder / "int8.onnx"
 
 
 @hookimpl

@@ -1,7 +1,6 @@
 """The page of counts says what the counters say now, and ours are those worked out by hand."""
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -11,16 +10,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
+def script(load: Callable[[str], ModuleType]) -> ModuleType:
     for library in ("ptflops", "torchinfo"):
         pytest.importorskip(library)
-    spec = importlib.util.spec_from_file_location("abawbench_counts", DOCS / "counts.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    return module
+    return load("docs/counts.py")
 
 
 def test_both_of_our_counters_give_every_hand_count(script: ModuleType) -> None:

@@ -1,6 +1,6 @@
 """The page of edge cases says what the code and the libraries say now."""
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -10,18 +10,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
+def script(load: Callable[[str], ModuleType]) -> ModuleType:
     pytest.importorskip("audmetric")
-    spec = importlib.util.spec_from_file_location("abawbench_edge_cases", DOCS / "edge_cases.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their module up by name
-    import sys
-
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load("docs/edge_cases.py")
 
 
 def test_the_page_is_what_the_script_writes(script: ModuleType) -> None:

@@ -4,7 +4,9 @@ import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -25,12 +27,8 @@ def test_every_page_that_a_check_names_is_there() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_promises_of_a_page_are_those_of_the_checks(kind: str) -> None:
-    spec = importlib.util.spec_from_file_location("promises", DOCS / "promises.py")
-    assert spec is not None
-    assert spec.loader is not None
-    promises = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(promises)
+def test_the_promises_of_a_page_are_those_of_the_checks(load: Callable[[str], ModuleType], kind: str) -> None:
+    promises = load("docs/promises.py")
     text = (DOCS / "contracts" / f"{kind}.md").read_text()
     assert promises.page(kind, text) == text
 
@@ -43,13 +41,9 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     assert "frame-order" in (tmp_path / "site" / "contracts" / "model" / "index.html").read_text()
 
 
-def test_the_page_of_broken_plugins_tells_what_a_run_says() -> None:
+def test_the_page_of_broken_plugins_tells_what_a_run_says(load: Callable[[str], ModuleType]) -> None:
     """A run of them all is tested elsewhere; this is what that test expects it to say."""
-    spec = importlib.util.spec_from_file_location("isolation", ROOT / "tests/abawbench/harness/test_isolation.py")
-    assert spec is not None
-    assert spec.loader is not None
-    isolation = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(isolation)
+    isolation = load("tests/abawbench/harness/test_isolation.py")
     page = (DOCS / "broken-plugins.md").read_text()
     assert len(isolation.RUN) >= 7
     assert [name for name, reason in isolation.RUN.items() if reason not in page] == []

@@ -1,7 +1,7 @@
 """The model plugins ``ddamfn`` and ``ddamfn-clip``: recipe, weights and networks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from torch import nn
@@ -21,14 +21,6 @@ from abawbench_plugins.models.ddamfn.sources import (
 )
 
 
-def _losses() -> dict[str, str]:
-    return {
-        "va": "abawbench.losses:concordance",
-        "multilabel": "abawbench.losses:binary_cross_entropy",
-        "multiclass": "abawbench.losses:cross_entropy",
-    }
-
-
 @dataclass(kw_only=True)
 class DDAMFNSettings(FaceSettings):
     """What the facts give (systems; abaw-protocols, section 10), and stated choices for the rest.
@@ -43,7 +35,6 @@ class DDAMFNSettings(FaceSettings):
     batch: int = 16
     schedule: str = "cosine"
     clip_norm: float = 1.0
-    loss: dict[str, str] = field(default_factory=_losses)
     length: int = 16
     stride: int = 16
     part: Literal["features", "all"] = "features"

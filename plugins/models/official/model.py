@@ -1,7 +1,7 @@
 """The model plugins ``resnet50-va`` and ``vggface``: recipes, weights and networks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import nn
@@ -14,14 +14,6 @@ from abawbench_plugins.models.official.network import build_resnet, build_vgg, r
 
 HALF = (0.5, 0.5, 0.5)
 """Mean and standard deviation of pixels that become [-1, 1], as the official baselines take them."""
-
-
-def _losses() -> dict[str, str]:
-    return {
-        "va": "abawbench.losses:concordance",
-        "multilabel": "abawbench.losses:binary_cross_entropy",
-        "multiclass": "abawbench.losses:cross_entropy",
-    }
 
 
 @dataclass(kw_only=True)
@@ -37,7 +29,6 @@ class ResNet50VASettings(FaceSettings):
     batch: int = 32
     lr: float = 1e-4
     schedule: str = "cosine"
-    loss: dict[str, str] = field(default_factory=_losses)
 
 
 class ResNet50VA(FaceModel):
@@ -77,7 +68,6 @@ class VGGFaceSettings(FaceSettings):
     batch: int = 64
     lr: float = 1e-4
     schedule: str = "cosine"
-    loss: dict[str, str] = field(default_factory=_losses)
     dropout: float = 0.5
 
 

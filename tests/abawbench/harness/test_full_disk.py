@@ -2,17 +2,14 @@
 
 import errno
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 from safetensors import SafetensorError
 
-import abawbench
 from abawbench.harness.failures import is_disk_full
 from abawbench.results import store
-from abawbench.results.record import Record
 
 SETTINGS = {"epochs": 2, "lr": 0.05, "schedule": "constant"}
 WRITERS = {
@@ -26,23 +23,6 @@ WRITERS = {
 
 def full(*args: Any, **kwargs: Any) -> NoReturn:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-@pytest.fixture
-def run(toys, tmp_path: Path) -> Callable[..., list[Record]]:
-    def call(**given: Any) -> list[Record]:
-        options = {
-            "model": "toy",
-            "task": "colour",
-            "data": {"toy": ()},
-            "settings": SETTINGS,
-            "out": tmp_path / "runs",
-        }
-        return abawbench.run(
-            **{"out": tmp_path / "runs"} | options | given, plugins=toys, device="cpu", latency_seconds=0
-        )
-
-    return call
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-import abawbench
 from abawbench.contracts import Clip, Database, Labels, ModelDeclaration, Task, Track, UsageError, Weights
 from abawbench.harness import fitting
 from abawbench.harness.features import CachedFeatures, LiveImages, features
@@ -25,17 +24,9 @@ CLIP = Clip(length=5, stride=5, size=16)
 
 
 @pytest.fixture
-def run(toys, tmp_path: Path):
+def run(run):
     def call(protocol: dict[str, Any] | None = None, **given: Any) -> Record:
-        options: dict[str, Any] = {
-            "task": "colour",
-            "data": {"toy": ()},
-            "settings": SETTINGS,
-            "out": tmp_path / "runs",
-        }
-        (record,) = abawbench.run(
-            "toy", **{**options, **given}, protocol=protocol, plugins=toys, device="cpu", latency_seconds=0
-        )
+        (record,) = run(protocol=protocol, **given)
         return record
 
     return call

@@ -7,7 +7,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import abawbench
 from abawbench.contracts import Labels, UsageError
 from abawbench.harness import training
 from abawbench.harness.job import shuffled
@@ -15,21 +14,6 @@ from abawbench.results import store
 from abawbench.results.record import Record
 
 SETTINGS = {"epochs": 30, "lr": 0.05, "schedule": "constant"}
-
-
-@pytest.fixture
-def run(toys, tmp_path: Path):
-    def call(**given: Any) -> list[Record]:
-        options = {
-            "model": "toy",
-            "task": "colour",
-            "data": {"toy": ()},
-            "settings": SETTINGS,
-            "out": tmp_path / "runs",
-        }
-        return abawbench.run(**{**options, **given}, plugins=toys, device="cpu", latency_seconds=0)
-
-    return call
 
 
 def predictions(folder: Path) -> dict[str, np.ndarray]:

@@ -1,0 +1,30 @@
+"""What a plugin does to the system while it is checked, seen by Python's audit hook."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+Hook: TypeAlias = Callable[[str, tuple[Any, ...]], None]
+_active: list[Hook] = []
+_installed = False
+
+
+@contextmanager
+def audited(hook: Hook) -> Iterator[None]:
+    """Call ``hook`` with every audit event inside, the innermost first; what it raises refuses the event."""
+    global _installed
+    if not _installed:
+        # an audit hook cannot be taken back, so it is there once and looks at nothing outside
+        sys.addaudithook(_dispatch)
+        _installed = True
+    _active.append(hook)
+    try:
+        yield
+    finally:
+        _active.remove(hook)
+
+
+def _dispatch(event: str, given: tuple[Any, ...]) -> None:
+    for hook in reversed(_active):
+        hook(event, given)

@@ -1,0 +1,28 @@
+"""Runs of the toy world."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import abawbench
+from abawbench.plugins import Plugins
+from abawbench.results.record import Record
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, toys: Plugins, tmp_path: Path) -> Callable[..., list[Record]]:
+    """Run ``toy`` on ``colour`` with the ``SETTINGS`` of the test's module, unless the call says otherwise."""
+    usual = {
+        "model": "toy",
+        "task": "colour",
+        "data": {"toy": ()},
+        "settings": request.module.SETTINGS,
+        "out": tmp_path / "runs",
+    }
+
+    def call(**given: Any) -> list[Record]:
+        return abawbench.run(**{**usual, **given}, plugins=toys, device="cpu", latency_seconds=0)
+
+    return call
