@@ -3,7 +3,10 @@
 import hashlib
 import importlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -19,6 +22,8 @@ from abawbench.contracts.errors import PluginError, UsageError
 
 GROUP = "abawbench"
 FIRST_PARTY = "abawbench"
+LOAD_SECONDS = 30.0
+"""What one plugin may take to be imported and to declare itself."""
 KINDS = {
     "task": "abawbench_tasks",
     "database": "abawbench_databases",
@@ -129,8 +134,9 @@ class Plugins:
             if not self._third_party and distribution != FIRST_PARTY:
                 continue
             try:
-                declarations = _declarations(point.load())
-            except Exception as error:
+                with _at_most(LOAD_SECONDS):
+                    declarations = _declarations(point.load())
+            except (Exception, SystemExit) as error:
                 failures.append(Failure(point.name, distribution, version, one_line(error)))
                 continue
             plugins += [Plugin(d, distribution, version, point.value) for d in declarations]
@@ -195,6 +201,26 @@ def one_line(error: BaseException) -> str:
     text = str(error).strip().splitlines()
     first = "".join(c if c.isprintable() else " " for c in text[0]) if text else ""
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError inside after so long, where there are alarms and nobody else has set one."""
+    alarms = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if not alarms or signal.getitimer(signal.ITIMER_REAL)[0]:
+        yield
+        return
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"not loaded after {seconds:g} s; import what takes long where it is used")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _origin(point: EntryPoint) -> tuple[str, str]:

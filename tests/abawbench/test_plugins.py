@@ -1,6 +1,8 @@
 """The plugin manager: everyone comes in by the same door, and a broken plugin is named and left out."""
 
+import signal
 import sys
+import time
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -67,10 +69,15 @@ def raises() -> None:
     raise ValueError("out of cheese\nsecond line")
 
 
+def exits() -> None:
+    sys.exit("no licence found")
+
+
 @pytest.mark.parametrize(
     ("hooks", "error"),
     [
         ({"abawbench_models": hookimpl(raises)}, "ValueError: out of cheese"),
+        ({"abawbench_models": hookimpl(exits)}, "SystemExit: no licence found"),
         ({"abawbench_modells": models("m")}, "abawbench_modells"),
         ({"unrelated": 1}, "implements no abawbench hook"),
         ({"abawbench_metrics": models("m")}, "must return metric declarations"),
@@ -87,6 +94,22 @@ def test_a_plugin_that_breaks_the_rules_is_blamed_alone(install: Install, hooks:
     (failure,) = plugins.failures
     assert error in failure.error
     assert (failure.distribution, failure.version) == ("stranger", "1.2")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no alarms")
+def test_a_plugin_that_hangs_while_it_loads_is_blamed_alone(monkeypatch: pytest.MonkeyPatch, install: Install) -> None:
+    def hangs() -> None:
+        time.sleep(60)
+
+    hangs.__name__ = "abawbench_models"
+    monkeypatch.setattr("abawbench.plugins.LOAD_SECONDS", 0.05)
+    before = signal.getsignal(signal.SIGALRM)
+    plugins = Plugins([install("bad", abawbench_models=hookimpl(hangs)), install("fine", abawbench_models=models("m"))])
+    assert [p.name for p in plugins.all("model")] == ["m"]
+    assert [f.error for f in plugins.failures] == [
+        "TimeoutError: not loaded after 0.05 s; import what takes long where it is used"
+    ]
+    assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0]) == (before, 0)
 
 
 def test_strict_makes_any_failure_fatal(install: Install) -> None:
