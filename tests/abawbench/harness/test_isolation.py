@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,14 +32,15 @@ RUN = {
 """Name -> the reason that a run gives."""
 
 
-def abawbench(*arguments: str, cwd: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
+def started(*arguments: str, cwd: Path, **environment: str) -> "subprocess.Popen[str]":
+    """Start the command in a process group of its own, as a shell does."""
+    return subprocess.Popen(
         [sys.executable, "-m", "abawbench", *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        timeout=300,
-        check=False,
+        start_new_session=True,
         env=os.environ
         | {
             "PYTHONPATH": str(BROKEN),
@@ -48,6 +51,19 @@ def abawbench(*arguments: str, cwd: Path, **environment: str) -> "subprocess.Com
         }
         | environment,
     )
+
+
+def ended(process: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[str]":
+    try:
+        said = process.communicate(timeout=300)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    return subprocess.CompletedProcess(process.args, process.returncode, *said)
+
+
+def abawbench(*arguments: str, cwd: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return ended(started(*arguments, cwd=cwd, **environment))
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +124,13 @@ def test_of_a_huge_output_the_beginning_and_the_end_are_kept(everyone: SimpleNam
 
 
 def test_nothing_is_left_behind(everyone: SimpleNamespace) -> None:
-    assert not list(everyone.folder.joinpath("tmp").iterdir())
-    assert not [path for path in everyone.folder.rglob("*") if path.suffix == ".tmp"]
-    assert not [line for line in commands() if str(everyone.folder) in line]
+    assert left_behind(everyone.folder) == []
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Return temporary files, and processes that were told of the folder."""
+    temporary = [*folder.joinpath("tmp").iterdir(), *(path for path in folder.rglob("*") if path.suffix == ".tmp")]
+    return [*map(str, temporary), *(line for line in commands() if str(folder) in line)]
 
 
 def commands() -> list[str]:
@@ -163,3 +183,61 @@ def test_a_temporary_folder_with_a_long_name_is_no_obstacle(tmp_path: Path) -> N
     done = abawbench("run", "--model", "healthy", *OPTIONS, cwd=tmp_path, TMPDIR=str(folder))
     assert done.returncode == 0, done.stderr
     assert not list(folder.iterdir())
+
+
+def test_ctrl_c_ends_the_job_too_and_keeps_what_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    models = ("--model", "healthy", "--model", "broken-hang")
+    run = started("run", *models, *OPTIONS, "--job-timeout", "120", cwd=tmp_path)
+    assert run.stderr is not None
+    assert any("[2/2] broken-hang" in line for line in iter(run.stderr.readline, ""))
+    time.sleep(3)
+    os.killpg(run.pid, signal.SIGINT)
+    done = ended(run)
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    assert [(r["model"], r["status"]) for r in json.loads(done.stdout)] == [("healthy", "ok")]
+    assert left_behind(tmp_path) == []
+
+
+def test_two_runs_into_one_folder_at_once_give_one_result(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    command = ("run", "--model", "healthy", *OPTIONS)
+    both = [ended(run) for run in [started(*command, cwd=tmp_path) for _ in range(2)]]
+    assert [done.returncode for done in both] == [0, 0], [done.stderr for done in both]
+    (first,), (second,) = (json.loads(done.stdout) for done in both)
+    assert first == second
+    assert len(list(tmp_path.glob("runs/healthy/**/result.json"))) == 1
+    assert left_behind(tmp_path) == []
+
+
+def test_a_run_on_synthetic_data_asks_for_no_other_machine(tmp_path: Path) -> None:
+    """Every process of the run notes it; the last lines show that they would."""
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "sitecustomize.py").write_text(WITNESS)
+    path = os.pathsep.join((str(tmp_path), str(BROKEN)))
+    tiny = ("--task", "ah", "--preset", "tiny", "--set", "epochs=1", "--latency-seconds", "0")
+    done = abawbench("run", "--model", "mnv4-tam", *tiny, cwd=tmp_path, PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+    asked = tmp_path / "asked.txt"
+    assert not asked.exists()
+    code = "import socket; socket.getaddrinfo('example.invalid', 80)"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, check=False,
+                   capture_output=True)  # fmt: skip
+    assert asked.read_text() == "example.invalid\n"
+
+
+WITNESS = """
+import sys
+from pathlib import Path
+
+def note(event, given):
+    if event.startswith("socket."):
+        from abawbench.harness.no_network import elsewhere
+        if host := elsewhere(event, given):
+            with open(Path(__file__).with_name("asked.txt"), "a") as file:
+                print(host, file=file)
+
+sys.addaudithook(note)
+"""
+"""A ``sitecustomize`` that writes down every other machine that a process asks for."""
