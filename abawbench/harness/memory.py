@@ -1,5 +1,6 @@
 """How much memory a network takes for one clip, measured where nothing else is in the way: in a process of its own."""
 
+import copy
 import importlib
 import json
 import os
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_map_only
 
 from abawbench.harness.timing import device_of
@@ -33,7 +35,7 @@ def peak_memory(network: nn.Module, *example: Any) -> int | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.pt"
         try:
-            torch.save((network, tree_map_only(Tensor, lambda x: x.to("meta"), example)), path)
+            torch.save((_savable(network), tree_map_only(Tensor, lambda x: x.to("meta"), example)), path)
         except (pickle.PicklingError, AttributeError, TypeError, RuntimeError):
             return None
         modules = sorted({type(module).__module__ for module in network.modules()} - {"__main__"})
@@ -41,6 +43,19 @@ def peak_memory(network: nn.Module, *example: Any) -> int | None:
         command = [sys.executable, "-m", "abawbench.harness.memory", json.dumps(task)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
     return int(done.stdout.split()[-1]) if done.returncode == 0 else None
+
+
+def _savable(network: nn.Module) -> nn.Module:
+    """Return the network, or a copy with its parametrizations worked out: torch saves no network that has some."""
+    if not any(parametrize.is_parametrized(module) for module in network.modules()):
+        return network
+    network = copy.deepcopy(network)
+    for module in [*network.modules()]:
+        if isinstance(of := getattr(module, "parametrizations", None), nn.ModuleDict):
+            for name in [*of]:
+                parametrize.remove_parametrizations(module, name)
+            module._load_state_dict_pre_hooks.clear()  # weight_norm leaves one that cannot be saved
+    return network
 
 
 def _environment() -> dict[str, str]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from abawbench.contracts import Clip
 from abawbench.harness import cost
@@ -110,6 +111,14 @@ def test_peak_memory_holds_at_least_the_parameters() -> None:
     found = peak_memory(network, torch.zeros(1, 2000))
     assert found is not None
     assert 16e6 < found < 200e6
+
+
+def test_a_network_with_normalised_weights_has_a_peak_memory_and_stays_as_it_is() -> None:
+    network = weight_norm(nn.Linear(2000, 1000))
+    found = peak_memory(network, torch.zeros(1, 2000))
+    assert found is not None
+    assert 8_000_000 <= found < 100_000_000
+    assert set(network.state_dict()) == {f"parametrizations.weight.original{i}" for i in (0, 1)} | {"bias"}
 
 
 def test_a_network_that_cannot_be_pickled_has_no_peak_memory() -> None:
