@@ -27,7 +27,8 @@ Exit status: 0 done (read VALID or INVALID), 2 wrong usage, 130 interrupted.
 @click.option("--scenario", "scenarios", multiple=True, type=click.Choice(["single-stream", "offline", "live"]),
               help="Repeatable; default: all three.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Threads and cores it may use; default: as torch chooses.")
-@click.option("--seconds", default=30.0, show_default=True, help="For each scenario; live takes 22 s at 30 frames/s.")
+@click.option("--seconds", default=60.0, show_default=True, help="For each scenario at most; live takes 22 s at 30 "
+              "frames/s.")  # fmt: skip
 @click.option("--frame-rate", default=30.0, show_default=True, help="Of the live camera.")
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Frames between live predictions.")
 @click.option("--memory-limit", default=2.0, show_default=True, help="GiB that an offline batch may add.")

@@ -54,7 +54,7 @@ Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 inter
 @click.option("--control", help="shuffled-labels: train on labels shuffled across tracks.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
 @click.option("--force", is_flag=True, help="Run again what was already run with the same inputs.")
-@click.option("--latency-seconds", default=30.0, show_default=True, help="For latency, per model; 0 leaves it out.")
+@click.option("--latency-seconds", default=60.0, show_default=True, help="For latency, per model at most; 0: none.")
 @click.option("--jobs", "-j", "at_once", type=click.IntRange(1), default=1, show_default=True, help="Jobs at once. "
               "More than 1 disturb each other's timings.")  # fmt: skip
 @click.option("--job-timeout", type=Seconds(), default="24h", show_default=True, help="Time for each job, for example "

@@ -47,7 +47,7 @@ class CostMeter:
     long as their MACs agree to 0.1%, and the record names the task whose network was on the clock.
     """
 
-    seconds: float = 30.0
+    seconds: float = 60.0
     """For latency, which ends earlier once the 99th percentile is earned; 0 leaves time and memory out."""
     batch: int = 4
     """Clips per call where throughput is compared with the reference workload."""
@@ -118,12 +118,12 @@ class CostMeter:
                 advance=advance,
             )
         throughput = best_throughput(
-            compiled, example, clip.length, runtime=runtime, budget_s=min(self.seconds / 3, 10.0)
+            compiled, example, clip.length, runtime=runtime, budget_s=min(self.seconds / 6, 10.0)
         )
         relative = {}
         for name, batch in (("latency", 1), ("throughput", self.batch)):
             inputs = repeated(example, batch)
-            relative[name] = _relative(compiled(inputs), inputs, runtime, self.seconds / 6)
+            relative[name] = _relative(compiled(inputs), inputs, runtime, self.seconds / 12)
         return Speed(macs, latency, throughput, relative, peak_memory(network, *example), task)
 
 

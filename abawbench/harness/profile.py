@@ -44,7 +44,7 @@ class Wanted:
     """The first is measured in the scenarios, all of them by turns; none stands for eager alone."""
     scenarios: Sequence[str] = SCENARIOS
     threads: int | None = None
-    seconds: float = 30.0
+    seconds: float = 60.0
     """For each scenario at most; live takes as long as its frames do."""
     frame_rate: float = FRAME_RATE
     every: int = 1

@@ -25,7 +25,7 @@ from abawbench.statistics.paired import paired
 
 LIMIT = 1.25
 SHIPPED = 5.0
-"""Seconds that ``abawbench run`` gives each clock, a sixth of --latency-seconds."""
+"""Seconds that ``abawbench run`` gives each clock, a twelfth of --latency-seconds."""
 
 
 def measure(extra: int, seconds: float) -> RelativeTime:
