@@ -24,6 +24,7 @@ from abawbench.harness.counting import count_parameters
 from abawbench_plugins.models.ddamfn.model import DDAMFN, DDAMFNWithCLIP
 from abawbench_plugins.models.emotieffnet.model import EmotiEffNet
 from abawbench_plugins.models.mnv4_tam.model import MobileNetV4TAM, MobileNetV4TAM1, MobileNetV4TAM2
+from abawbench_plugins.models.multimodal.encoders import HEARING, VISION
 from abawbench_plugins.models.official.model import ResNet50VA, VGGFace
 from abawbench_plugins.models.regnet_vit.model import RegNetViT
 from abawbench_plugins.tasks import au
@@ -79,6 +80,12 @@ def network(model: type[Model], **settings: Any) -> Any:
     # RegNet's widths are worked out with tensors, so it must be built for real; the others need no memory
     with torch.device("cpu" if model is RegNetViT else "meta"):
         return made(made.Settings(**settings)).network(AU, NONE)
+
+
+def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
+    """Return a network that takes no memory."""
+    with torch.device("meta"):
+        return build()
 
 
 def classified(*parts: nn.Module, features: int) -> nn.Module:
@@ -173,6 +180,24 @@ ROWS = (
         87_456_000,
         "4.4084",
         f"transformers' CLIPVisionModel, {CODE}",
+    ),
+    Row(
+        "vit-features",
+        "DINO ViT-S/16, no classifier, 224²",
+        lambda: on_meta(lambda: VISION.build("full")),
+        IMAGE,
+        21_665_664,
+        "4.5985",
+        f"timm's vit_small_patch16_224.dino, {CODE}",
+    ),
+    Row(
+        "wav2vec2",
+        "Wav2Vec 2.0 base, 1 s at 16 kHz",
+        lambda: on_meta(lambda: HEARING.build("full")),
+        (1, 16_000),
+        94_371_712,
+        "6.9114",
+        f"transformers' Wav2Vec2Model, {CODE}",
     ),
     Row(
         "resnet50-va",
