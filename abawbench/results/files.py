@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp|\.tmp[A-Za-z0-9]{6}")
+"""Names that ``replacing`` gives, and those under which safetensors writes what it is given to write."""
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Delete what killed processes left of ``replacing`` in a folder. Only for one that nobody writes to."""
+    """Delete the temporary files that killed processes left in a folder. Only for one that nobody writes to."""
     for path in folder.iterdir():
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
