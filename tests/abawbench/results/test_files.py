@@ -11,9 +11,14 @@ from abawbench.results.files import replacing, sweep
 def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "result.json"
     target.write_text("whole")
-    with pytest.raises(RuntimeError), replacing(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def write_half() -> None:
+        with replacing(target) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"result.json": "whole"}
 
 
