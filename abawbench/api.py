@@ -153,7 +153,8 @@ def load_run(
     plugins = plugins or default_plugins()
     record = read(Path(run))
     with repeatable(record.seed):
-        model, network = restored(Path(run), record, plugins, plugins.get("task", record.task).build(), weights)
+        task = plugins.get("task", record.task, record.near("task")).build()
+        model, network = restored(Path(run), record, plugins, task, weights)
     return record, model, network.eval()
 
 

@@ -16,6 +16,7 @@ from abawbench.harness.cost import CostMeter, Scored
 from abawbench.harness.examples import example_of
 from abawbench.harness.features import Features, LiveImages, Reading, normalise
 from abawbench.harness.parity import Bench, parity
+from abawbench.harness.plan import EAGER
 from abawbench.harness.progress import Progress
 from abawbench.harness.training import Trained
 from abawbench.nn import gather
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 TIMED_CLIPS = 16
 """Clips of the scored split that take turns under the clock."""
-EAGER = "eager"
-"""What runs networks unless another runtime is asked for, and always when scores are made."""
 
 
 def measured(

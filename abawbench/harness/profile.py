@@ -18,18 +18,20 @@ from abawbench.harness.latency import measure_latency
 from abawbench.harness.live import measure_live
 from abawbench.harness.memory import peak_memory
 from abawbench.harness.offline import MEMORY_LIMIT, best_throughput
+from abawbench.harness.plan import EAGER, runtime_plugin
 from abawbench.harness.progress import Progress
 from abawbench.harness.settings import apply
 from abawbench.harness.timing import EARNED, Inputs
 from abawbench.harness.turns import by_turns, compiled
 from abawbench.nn import ClipNetwork
-from abawbench.plugins import Plugins, one_line
+from abawbench.plugins import FIRST_PARTY, Plugins, one_line
 from abawbench.results.cost import Cost
 from abawbench.results.profile import ModuleCost, Profile, Turns
 from abawbench.results.record import WeightsRecord
 
 SCENARIOS = ("single-stream", "offline", "live")
-DEFAULT_RUNTIME = "eager"
+DEFAULT_TASK = "va"
+"""The task whose outputs the network has unless another is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class Wanted:
     """What a profile is asked for."""
 
     model: str
-    task: str = "va"
+    task: str = DEFAULT_TASK
     weights: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     runtimes: Sequence[str] = ()
@@ -60,8 +62,8 @@ def profile(wanted: Wanted, plugins: Plugins, progress: Progress) -> Profile:
     for name in wanted.scenarios:
         if name not in SCENARIOS:
             raise UsageError(f"unknown scenario '{name}'; use {', '.join(SCENARIOS)}")
-    runtimes = [plugins.get("runtime", name).build() for name in wanted.runtimes or (DEFAULT_RUNTIME,)]
-    task: Task = plugins.get("task", wanted.task).build()
+    runtimes = [runtime_plugin(plugins, name).build() for name in wanted.runtimes or (EAGER,)]
+    task: Task = plugins.get("task", wanted.task, (FIRST_PARTY,) if wanted.task == DEFAULT_TASK else ()).build()
     model, weights = _model(wanted, plugins)
     threads = torch.get_num_threads()
     if wanted.threads is not None:

@@ -23,7 +23,8 @@ def bench_of_run(
     the weights are missing.
     """
     protocol = protocol_of_record(record)[0]
-    task: Task = plugins.get("task", record.task).build_under(protocol.readings)
+    declared = plugins.get("task", record.task, record.near("task"))
+    task: Task = declared.build_under(protocol.readings)
     with repeatable(record.seed):
         model, network = restored(folder, record, plugins, task, weights)
     require_frames(model.inputs, record.model)
@@ -43,7 +44,7 @@ def bench_of_run(
         network=network,
         clip=model.clip,
         task=task,
-        metric=plugins.get("metric", task.metric).build_under(protocol.readings, task),
+        metric=plugins.get("metric", task.metric, declared.near).build_under(protocol.readings, task),
         training=training,
         scored=[track for track, _ in pairs],
         labels=[labels for _, labels in pairs],

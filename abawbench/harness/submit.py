@@ -71,7 +71,7 @@ def submit(
     """
     folder, record = the_run(run, task_name)
     readings = {**(record.protocol.readings if record.protocol else {}), **checked_readings(plugins, readings or {})}
-    task: Task = plugins.get("task", record.task).build_under(readings)
+    task: Task = plugins.get("task", record.task, record.near("task")).build_under(readings)
     form = submission_of(task)
     if form is None:
         raise UsageError(f"task '{task.name}' has no official prediction file")
