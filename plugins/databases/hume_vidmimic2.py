@@ -56,7 +56,7 @@ def open_database(roots: Sequence[Path]) -> "HumeVidmimic2":
 
 
 class MimicTrack(CountedTrack):
-    """A clip with its face images, or without any; ``features`` has the shipped ``vit`` [T, 384], ``wav2vec2`` [T, 768].
+    """A clip with its face images; ``features`` has the shipped ``vit`` [T, 384] and ``wav2vec2`` [T, 768].
 
     Without images its frames are all missing, and place what else there is in time.
     """
@@ -122,7 +122,7 @@ class HumeVidmimic2(FolderDatabase):
     - ``train_split.csv`` and ``valid_split.csv``: ``Filename`` and six intensities in [0, 1]; ids are text of 5 digits.
     - ``face_images/<id>/<n>.jpg`` (not zero-padded), ``audio/<id>.mp3``, ``raw/<id>.mp4`` (its sound where the mp3 is
       missing), ``vit/<id>.pkl`` and ``wav2vec2/<id>.pkl`` (features, pickled arrays).
-    - What is not there is missing; one of these folders is enough.
+      One of these folders is enough.
     - Test split: the ids of ``test_split.csv``; without one, the clips of folders that hold no csv, and elsewhere those
       from id 12660 on.
 
