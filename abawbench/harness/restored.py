@@ -25,7 +25,7 @@ def restored(
     weights to start from are others.
     """
     state = _state(folder, record)
-    builder: Any = plugins.get("model", record.model).builder()
+    builder: Any = plugins.get("model", record.model, record.near("model")).builder()
     known = {field.name for field in fields(builder.Settings)}
     chosen = {name: value for name, value in record.settings.items() if name in known}
     model: Model = builder(apply(builder.Settings, chosen, record.model))
