@@ -59,7 +59,7 @@ def shared(folder: Path, sweep: Callable[[], None]) -> Iterator[None]:
 def remove_abandoned(folder: Path) -> bool:
     """Remove a folder whose maker, which holds it with ``exclusive``, has ended; return whether that is so.
 
-    It is held meanwhile: a maker that has made it and not yet held it waits, and makes it anew. What is no folder stays.
+    It is held meanwhile: a maker that has not yet held it waits, and makes it anew. What is no folder stays.
     """
     try:
         handle = _open(folder)

@@ -5,12 +5,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from abawbench_broken.world import Small
 from torch import nn
 
 from abawbench.contracts import ModelDeclaration, Task, Weights
 from abawbench.hookspecs import hookimpl
 from abawbench.results import store
-from abawbench_broken.world import Small
 
 
 @hookimpl
