@@ -146,7 +146,7 @@ def load_run(
     ``weights`` says where those that it started from lie, when they came from a file. Raises DataError when the folder
     holds no whole run, UsageError when its weights cannot be had.
     """
-    from abawbench.harness.job import repeatable
+    from abawbench.harness.repeatable import repeatable
     from abawbench.harness.restored import restored
     from abawbench.results.store import read
 

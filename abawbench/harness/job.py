@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -233,24 +232,6 @@ def _scored(
         return *unscored(ready.task), None
     statistics = track_statistics(ready.metric, ready.task, tracks, scores, known)
     return *score(ready.metric, ready.task, tracks, scores, known), statistics
-
-
-@contextmanager
-def repeatable(seed: int) -> Iterator[None]:
-    """Seed torch and numpy and let torch choose only operators that repeat; the process is left as it was found.
-
-    Denormal numbers are flushed to zero inside: they make training on a CPU crawl.
-    """
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(deterministic)
-        torch.set_flush_denormal(False)
 
 
 def shuffled(labels: Sequence[Labels | None], seed: int) -> list[Labels | None]:

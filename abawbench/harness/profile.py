@@ -20,6 +20,7 @@ from abawbench.harness.memory import peak_memory
 from abawbench.harness.offline import MEMORY_LIMIT, best_throughput
 from abawbench.harness.plan import EAGER, runtime_plugin
 from abawbench.harness.progress import Progress
+from abawbench.harness.repeatable import repeatable
 from abawbench.harness.settings import apply
 from abawbench.harness.timing import EARNED, Inputs
 from abawbench.harness.turns import by_turns, compiled
@@ -43,7 +44,7 @@ class Wanted:
     weights: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     runtimes: Sequence[str] = ()
-    """The first is measured in the scenarios, all of them by turns; none stands for eager alone."""
+    """The first is measured in single stream and offline (live is eager), all of them by turns; none is eager alone."""
     scenarios: Sequence[str] = SCENARIOS
     threads: int | None = None
     seconds: float = 60.0
@@ -69,7 +70,8 @@ def profile(wanted: Wanted, plugins: Plugins, progress: Progress) -> Profile:
     if wanted.threads is not None:
         torch.set_num_threads(wanted.threads)
     try:
-        return _measured(wanted, model, task, weights, runtimes, progress)
+        with repeatable(seed=0):
+            return _measured(wanted, model, task, weights, runtimes, progress)
     finally:
         torch.set_num_threads(threads)
 
@@ -86,8 +88,6 @@ def _measured(
     wanted: Wanted, model: Model, task: Task, weights: Weights, runtimes: list[Runtime], progress: Progress
 ) -> Profile:
     device = _device(wanted.device)
-    torch.manual_seed(0)
-    torch.set_flush_denormal(True)
     network = model.network(task, weights).to(device).eval()
     example = example_of(model, device)
     macs = count_macs(network, *example)
@@ -155,7 +155,8 @@ def _timed(
                     advance=advance,
                 )
         else:
-            left_out["live"] = f"a live stream is measured for models of frames alone, not of {', '.join(model.inputs)}"
+            inputs = ", ".join(sorted(model.inputs))
+            left_out["live"] = f"a live stream is measured for models of frames alone, not of {inputs}"
     found["peak_memory_bytes"] = peak_memory(network, *example)
     return found
 

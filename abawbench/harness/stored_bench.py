@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from abawbench.contracts import DataError, Model, Task
-from abawbench.harness.job import repeatable
 from abawbench.harness.parity import Bench, require_frames
 from abawbench.harness.plan import TRAIN, Databases
 from abawbench.harness.progress import Progress
 from abawbench.harness.readings import counted
+from abawbench.harness.repeatable import repeatable
 from abawbench.harness.restored import restored
 from abawbench.harness.submit import protocol_of_record
 from abawbench.plugins import Plugins
