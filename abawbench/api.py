@@ -93,7 +93,7 @@ def run(
             plugins=plugins,
             roots=roots,
             generated=Generated(preset, data_seed),
-            out=Path(out),
+            out=Path(out).absolute(),  # a plugin may change the working folder
             force=force,
             costs={"seconds": latency_seconds},
         ),
@@ -146,14 +146,15 @@ def load_run(
     ``weights`` says where those that it started from lie, when they came from a file. Raises DataError when the folder
     holds no whole run, UsageError when its weights cannot be had.
     """
-    from abawbench.harness.job import repeatable
+    from abawbench.harness.repeatable import repeatable
     from abawbench.harness.restored import restored
     from abawbench.results.store import read
 
     plugins = plugins or default_plugins()
     record = read(Path(run))
     with repeatable(record.seed):
-        model, network = restored(Path(run), record, plugins, plugins.get("task", record.task).build(), weights)
+        task = plugins.get("task", record.task, record.near("task")).build()
+        model, network = restored(Path(run), record, plugins, task, weights)
     return record, model, network.eval()
 
 

@@ -5,7 +5,8 @@ import importlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -17,7 +18,7 @@ from typing import Any
 import pluggy
 
 from abawbench import hookspecs
-from abawbench.contracts.declarations import CONTRACT_VERSION, Declaration
+from abawbench.contracts.declarations import CONTRACT_VERSION, Declaration, Reading
 from abawbench.contracts.errors import PluginError, UsageError
 
 GROUP = "abawbench"
@@ -54,6 +55,16 @@ class Plugin:
 
     def __str__(self) -> str:
         return f"{self.kind} '{self.name}' of {self.distribution} {self.version}"
+
+    @property
+    def reference(self) -> str:
+        """The name that is its own alone: ``distribution:name``."""
+        return f"{self.distribution}:{self.name}"
+
+    @property
+    def near(self) -> tuple[str, str]:
+        """The distributions where names that it refers to are looked for first: its own, then abawbench."""
+        return self.distribution, FIRST_PARTY
 
     @property
     def installation(self) -> str:
@@ -153,17 +164,29 @@ class Plugins:
         """Return the plugins of a kind, by name."""
         return sorted((p for p in self._loaded[0] if p.kind == kind), key=lambda p: (p.name, p.distribution))
 
-    def get(self, kind: str, name: str) -> Plugin:
+    def names(self, kind: str) -> dict[str, Plugin]:
+        """Return the plugins of a kind by the name to give for each, ``distribution:name`` where two share a name."""
+        found = self.all(kind)
+        claims = Counter(p.name for p in found)
+        return {p.name if claims[p.name] == 1 else p.reference: p for p in found}
+
+    def get(self, kind: str, name: str, near: Sequence[str] = ()) -> Plugin:
         """Return the plugin of that kind and name, or ``distribution:name``.
 
-        Raises UsageError for an unknown name, with near misses, and for one that two distributions claim.
+        A name that several claim is that of the first distribution in ``near`` that has it: what the code or a plugin
+        refers to must not change with what else is installed; what a user types is left for the user to say. Raises
+        UsageError for an unknown name, with near misses, and for one that two distributions claim.
         """
         distribution, _, bare = name.rpartition(":")
         matches = [p for p in self.all(kind) if p.name == bare and distribution in ("", p.distribution)]
         if len(matches) == 1:
             return matches[0]
+        for preferred in near:
+            own = [p for p in matches if p.distribution == preferred]
+            if len(own) == 1:
+                return own[0]
         if matches:
-            claims = " or ".join(f"{p.distribution}:{p.name}" for p in matches)
+            claims = " or ".join(p.reference for p in matches)
             raise UsageError(f"{kind} '{name}' is given by {len(matches)} plugins; write {claims}")
         raise UsageError(self._unknown(kind, name))
 
@@ -224,7 +247,8 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 
 def _origin(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("unknown", "0")
+    """Return the distribution and version of an entry point; a leftover without metadata has neither."""
+    return (point.dist and point.dist.name) or "unknown", (point.dist and point.dist.version) or "0"
 
 
 def _declarations(module: ModuleType) -> list[Declaration]:
@@ -245,6 +269,19 @@ def _declarations(module: ModuleType) -> list[Declaration]:
 def _checked(declaration: object, kind: str, hook: str) -> Declaration:
     if not isinstance(declaration, Declaration) or declaration.kind != kind:
         raise PluginError(f"{hook} must return {kind} declarations, not {type(declaration).__name__}")
+    for field in ("name", "summary", "build"):
+        if not isinstance(getattr(declaration, field), str):
+            raise PluginError(f"{kind} {declaration.name!r} declares a {field} that is not text")
+    if not declaration.name or ":" in declaration.name:
+        raise PluginError(f"{kind} {declaration.name!r} needs a name without ':'")
+    if not all(declaration.build.partition(":")):
+        raise PluginError(f"{kind} '{declaration.name}' declares build {declaration.build!r}, not package.module:name")
+    if not _are(str, declaration.needs):
+        raise PluginError(f"{kind} '{declaration.name}' declares needs that are not a tuple of text")
+    if not _are(Reading, declaration.readings) or not all(
+        r.values and _are(str, r.values) for r in declaration.readings
+    ):
+        raise PluginError(f"{kind} '{declaration.name}' declares readings that are not a tuple of Reading with values")
     if declaration.contract != CONTRACT_VERSION:
         side = "newer" if declaration.contract > CONTRACT_VERSION else "older"
         raise PluginError(
@@ -252,3 +289,7 @@ def _checked(declaration: object, kind: str, hook: str) -> Declaration:
             f"{CONTRACT_VERSION}; install versions that match"
         )
     return declaration
+
+
+def _are(kind: type, values: object) -> bool:
+    return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)

@@ -89,6 +89,9 @@ def main() -> None:
     except AbawbenchError as error:
         click.echo(f"error: {plain(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        click.echo(f"error: {plain(str(error))}", err=True)
+        sys.exit(2)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(130)

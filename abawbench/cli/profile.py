@@ -1,8 +1,11 @@
 """``abawbench profile``: what a model's network costs, without training it."""
 
 import os
+from contextlib import closing
 
 import click
+
+from abawbench.cli import options
 
 EPILOG = """\b
 Examples:
@@ -10,7 +13,7 @@ Examples:
   abawbench profile mnv4-tam --threads 1 --scenario live
       does one core keep up with a camera of 30 frames a second?
   abawbench profile mnv4-tam --runtime openvino --runtime onnxruntime --runtime compile --threads 2
-      the first in every scenario, all by turns in one run as ratios to plain eager execution
+      the first in single stream and offline, all by turns in one run as ratios to plain eager execution
   abawbench profile mnv4-tam --set levels=1 --seconds 60 --json > profile.json
 
 Networks see noise: what a runtime does to the answers on real clips is measured by a run.
@@ -27,14 +30,17 @@ Exit status: 0 done (read VALID or INVALID), 2 wrong usage, 130 interrupted.
 @click.option("--scenario", "scenarios", multiple=True, type=click.Choice(["single-stream", "offline", "live"]),
               help="Repeatable; default: all three.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Threads and cores it may use; default: as torch chooses.")
-@click.option("--seconds", default=60.0, show_default=True, help="For each scenario at most; live takes 22 s at 30 "
-              "frames/s.")  # fmt: skip
-@click.option("--frame-rate", default=30.0, show_default=True, help="Of the live camera.")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(0), help="For each scenario at most; "
+              "live takes 22 s at 30 frames/s.")  # fmt: skip
+@click.option("--frame-rate", default=30.0, show_default=True, type=click.FloatRange(0, min_open=True),
+              help="Of the live camera.")  # fmt: skip
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Frames between live predictions.")
-@click.option("--memory-limit", default=2.0, show_default=True, help="GiB that an offline batch may add.")
+@click.option("--memory-limit", default=2.0, show_default=True, type=click.FloatRange(0), help="GiB that an offline "
+              "batch may add.")  # fmt: skip
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1), help="Clips a call by turns.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--depth", default=2, show_default=True, type=click.IntRange(1), help="Of the table of modules.")
+@options.network
 @click.option("--json", "as_json", is_flag=True, help="Print the profile as JSON, every module in it.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def profile(
@@ -52,6 +58,7 @@ def profile(
     batch: int,
     device: str,
     depth: int,
+    network: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -61,24 +68,26 @@ def profile(
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
+    from abawbench.harness import no_network
     from abawbench.harness.settings import parse_assignments
     from abawbench.results.profile_table import profile_text
 
-    found = api.profile(
-        model,
-        task,
-        weights=weights,
-        settings=parse_assignments(settings),
-        runtime=runtimes,
-        scenario=scenarios,
-        threads=threads,
-        seconds=seconds,
-        frame_rate=frame_rate,
-        every=every,
-        memory_limit=int(memory_limit * 2**30),
-        batch=batch,
-        device=device,
-        progress=TerminalProgress(quiet),
-    )
+    with closing(TerminalProgress(quiet)) as progress, no_network.refused(unless=network):
+        found = api.profile(
+            model,
+            task,
+            weights=weights,
+            settings=parse_assignments(settings),
+            runtime=runtimes,
+            scenario=scenarios,
+            threads=threads,
+            seconds=seconds,
+            frame_rate=frame_rate,
+            every=every,
+            memory_limit=int(memory_limit * 2**30),
+            batch=batch,
+            device=device,
+            progress=progress,
+        )
     click.echo(found.model_dump_json(indent=2) if as_json else profile_text(found, depth))
     return 0

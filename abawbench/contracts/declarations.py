@@ -45,7 +45,14 @@ class Declaration:
     @property
     def missing(self) -> tuple[str, ...]:
         """The modules it needs that are not installed; nothing is imported to find out."""
-        return tuple(name for name in self.needs if find_spec(name) is None)
+        return tuple(name for name in self.needs if not _is_there(name))
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # a package that it lies in is not there, or it has no spec
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)

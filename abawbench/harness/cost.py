@@ -22,7 +22,7 @@ from abawbench.harness.latency import measure_latency
 from abawbench.harness.memory import peak_memory
 from abawbench.harness.offline import best_throughput, repeated
 from abawbench.harness.progress import Progress
-from abawbench.harness.reference import relative_time
+from abawbench.harness.reference import one_thread, relative_time
 from abawbench.harness.timing import EARNED, Call, Inputs
 from abawbench.results.cost import Cost, Latency, RelativeTime, Throughput
 
@@ -123,7 +123,9 @@ class CostMeter:
         relative = {}
         for name, batch in (("latency", 1), ("throughput", self.batch)):
             inputs = repeated(example, batch)
-            relative[name] = _relative(compiled(inputs), inputs, runtime, self.seconds / 12)
+            with one_thread():  # a runtime keeps the threads that it was compiled with
+                call = compiled(inputs)
+            relative[name] = _relative(call, inputs, runtime, self.seconds / 12)
         return Speed(macs, latency, throughput, relative, peak_memory(network, *example), task)
 
 

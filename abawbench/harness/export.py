@@ -152,7 +152,7 @@ def _preprocessing(clip: Clip, bench: Bench) -> dict[str, Any]:
 
 def _about(record: Record, task: Task, found: Parity, plugins: Plugins, format: str) -> dict[str, Any]:
     """Return what the model is, what it gives, where its weights come from and how far it is from eager execution."""
-    declared = plugins.get("model", record.model).declaration
+    declared = plugins.get("model", record.model, record.near("model")).declaration
     assert isinstance(declared, ModelDeclaration)
     return {
         "model": record.model,

@@ -71,7 +71,8 @@ def _attention(inputs: list[Any], outputs: list[Any]) -> int:
 def _recurrent(inputs: list[Any], outputs: list[Any]) -> int:
     """Every matrix of every layer and direction is multiplied once for each step of each sequence."""
     lists = [list(one.node().inputs()) for one in inputs if one.node().kind() == "prim::ListConstruct"]
-    weights = max(lists, key=len)
+    # the other list, of the states at the start, holds no matrix
+    weights = max(lists, key=lambda one: sum(len(_shape(value)) == 2 for value in one))
     packed = inputs[1].type().kind() == "TensorType" and len(_shape(inputs[1])) == 1
     data = _shape(inputs[0])
     steps = data[0] if packed else math.prod(data[:-1])

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,10 +35,10 @@ from abawbench.harness.features import Features
 from abawbench.harness.fitting import fit_and_predict, known_labels
 from abawbench.harness.folds import Fold, folds_of
 from abawbench.harness.inputs import SeveralInputs, identities, require_inputs
-from abawbench.harness.job_cost import EAGER, measured
+from abawbench.harness.job_cost import measured
 from abawbench.harness.parity import require_frames
 from abawbench.harness.phases import enter, phase
-from abawbench.harness.plan import TRAIN, VALIDATION, Databases, Job
+from abawbench.harness.plan import EAGER, TRAIN, VALIDATION, Databases, Job, runtime_plugin
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import Protocol
 from abawbench.harness.readings import counted, in_effect
@@ -117,9 +116,9 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
     with phase(seconds, "read"):
         took_part = {"task": plugins.get("task", job.task), "model": plugins.get("model", job.model)}
         task: Task = took_part["task"].build_under(job.protocol.readings)
-        took_part["metric"] = plugins.get("metric", task.metric)
+        took_part["metric"] = plugins.get("metric", task.metric, took_part["task"].near)
         metric: Metric = took_part["metric"].build_under(job.protocol.readings, task)
-        took_part["runtime"] = plugins.get("runtime", job.runtime)
+        took_part["runtime"] = runtime_plugin(plugins, job.runtime)
         if job.protocol.refit and job.runtime != EAGER:
             raise UsageError(
                 f"a refit scores no track on which runtime '{job.runtime}' could be compared with eager execution; "
@@ -239,24 +238,6 @@ def _scored(
         return *unscored(ready.task), None
     statistics = track_statistics(ready.metric, ready.task, tracks, scores, known)
     return *score(ready.metric, ready.task, tracks, scores, known), statistics
-
-
-@contextmanager
-def repeatable(seed: int) -> Iterator[None]:
-    """Seed torch and numpy and let torch choose only operators that repeat; the process is left as it was found.
-
-    Denormal numbers are flushed to zero inside: they make training on a CPU crawl.
-    """
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(deterministic)
-        torch.set_flush_denormal(False)
 
 
 def shuffled(labels: Sequence[Labels | None], seed: int) -> list[Labels | None]:

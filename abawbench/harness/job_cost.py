@@ -10,12 +10,12 @@ import torch
 from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
-from abawbench.contracts import UsageError
 from abawbench.harness.clips import clips_of, distinct, given
 from abawbench.harness.cost import CostMeter, Scored
 from abawbench.harness.examples import example_of
 from abawbench.harness.features import Features, LiveImages, Reading, normalise
 from abawbench.harness.parity import Bench, parity
+from abawbench.harness.plan import EAGER
 from abawbench.harness.progress import Progress
 from abawbench.harness.training import Trained
 from abawbench.nn import gather
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 TIMED_CLIPS = 16
 """Clips of the scored split that take turns under the clock."""
-EAGER = "eager"
-"""What runs networks unless another runtime is asked for, and always when scores are made."""
 
 
 def measured(
@@ -59,14 +57,15 @@ def measured(
             scored=_scored(ready, network, source, device) if meter.seconds > 0 else None,
         )
         return cost, None
-    if ready.model.inputs != {"frames"}:
-        raise UsageError(f"runtime '{runtime.name}' runs networks of frames alone; leave out --runtime")
     bench = _bench(ready, network, device, progress)
 
     @cache
-    def compiled(batch: int) -> Callable[..., Tensor]:
-        progress.note(f"compile by {runtime.name}, {batch} clips a call")
+    def for_threads(batch: int, threads: int) -> Callable[..., Tensor]:
+        progress.note(f"compile by {runtime.name}, {batch} clips a call, {threads} threads")
         return bench.compiled(runtime, batch)
+
+    def compiled(batch: int) -> Callable[..., Tensor]:
+        return for_threads(batch, torch.get_num_threads())
 
     cost = meter.cost_of(
         network,

@@ -20,6 +20,7 @@ from abawbench.harness.timing import (
     EARNED,
     circumstances,
     earned,
+    finish,
     noise_advice,
     noise_of,
 )
@@ -82,6 +83,7 @@ class Stream:
         with torch.inference_mode():
             self._keep(as_tuple(self._network.per_frame(image)))
             self.embedded += len(image)
+            finish(self._device)
             began = self._spent("per frame", began)
             if not predict or self._filled < self._clip.length:
                 return None

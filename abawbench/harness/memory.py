@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from abawbench.harness.timing import device_of
 
@@ -23,15 +23,17 @@ def peak_memory(network: nn.Module, *example: Any) -> int | None:
     """Return the bytes that building the network and running ``network(*example)`` adds at its peak.
 
     On a CPU: the peak of a fresh process less what it holds once everything is imported; takes as long as the imports,
-    and is None where the network cannot be pickled. On a CUDA device: the peak that torch allocated, the network's own
-    parameters included.
+    and is None where the network cannot be pickled. On a CUDA device: the peak that torch allocated, less what was
+    there before and belongs neither to the network nor to the example.
     """
     device = device_of(example)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
+        held: int = sum(x.nbytes for x in (*network.parameters(), *network.buffers(), *tree_leaves(example)))
+        others = torch.cuda.memory_allocated(device) - held
         with torch.inference_mode():
             network.eval()(*example)
-        return torch.cuda.max_memory_allocated(device)
+        return int(torch.cuda.max_memory_allocated(device) - others)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.pt"
         try:
@@ -52,6 +54,8 @@ def _savable(network: nn.Module) -> nn.Module:
     network = copy.deepcopy(network)
     for module in [*network.modules()]:
         if isinstance(of := getattr(module, "parametrizations", None), nn.ModuleDict):
+            # removing one takes an attribute from the class, which the copy shares with the original
+            module.__class__ = type(type(module).__name__, type(module).__bases__, dict(vars(type(module))))
             for name in [*of]:
                 parametrize.remove_parametrizations(module, name)
             module._load_state_dict_pre_hooks.clear()  # weight_norm leaves one that cannot be saved

@@ -9,11 +9,13 @@ from abawbench.config import Roots
 from abawbench.contracts import Database, DatabaseDeclaration, Task, TaskDeclaration, UsageError
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import OFFICIAL, Protocol
-from abawbench.plugins import Plugin, Plugins
+from abawbench.plugins import FIRST_PARTY, Plugin, Plugins
 
 TRAIN, VALIDATION = "train", "val"
 CONTROLS = ("shuffled-labels",)
 DEVICES = ("auto", "cpu", "cuda")
+EAGER = "eager"
+"""What runs networks unless another runtime is asked for, and always when scores are made."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Job:
     weights: str | None = None
     device: str = "auto"
     precision: str = "no"
-    runtime: str = "eager"
+    runtime: str = EAGER
     """What the network is timed by, and compared with eager execution."""
     protocol: Protocol = OFFICIAL
     control: str | None = None
@@ -73,10 +75,12 @@ class Databases:
         self._generated = generated
         self._progress = progress
         self._opened: dict[str, Database] = {}
+        self._given = roots
+        self._near = () if roots else (FIRST_PARTY,)
         declared = [p for p in plugins.all("database") if _generates(p)]
-        self._roots = dict(roots) or {p.name: () for p in declared if p.distribution == "abawbench"}
+        self._roots = dict(roots) or {p.name: () for p in declared if p.distribution == FIRST_PARTY}
         for name in self._roots:
-            plugin = plugins.get("database", name)
+            plugin = self.plugin(name)
             if not self._roots[name] and not _generates(plugin):
                 raise UsageError(f"database '{name}' needs a folder: --data {name}=ROOT")
 
@@ -84,11 +88,11 @@ class Databases:
         """Return the same databases, to be opened under these readings of uncertain facts."""
         if readings == self._readings:
             return self
-        return Databases(self._plugins, self._roots, self._generated, self._progress, readings)
+        return Databases(self._plugins, self._given, self._generated, self._progress, readings)
 
     def plugin(self, name: str) -> Plugin:
         """Return the plugin that reads the database."""
-        return self._plugins.get("database", name)
+        return self._plugins.get("database", name, self._near)
 
     def open(self, name: str) -> Database:
         """Return the opened database; one that makes its own files makes them now if they are not there."""
@@ -146,12 +150,18 @@ class Databases:
         )
 
 
+def runtime_plugin(plugins: Plugins, name: str) -> Plugin:
+    """Return the runtime of that name; eager execution is abawbench's own. Raises UsageError for an unknown name."""
+    return plugins.get("runtime", name, (FIRST_PARTY,) if name == EAGER else ())
+
+
 def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
     """Return the task names asked for, ``all`` standing for the six of the competition; unknown ones raise."""
     names: list[str] = []
     for name in wanted:
         if name == "all":
-            names += [p.name for p in sorted(plugins.all("task"), key=_place) if _place(p)]
+            found = plugins.names("task")
+            names += [each for each in sorted(found, key=lambda each: _place(found[each])) if _place(found[each])]
         else:
             plugins.get("task", name)
             names.append(name)
@@ -162,7 +172,7 @@ def model_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
     """Return the model names asked for, ``all`` standing for every one; unknown ones raise."""
     names: list[str] = []
     for name in wanted:
-        names += [p.name for p in plugins.all("model")] if name == "all" else [name]
+        names += plugins.names("model") if name == "all" else [name]
     for name in names:
         plugins.get("model", name)
     return list(dict.fromkeys(names))

@@ -18,18 +18,21 @@ from abawbench.harness.latency import measure_latency
 from abawbench.harness.live import measure_live
 from abawbench.harness.memory import peak_memory
 from abawbench.harness.offline import MEMORY_LIMIT, best_throughput
+from abawbench.harness.plan import EAGER, runtime_plugin
 from abawbench.harness.progress import Progress
+from abawbench.harness.repeatable import repeatable
 from abawbench.harness.settings import apply
 from abawbench.harness.timing import EARNED, Inputs
 from abawbench.harness.turns import by_turns, compiled
 from abawbench.nn import ClipNetwork
-from abawbench.plugins import Plugins, one_line
+from abawbench.plugins import FIRST_PARTY, Plugins, one_line
 from abawbench.results.cost import Cost
 from abawbench.results.profile import ModuleCost, Profile, Turns
 from abawbench.results.record import WeightsRecord
 
 SCENARIOS = ("single-stream", "offline", "live")
-DEFAULT_RUNTIME = "eager"
+DEFAULT_TASK = "va"
+"""The task whose outputs the network has unless another is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +40,11 @@ class Wanted:
     """What a profile is asked for."""
 
     model: str
-    task: str = "va"
+    task: str = DEFAULT_TASK
     weights: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     runtimes: Sequence[str] = ()
-    """The first is measured in the scenarios, all of them by turns; none stands for eager alone."""
+    """The first is measured in single stream and offline (live is eager), all of them by turns; none is eager alone."""
     scenarios: Sequence[str] = SCENARIOS
     threads: int | None = None
     seconds: float = 60.0
@@ -60,14 +63,15 @@ def profile(wanted: Wanted, plugins: Plugins, progress: Progress) -> Profile:
     for name in wanted.scenarios:
         if name not in SCENARIOS:
             raise UsageError(f"unknown scenario '{name}'; use {', '.join(SCENARIOS)}")
-    runtimes = [plugins.get("runtime", name).build() for name in wanted.runtimes or (DEFAULT_RUNTIME,)]
-    task: Task = plugins.get("task", wanted.task).build()
+    runtimes = [runtime_plugin(plugins, name).build() for name in wanted.runtimes or (EAGER,)]
+    task: Task = plugins.get("task", wanted.task, (FIRST_PARTY,) if wanted.task == DEFAULT_TASK else ()).build()
     model, weights = _model(wanted, plugins)
     threads = torch.get_num_threads()
     if wanted.threads is not None:
         torch.set_num_threads(wanted.threads)
     try:
-        return _measured(wanted, model, task, weights, runtimes, progress)
+        with repeatable(seed=0):
+            return _measured(wanted, model, task, weights, runtimes, progress)
     finally:
         torch.set_num_threads(threads)
 
@@ -84,8 +88,6 @@ def _measured(
     wanted: Wanted, model: Model, task: Task, weights: Weights, runtimes: list[Runtime], progress: Progress
 ) -> Profile:
     device = _device(wanted.device)
-    torch.manual_seed(0)
-    torch.set_flush_denormal(True)
     network = model.network(task, weights).to(device).eval()
     example = example_of(model, device)
     macs = count_macs(network, *example)
@@ -153,7 +155,8 @@ def _timed(
                     advance=advance,
                 )
         else:
-            left_out["live"] = f"a live stream is measured for models of frames alone, not of {', '.join(model.inputs)}"
+            inputs = ", ".join(sorted(model.inputs))
+            left_out["live"] = f"a live stream is measured for models of frames alone, not of {inputs}"
     found["peak_memory_bytes"] = peak_memory(network, *example)
     return found
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abawbench.harness.allocator import kept_memory
+from abawbench.harness.timing import finish
 from abawbench.results.record import RelativeTime
 
 WORKLOAD = "reference-2"
@@ -63,7 +64,7 @@ def relative_time(
     def model() -> Tensor:
         return call(example)
 
-    with kept_memory(), _one_thread():
+    with kept_memory(), one_thread():
         for _ in range(2):
             once = _timed(model, 1, example) / _timed(reference, 1, example)
         half = min(max(round(float(once[0]) / 2), 1), LONGEST)
@@ -89,7 +90,8 @@ def relative_time(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Let torch, and what runtimes compile inside, use one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -100,14 +102,9 @@ def _one_thread() -> Iterator[None]:
 
 def _timed(call: Callable[[], Tensor], times: int, example: Tensor) -> NDArray[np.float64]:
     """Return the seconds [wall, processor] that a number of calls take, waiting for an accelerator to be done."""
-    _finish(example)
+    finish(example.device)
     start = perf_counter(), process_time()
     for _ in range(times):
         call()
-    _finish(example)
+    finish(example.device)
     return np.array([perf_counter() - start[0], process_time() - start[1]])
-
-
-def _finish(example: Tensor) -> None:
-    if example.device.type == "cuda":
-        torch.cuda.synchronize(example.device)

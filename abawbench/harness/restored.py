@@ -24,7 +24,7 @@ def restored(
     they lie when they came from a file. Raises DataError when a file is missing or not the run's, UsageError when the
     weights to start from are others and for a model without a network.
     """
-    builder: Any = plugins.get("model", record.model).builder()
+    builder: Any = plugins.get("model", record.model, record.near("model")).builder()
     known = {field.name for field in fields(builder.Settings)}
     chosen = {name: value for name, value in record.settings.items() if name in known}
     model: Model = builder(apply(builder.Settings, chosen, record.model))

@@ -14,7 +14,7 @@ from abawbench import cache
 from abawbench.contracts import UsageError
 from abawbench.harness.failures import About, Ending, record_of, unopened
 from abawbench.harness.limits import Limits
-from abawbench.harness.plan import CONTROLS, DEVICES, Job, Work, model_names, task_names
+from abawbench.harness.plan import CONTROLS, DEVICES, EAGER, Job, Work, model_names, runtime_plugin, task_names
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import OFFICIAL, Protocol
 from abawbench.harness.readings import checked_readings
@@ -39,14 +39,14 @@ def plan(
     precision: str,
     control: str | None,
     protocol: Protocol = OFFICIAL,
-    runtime: str = "eager",
+    runtime: str = EAGER,
 ) -> list[Job]:
     """Return the jobs: every model on every task with every seed. Raises UsageError for an unknown name."""
     if device not in DEVICES:
         raise UsageError(f"unknown device '{device}'; use {', '.join(DEVICES)}")
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision '{precision}'; use {', '.join(PRECISIONS)}")
-    plugins.get("runtime", runtime)
+    runtime_plugin(plugins, runtime)
     if control is not None and control not in CONTROLS:
         raise UsageError(f"unknown control '{control}'; use {', '.join(CONTROLS)}")
     if control is not None and protocol.pooled:

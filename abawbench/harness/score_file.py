@@ -16,7 +16,7 @@ from abawbench.harness.prediction_files import FilePredictions, read_prediction_
 from abawbench.harness.readings import checked_readings, counted, in_effect
 from abawbench.harness.rules import layout_of
 from abawbench.harness.scoring import Predicted, score, tracks_digest
-from abawbench.plugins import Plugins
+from abawbench.plugins import Plugin, Plugins
 from abawbench.results import store
 from abawbench.results.record import DatabaseRecord, Record
 from abawbench.results.scored import ScoredFile
@@ -67,7 +67,7 @@ def score_file(
     if missing not in MISSING:
         raise UsageError(f"unknown rule '{missing}' for missing frames; use {', '.join(MISSING)}")
     chosen = checked_readings(plugins, readings or {})
-    task, metric = _task(plugins, task_name, chosen)
+    task, metric, asked = _task(plugins, task_name, chosen)
     known = _labelled(task, databases.under(chosen), split, chosen)
     found = read_prediction_file(path, task, known.tracks)
     lacking = [labels.annotated & ~given for labels, given in zip(known.labels, found.given, strict=True)]
@@ -78,7 +78,6 @@ def score_file(
         _filled(path, task, found, number, missing, known.tracks[number].id) if frames.any() else found.tracks[number]
         for number, frames in enumerate(lacking)
     ]
-    took_part = [plugins.get("task", task.name), plugins.get("metric", task.metric), databases.plugin(known.name)]
     return _scored(
         path,
         found.form,
@@ -89,7 +88,7 @@ def score_file(
         filled,
         filled_frames=count,
         missing=missing,
-        readings=in_effect(chosen, task, took_part),
+        readings=in_effect(chosen, task, [*asked, databases.plugin(known.name)]),
     )
 
 
@@ -104,7 +103,7 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
     if record.score is None or record.score.value is None:
         raise DataError(f"{folder}: the run has no value to verify")
     readings = record.protocol.readings if record.protocol else {}
-    task, metric = _task(plugins, record.task, readings)
+    task, metric, _ = _task(plugins, record.task, readings, record.near("task"))
     predictions = store.read_run_predictions(folder, task.outputs)
     known = _run_tracks(folder, record, task, databases.under(readings), predictions.scores, readings)
     scores = [predictions.scores[track.id] for track in known.tracks]
@@ -127,10 +126,15 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
     return found
 
 
-def _task(plugins: Plugins, name: str, readings: Mapping[str, str]) -> tuple[Task, Metric]:
-    task: Task = plugins.get("task", name).build_under(readings)
-    metric: Metric = plugins.get("metric", task.metric).build_under(readings, task)
-    return task, metric
+def _task(
+    plugins: Plugins, name: str, readings: Mapping[str, str], near: Sequence[str] = ()
+) -> tuple[Task, Metric, list[Plugin]]:
+    """Return the task of that name and its metric, with the plugins that gave them."""
+    its = plugins.get("task", name, near)
+    task: Task = its.build_under(readings)
+    measured = plugins.get("metric", task.metric, its.near)
+    metric: Metric = measured.build_under(readings, task)
+    return task, metric, [its, measured]
 
 
 def _labelled(task: Task, databases: Databases, split: str, readings: Mapping[str, str]) -> _Labelled:

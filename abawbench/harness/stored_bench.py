@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from abawbench.contracts import Database, DataError, Model, Task
-from abawbench.harness.job import repeatable
 from abawbench.harness.parity import Bench, require_frames
 from abawbench.harness.plan import TRAIN, VALIDATION, Databases
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import Protocol
 from abawbench.harness.readings import counted
+from abawbench.harness.repeatable import repeatable
 from abawbench.harness.restored import restored
 from abawbench.harness.submit import protocol_of_record
 from abawbench.plugins import Plugins
@@ -27,7 +27,8 @@ def bench_of_run(
     the weights are missing.
     """
     protocol = protocol_of_record(record)[0]
-    task: Task = plugins.get("task", record.task).build_under(protocol.readings)
+    declared = plugins.get("task", record.task, record.near("task"))
+    task: Task = declared.build_under(protocol.readings)
     with repeatable(record.seed):
         model, network = restored(folder, record, plugins, task, weights)
     require_frames(model.inputs, record.model)
@@ -47,7 +48,7 @@ def bench_of_run(
         network=network,
         clip=model.clip,
         task=task,
-        metric=plugins.get("metric", task.metric).build_under(protocol.readings, task),
+        metric=plugins.get("metric", task.metric, declared.near).build_under(protocol.readings, task),
         training=training,
         scored=[track for track, _ in pairs],
         labels=[] if protocol.refit else [labels for _, labels in pairs],

@@ -12,13 +12,13 @@ from abawbench.harness.devices import accelerator_on
 from abawbench.harness.frame_index import FrameIndex
 from abawbench.harness.inference import predict
 from abawbench.harness.inputs import inputs_of
-from abawbench.harness.job import repeatable
 from abawbench.harness.plan import Databases
 from abawbench.harness.postprocessing import stretched
 from abawbench.harness.prediction_files import submission_of
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import OFFICIAL, Protocol, protocol_of
 from abawbench.harness.readings import checked_readings
+from abawbench.harness.repeatable import repeatable
 from abawbench.harness.restored import restored
 from abawbench.plugins import Plugins
 from abawbench.results import store
@@ -71,7 +71,7 @@ def submit(
     """
     folder, record = the_run(run, task_name)
     readings = {**(record.protocol.readings if record.protocol else {}), **checked_readings(plugins, readings or {})}
-    task: Task = plugins.get("task", record.task).build_under(readings)
+    task: Task = plugins.get("task", record.task, record.near("task")).build_under(readings)
     form = submission_of(task)
     if form is None:
         raise UsageError(f"task '{task.name}' has no official prediction file")

@@ -9,9 +9,10 @@ from abawbench.harness import phases
 from abawbench.harness.cost import CostMeter
 from abawbench.harness.devices import accelerator_on
 from abawbench.harness.failures import About, Ending, ending_of
-from abawbench.harness.job import Prepared, execute, prepare, repeatable
+from abawbench.harness.job import Prepared, execute, prepare
 from abawbench.harness.plan import Databases, Job, Work
 from abawbench.harness.progress import Progress
+from abawbench.harness.repeatable import repeatable
 from abawbench.results import store
 from abawbench.results.record import Record
 

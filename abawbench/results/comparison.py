@@ -144,13 +144,13 @@ def metric_of(record: Record, plugins: Plugins) -> Metric:
     """Return the metric a record was scored by. Raises DataError when the installed task is of another edition."""
     assert record.score is not None
     readings = record.protocol.readings if record.protocol else {}
-    task = plugins.get("task", record.task).build_under(readings)
+    task = plugins.get("task", record.task, record.near("task")).build_under(readings)
     if task.edition != record.edition:
         raise DataError(
             f"task '{record.task}' is installed in edition {task.edition} but the record is of edition "
             f"{record.edition}; run it again"
         )
-    metric: Metric = plugins.get("metric", record.score.metric).build_under(readings, task)
+    metric: Metric = plugins.get("metric", record.score.metric, record.near("metric")).build_under(readings, task)
     return metric
 
 

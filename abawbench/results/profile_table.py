@@ -24,7 +24,7 @@ def profile_text(profile: Profile, depth: int = 2) -> str:
         "",
         *_counts(cost),
         "",
-        *_modules(profile.modules, depth),
+        *_modules(profile.modules, depth, told=cost.macs_explained),
         "",
         *_scenarios(cost),
     ]
@@ -42,13 +42,16 @@ def _counts(cost: Cost) -> list[str]:
     per_frame = cost.macs_per_frame.get("flop_counter") if cost.macs_explained else None
     stages = ", ".join(f"{stage} {millions(macs)}" for stage, macs in cost.macs_by_stage.items())
     rate = f"{cost.frame_rate:g}" if cost.frame_rate else NONE
+    told = cost.macs_explained
+    parts = stages if told else NONE
+    second, kept = (value if told else None for value in (cost.macs_per_second, cost.macs_per_second_kept))
     lines = [
         f"parameters   {millions(cost.parameters_total)}, trained {millions(cost.parameters_trained)}, "
         f"{_megabytes(cost.weights_bytes)} MB of weights",
-        f"MACs         {millions(total)} a clip ({millions(flops)} FLOPs), {millions(per_frame)} a frame; {stages}",
-        f"             {millions(cost.macs_per_second)} a second of video at {rate} frames/s; "
-        f"{millions(cost.macs_per_second_kept)} where frames are embedded once",
-        f"peak memory  {_megabytes(cost.peak_memory_bytes)} MB for one clip",
+        f"MACs         {millions(total)} a clip ({millions(flops)} FLOPs), {millions(per_frame)} a frame; {parts}",
+        f"             {millions(second)} a second of video at {rate} frames/s; "
+        f"{millions(kept)} where frames are embedded once",
+        f"peak memory  {_megabytes(cost.peak_memory_bytes)} MB for one clip, by eager execution",
     ]
     if not cost.macs_explained:
         lines.append("             no total: the two counters differ by more than 0.1% and no operator explains it")
@@ -57,7 +60,7 @@ def _counts(cost: Cost) -> list[str]:
     return lines
 
 
-def _modules(modules: Sequence[ModuleCost], depth: int) -> list[str]:
+def _modules(modules: Sequence[ModuleCost], depth: int, *, told: bool) -> list[str]:
     from tabulate import tabulate
 
     rows = [
@@ -67,7 +70,7 @@ def _modules(modules: Sequence[ModuleCost], depth: int) -> list[str]:
             one.stage,
             f"{one.parameters:,}",
             f"{one.trained:,}",
-            f"{one.macs:,}",
+            f"{one.macs:,}" if told else NONE,
         ]
         for one in modules
         if one.name.count(".") < depth

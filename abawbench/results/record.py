@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from abawbench.contracts.model import Weights
 from abawbench.contracts.task import Level
+from abawbench.plugins import FIRST_PARTY
 from abawbench.results.cost import Cost as Cost
 from abawbench.results.cost import Latency as Latency
 from abawbench.results.cost import RelativeTime as RelativeTime
@@ -324,6 +325,10 @@ class Record(Part):
             *(f"{name}={value}" for name, value in (self.protocol.readings if self.protocol else {}).items()),
             *([self.parity.mark] if self.parity and not self.parity.kept else []),
         )
+
+    def near(self, kind: str) -> tuple[str, ...]:
+        """Return the distributions where names of a kind in this record are looked for first: the run's, then ours."""
+        return (*(plugin.distribution for plugin in self.plugins if plugin.kind == kind), FIRST_PARTY)
 
     def to_json(self) -> str:
         """Return the record as indented JSON that holds no NaN, ending in a newline."""

@@ -13,6 +13,7 @@ from abawbench.contracts.errors import DataError
 from abawbench.results.files import replacing, sha256, sweep
 from abawbench.results.predictions import Predictions, read_predictions, write_predictions
 from abawbench.results.record import SCHEMA_VERSION, NamedFile, Record
+from abawbench.results.text import plain
 from abawbench.results.track_statistics import TrackStatistics, read_statistics, write_statistics
 
 RESULT = "result.json"
@@ -175,7 +176,7 @@ def find(out: Path, unreadable: Callable[[DataError], None] | None = None) -> li
 
     A result that cannot be read is skipped and handed to ``unreadable``; without it, it is named in the log.
     """
-    report = unreadable or (lambda error: _log.warning("skipped %s", error))
+    report = unreadable or (lambda error: _log.warning("skipped %s", plain(str(error))))
     found = []
     for path in sorted(out.rglob(RESULT)):
         try:

@@ -58,7 +58,7 @@ def decides(subject: Subject) -> None:
 def scored(subject: Subject) -> None:
     """Its metric is installed and takes it."""
     task = task_of(subject)
-    metric = subject.plugins.get("metric", task.metric).build(task)
+    metric = subject.plugins.get("metric", task.metric, subject.plugin.near).build(task)
     truth = draw(task, 200, masked=0.0)
     value = float(metric.value(metric.statistics(truth.target.astype(truth.prediction.dtype), *truth[2:])))
     expect(np.isfinite(value), f"a finite {task.metric} of the truth", value)

@@ -46,7 +46,7 @@ class Source:
     """On the Hugging Face hub."""
     file: str = "model.safetensors"
     revision: str | None = None
-    """The commit of the repository; None where it is not known and the newest is taken."""
+    """The commit of the repository; None where it is not known, so that only a copy that is here is taken."""
     sha256: str | None = None
     """Of the file, where it is known: any other is refused."""
 
@@ -111,9 +111,13 @@ def fetched(source: Source, others: str = "none") -> Path:
     if path is None:
         command = ["hf", "download", source.repository, source.file]
         command += ["--revision", source.revision] if source.revision else []
+        why = (
+            "the Hugging Face hub cannot be reached (abawbench asks it with --network only)"
+            if source.revision
+            else "abawbench fetches nothing whose revision is not pinned"
+        )
         raise UsageError(
-            f"{source.what} {source.repository} are not here and the Hugging Face hub cannot be reached (`abawbench "
-            "run` asks it with --network only); "
+            f"{source.what} {source.repository} are not here and {why}; "
             f"give --weights {others}, or run `{shlex.join(command)}` on a machine with a connection and copy its "
             "~/.cache/huggingface/hub here"
         )
@@ -122,7 +126,10 @@ def fetched(source: Source, others: str = "none") -> Path:
 
 @functools.cache
 def hub_file(repository: str, file: str, revision: str | None = None) -> Path | None:
-    """Return the local path of a file on the hub, None when it cannot be had. Asked once, and for seconds at most."""
+    """Return the local path of a file on the hub, None when it cannot be had. Asked once, and for seconds at most.
+
+    Without a revision the hub is not asked: what it gave could be another file each time.
+    """
     import huggingface_hub
 
     pinned: dict[str, Any] = {} if revision is None else {"revision": revision}
@@ -130,7 +137,7 @@ def hub_file(repository: str, file: str, revision: str | None = None) -> Path | 
         return Path(huggingface_hub.hf_hub_download(repository, file, **pinned, local_files_only=True))
     except OSError:
         pass
-    if not _answers(huggingface_hub.hf_hub_url(repository, file, **pinned)):
+    if revision is None or not _answers(huggingface_hub.hf_hub_url(repository, file, **pinned)):
         return None
     try:
         return Path(huggingface_hub.hf_hub_download(repository, file, **pinned))

@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from abawbench import contracts
-from abawbench.contracts import MetricDeclaration, ModelDeclaration, PluginError, UsageError
+from abawbench.contracts import MetricDeclaration, ModelDeclaration, PluginError, Reading, UsageError
 from abawbench.hookspecs import hookimpl
 from abawbench.plugins import KINDS, Plugins, default_plugins, one_line, source_digest
 
@@ -34,10 +34,10 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     return call
 
 
-def models(*names: str, **fields: Any) -> Any:
+def models(*names: Any, **fields: Any) -> Any:
     @hookimpl
     def abawbench_models() -> list[ModelDeclaration]:
-        return [ModelDeclaration(name=name, summary="", build="os:getcwd", **fields) for name in names]
+        return [ModelDeclaration(**{"name": name, "summary": "", "build": "os:getcwd"} | fields) for name in names]
 
     return abawbench_models
 
@@ -81,6 +81,17 @@ def exits() -> None:
         ({"abawbench_modells": models("m")}, "abawbench_modells"),
         ({"unrelated": 1}, "implements no abawbench hook"),
         ({"abawbench_metrics": models("m")}, "must return metric declarations"),
+        ({"abawbench_models": models(None)}, "a name that is not text"),
+        ({"abawbench_models": models("m", summary=7)}, "a summary that is not text"),
+        ({"abawbench_models": models("m", build=None)}, "a build that is not text"),
+        ({"abawbench_models": models("m", build="os")}, "build 'os', not package.module:name"),
+        ({"abawbench_models": models("stranger:m")}, "needs a name without ':'"),
+        ({"abawbench_models": models("m", needs="torch")}, "needs that are not a tuple of text"),
+        ({"abawbench_models": models("m", readings=("x",))}, "readings that are not a tuple of Reading"),
+        (
+            {"abawbench_models": models("m", readings=(Reading(name="x", values=(), fact="", source=""),))},
+            "readings that are not a tuple of Reading with values",
+        ),
         ({"abawbench_models": models("m", contract=99)}, "newer than this abawbench's 1"),
         ({"abawbench_models": models("m", contract=0)}, "older than this abawbench's 1"),
     ],
@@ -139,6 +150,44 @@ def test_two_plugins_of_one_name_are_told_apart_by_their_distribution(install: I
     with pytest.raises(UsageError, match="first:m or second:m"):
         plugins.get("model", "m")
     assert plugins.get("model", "second:m").distribution == "second"
+
+
+def test_a_name_that_the_code_gives_is_that_of_whoever_refers_to_it_then_ours(install: Install) -> None:
+    plugins = Plugins([install(name, name, abawbench_models=models("m")) for name in ("abawbench", "one", "two")])
+    assert plugins.get("model", "m", near=("two", "abawbench")).distribution == "two"
+    assert plugins.get("model", "m", near=("none of them", "abawbench")).distribution == "abawbench"
+    assert plugins.get("model", "one:m", near=("two",)).distribution == "one"
+    with pytest.raises(UsageError, match="is given by 3 plugins"):
+        plugins.get("model", "m", near=("none of them",))
+
+
+def test_what_lists_all_writes_names_that_two_claim_in_full(install: Install) -> None:
+    points = [install("one", "first", abawbench_models=models("m", "n")), install("two", abawbench_models=models("m"))]
+    plugins = Plugins(points)
+    assert list(plugins.names("model")) == ["first:m", "stranger:m", "n"]
+    assert all(plugins.get("model", name) is plugin for name, plugin in plugins.names("model").items())
+
+
+def test_what_is_left_of_a_removed_distribution_is_named_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, install: Install
+) -> None:
+    leftover = tmp_path / "gone-1.0.dist-info"
+    leftover.mkdir()
+    (leftover / "entry_points.txt").write_text("[abawbench]\ngone = no_such_module_anywhere\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = [point for point in entry_points(group="abawbench") if point.name == "gone"]
+    plugins = Plugins([*found, install("fine", abawbench_models=models("m"))])
+    assert [p.name for p in plugins.all("model")] == ["m"]
+    assert [(f.entry_point, f.distribution, f.version) for f in plugins.failures] == [("gone", "unknown", "0")]
+
+
+@pytest.mark.parametrize("module", ["nobody.here", "os.nobody", "__main__", ".x", ""])
+def test_a_needed_module_that_cannot_be_found_is_missing(
+    monkeypatch: pytest.MonkeyPatch, install: Install, module: str
+) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    plugins = Plugins([install("needy", abawbench_models=models("m", needs=(module,)))])
+    assert plugins.get("model", "m").declaration.missing == (module,)
 
 
 def test_an_unknown_name_gets_near_misses(install: Install) -> None:

@@ -22,6 +22,7 @@ from abawbench.contracts import Clip, Model, Task, Track
 from abawbench.harness.data import track_images
 from abawbench.harness.features import LiveImages, Reading
 from abawbench.harness.inference import predict
+from abawbench.harness.repeatable import repeatable
 from abawbench.plugins import default_plugins
 
 LIMIT = 1.03
@@ -101,7 +102,8 @@ def main(name: str, preset: str, batch: int, turns: int, threads: int) -> None:
         random.Random(turn).shuffle(order)
         for way in order:
             start = perf_counter()
-            scores[way] = ways[way](network, model, task, tracks, batch)
+            with repeatable(seed=0):  # as in a run
+                scores[way] = ways[way](network, model, task, tracks, batch)
             if turn >= 0:
                 times[way].append(perf_counter() - start)
     gap = max(float(np.abs(a - b).max()) for a, b in zip(scores["harness"], scores["bare"], strict=True))

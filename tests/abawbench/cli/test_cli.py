@@ -181,3 +181,15 @@ def test_the_line_of_a_command_in_help_is_its_own_first_one(name: str) -> None:
     assert command is not None
     assert (command.help or "").split("\n\n")[0].replace("\n", " ") == cli.COMMANDS[name][1]
     assert command.name == name
+
+
+def test_a_place_that_cannot_be_written_gives_one_line_and_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(standalone_mode: bool) -> None:
+        raise PermissionError(13, "Permission denied", "/there/x.svg")
+
+    monkeypatch.setattr(cli.group, "main", refused)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert capsys.readouterr().err == "error: [Errno 13] Permission denied: '/there/x.svg'\n"

@@ -33,6 +33,7 @@ def test_json_holds_every_module_and_the_cores_that_were_allowed() -> None:
 def test_wrong_usage_exits_with_2_and_says_what_is_known() -> None:
     assert "did you mean mnv4-tam" in abawbench("mnv4-tan", *QUICK, code=2)
     assert "unknown runtime 'warp'" in abawbench("mnv4-tam", *QUICK, "--runtime", "warp", code=2)
+    assert "0.0 is not in the range x>0" in abawbench("mnv4-tam", *QUICK, "--frame-rate", "0", code=2)
 
 
 @pytest.mark.parametrize("words", ["--threads 1 --scenario live", "Exit status"])

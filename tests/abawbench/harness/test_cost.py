@@ -97,6 +97,26 @@ def test_networks_of_one_kind_are_timed_once_and_the_record_says_on_which_task()
     assert second.latency.timed_on == "va"
 
 
+def test_what_is_compared_between_machines_is_compiled_for_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "peak_memory", lambda *given: None)
+    network, threads = Small(), []
+
+    def compiled(inputs: tuple[Tensor, ...]) -> nn.Module:
+        threads.append(torch.get_num_threads())
+        return network
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        CostMeter(seconds=0.01).cost_of(network, Clip(length=8, stride=8, size=6), torch.device("cpu"), kind="s",
+                                        task="va", progress=Progress(), runtime="other", compiled=compiled)  # fmt: skip
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert threads[-2:] == [1, 1]
+    assert set(threads[:-2]) == {2}
+
+
 def test_a_network_of_other_size_is_timed_itself() -> None:
     meter = CostMeter(seconds=0.01)
     measured(meter, Small(), "va")
@@ -115,9 +135,11 @@ def test_peak_memory_holds_at_least_the_parameters() -> None:
 
 def test_a_network_with_normalised_weights_has_a_peak_memory_and_stays_as_it_is() -> None:
     network = weight_norm(nn.Linear(2000, 1000))
+    before = network(torch.ones(1, 2000))
     found = peak_memory(network, torch.zeros(1, 2000))
     assert found is not None
     assert 8_000_000 <= found < 100_000_000
+    assert torch.equal(network(torch.ones(1, 2000)), before)
     assert set(network.state_dict()) == {f"parametrizations.weight.original{i}" for i in (0, 1)} | {"bias"}
 
 

@@ -114,6 +114,7 @@ HAND_COUNTED = [
     pytest.param(nn.Conv2d(4, 4, 3, groups=4), (1, 4, 7, 7), 5 * 5 * 4 * 9, id="depthwise"),
     pytest.param(Attention(), (2, 5, 16), ATTENTION_MACS, id="attention"),
     pytest.param(nn.LSTM(8, 16, batch_first=True), (2, 5, 8), LSTM_MACS, id="lstm"),
+    pytest.param(nn.LSTM(8, 16, bias=False, batch_first=True), (2, 5, 8), LSTM_MACS, id="lstm-without-bias"),
     pytest.param(nn.GRU(8, 16, batch_first=True), (2, 5, 8), LSTM_MACS * 3 // 4, id="gru"),
     pytest.param(
         nn.LSTM(8, 16, 2, batch_first=True, bidirectional=True, proj_size=4),

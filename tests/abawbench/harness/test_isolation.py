@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 BROKEN = Path(__file__).parents[2] / "broken_plugins"
+STRAY = {"PYTHONPATH": os.pathsep.join((str(BROKEN.with_name("stray_plugins")), str(BROKEN)))}
 OPTIONS = ("--task", "colours", "--data", "coloured", "--set", "epochs=2", "--latency-seconds", "0", "--json")
 RUN = {
     "wrong-shape": "in predict, model 'broken-wrong-shape' of abawbench-broken 1.0: the head gave logits of shape "
@@ -209,6 +210,17 @@ def test_two_runs_into_one_folder_at_once_give_one_result(tmp_path: Path) -> Non
     assert first == second
     assert len(list(tmp_path.glob("runs/healthy/**/result.json"))) == 1
     assert left_behind(tmp_path) == []
+
+
+def test_a_plugin_that_changes_the_folder_or_takes_its_result_away_costs_no_other_job(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    models = [word for name in ("stray-elsewhere", "stray-undone", "healthy") for word in ("--model", name)]
+    done = abawbench("run", *models, *OPTIONS, "--out", "there", cwd=tmp_path, **STRAY)
+    elsewhere, undone, healthy = json.loads(done.stdout)
+    assert [elsewhere["status"], undone["status"], healthy["status"]] == ["ok", "failed", "ok"]
+    assert undone["reason"].startswith("in write, model 'stray-undone' of abawbench-stray 1.0: ")
+    assert "no result here" in undone["reason"]
+    assert len(list(tmp_path.glob("there/stray-elsewhere/**/result.json"))) == 1
 
 
 def test_a_run_on_synthetic_data_asks_for_no_other_machine(tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ def test_no_total_is_printed_for_counts_that_disagree_without_reason(quick: Plug
     text = profile_text(found.model_copy(update={"cost": cost}))
     assert "MACs         – a clip" in text
     assert "no total: the two counters differ" in text
+    assert "– a second of video" in text
+    assert not [line for line in text.splitlines() if line.startswith("embed") and not line.endswith("–")]
 
 
 def test_a_profile_survives_json(quick: Plugins) -> None:
