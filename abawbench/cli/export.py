@@ -79,4 +79,4 @@ def export(
             f"outputs differ by {found.largest_difference:.2g} at most, {found.mean_difference:.2g} on average; "
             f"{change}"
         )
-    return 0 if found.kept else 1
+    return 0 if found.kept or not found.compared else 1

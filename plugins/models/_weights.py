@@ -9,7 +9,6 @@ import argparse
 import functools
 import hashlib
 import os
-import pickle
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,8 +108,6 @@ def fetched(source: Source, others: str = "none") -> Path:
     assert source.repository is not None
     path = hub_file(source.repository, source.file, source.revision)
     if path is None:
-        command = ["hf", "download", source.repository, source.file]
-        command += ["--revision", source.revision] if source.revision else []
         why = (
             "the Hugging Face hub cannot be reached (abawbench asks it with --network only)"
             if source.revision
@@ -118,10 +115,16 @@ def fetched(source: Source, others: str = "none") -> Path:
         )
         raise UsageError(
             f"{source.what} {source.repository} are not here and {why}; "
-            f"give --weights {others}, or run `{shlex.join(command)}` on a machine with a connection and copy its "
-            "~/.cache/huggingface/hub here"
+            f"give --weights {others}, or run `{fetch_command(source, source.file)}` on a machine with a connection "
+            "and copy its ~/.cache/huggingface/hub here"
         )
     return path
+
+
+def fetch_command(source: Source, file: str) -> str:
+    """Return the command that fetches a file of a source from the hub."""
+    command = ["hf", "download", str(source.repository), file]
+    return shlex.join([*command, "--revision", source.revision] if source.revision else command)
 
 
 @functools.cache
@@ -181,7 +184,7 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
         # timm keeps its command line, a plain Namespace, beside the parameters
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+    except Exception as error:  # what is no checkpoint, such as a page saved in its place, may raise anything
         raise UsageError(f"{path} is not a PyTorch checkpoint of plain tensors; give the authors' file") from error
     for key in ("state_dict_ema", "state_dict", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):

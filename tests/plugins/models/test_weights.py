@@ -87,6 +87,16 @@ def test_a_malicious_checkpoint_is_refused_and_creates_nothing(tmp_path: Path) -
     assert made.exists(), "the file would have done harm"
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"<!doctype html>\n<html><body>404</body></html>", b"version https://git-lfs"]
+)
+def test_what_is_saved_in_place_of_a_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "w.pth"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"w\.pth is not a PyTorch checkpoint"):
+        read_state(path)
+
+
 def test_a_broken_safetensors_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.safetensors"
     path.write_bytes(b"junk")
