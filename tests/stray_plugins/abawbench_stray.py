@@ -23,7 +23,7 @@ def abawbench_models() -> list[ModelDeclaration]:
             licence="Apache-2.0",
             weights="none",
         )
-        for build in ("Elsewhere", "Undone", "Daemon", "Orphan", "Parent")
+        for build in ("Elsewhere", "Undone", "Daemon", "Orphan", "Parent", "Deserter")
     ]
 
 
@@ -72,6 +72,16 @@ class Orphan(Small):
     def network(self, task: Task, weights: Weights) -> nn.Module:
         subprocess.run(["sh", "-c", "setsid sleep 300 & exit 0"], check=True)
         return super().network(task, weights)
+
+
+class Deserter(Small):
+    """Starts a process, which holds its output, and ends."""
+
+    name = "stray-deserter"
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        subprocess.Popen(["sleep", "300"], start_new_session=True)
+        os._exit(3)
 
 
 class Parent(Small):
