@@ -173,8 +173,6 @@ class _Running:
             self._ending = self._over_time() or self._over_memory()
             if self._ending is None:
                 return True
-        elif alive and self._done:
-            self._process.join(_LAST_WORDS)  # it has nothing left to do
         self.stop()
         return False
 
