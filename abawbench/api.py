@@ -93,7 +93,7 @@ def run(
             plugins=plugins,
             roots=roots,
             generated=Generated(preset, data_seed),
-            out=Path(out),
+            out=Path(out).absolute(),  # a plugin may change the working folder
             force=force,
             costs={"seconds": latency_seconds},
         ),

@@ -5,6 +5,7 @@ the system has none (Windows, some network drives) nothing waits and nothing is 
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,10 @@ def exclusive(folder: Path, waits: Callable[[bool], None] = lambda waiting: None
     """
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = _open(folder)
+        try:
+            handle = _open(folder)
+        except FileNotFoundError:  # whoever held it removed it just now
+            continue
         try:
             held = _lock(handle, alone=True, wait=False)
             if held is False:
@@ -52,20 +56,27 @@ def shared(folder: Path, sweep: Callable[[], None]) -> Iterator[None]:
         _close(handle)
 
 
-def abandoned(folder: Path) -> bool:
-    """Return whether a folder that its maker holds with ``exclusive`` has outlived its maker."""
+def remove_abandoned(folder: Path) -> bool:
+    """Remove a folder whose maker, which holds it with ``exclusive``, has ended; return whether that is so.
+
+    It is held meanwhile: a maker that has not yet held it waits, and makes it anew. What is no folder stays.
+    """
     try:
         handle = _open(folder)
     except OSError:
         return False
     try:
-        return _lock(handle, alone=True, wait=False) is True
+        if not _lock(handle, alone=True, wait=False) or not _still(handle, folder):
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
     finally:
         _close(handle)
 
 
 def _open(folder: Path) -> int | None:
-    return os.open(folder, os.O_RDONLY) if fcntl else None
+    # as a folder only: to open a FIFO would wait for whoever writes to it
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY) if fcntl else None
 
 
 def _close(handle: int | None) -> None:

@@ -3,6 +3,7 @@
 import re
 import tempfile
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
@@ -39,7 +40,8 @@ def new_plugin(name: str, kind: str, out: Path) -> Path:
     """Write the package of a plugin of a kind into a new folder under ``out`` and return that folder.
 
     Raises UsageError for a name that is not small letters, digits and single hyphens, for one that an installed plugin
-    of that kind has, and where a folder of that name lies: nothing is ever overwritten, or written in part.
+    of that kind or an importable package has, and where a folder of that name lies: nothing is ever overwritten, or
+    written in part.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or len(name) > LONGEST:
         raise UsageError(
@@ -49,6 +51,9 @@ def new_plugin(name: str, kind: str, out: Path) -> Path:
     owners = [p for p in Plugins().all("database" if kind == "dataset" else kind) if p.name == name]
     if owners:
         raise UsageError(f"{owners[0]} has that name already; choose another")
+    package = _package(name)
+    if find_spec(package) is not None:
+        raise UsageError(f"a package {package} is installed already; choose another name")
     folder = out / f"abawbench-{name}"
     if folder.exists():
         raise UsageError(f"{folder} exists already; choose another name or another --out")
@@ -68,7 +73,7 @@ def new_plugin(name: str, kind: str, out: Path) -> Path:
 
 def package_files(name: str, kind: str) -> dict[str, str]:
     """Return relative path -> text of every file of the package."""
-    package = f"abawbench_{name.replace('-', '_')}"
+    package = _package(name)
     words = {
         "name": name,
         "kind": kind,
@@ -86,3 +91,7 @@ def package_files(name: str, kind: str) -> dict[str, str]:
         sources[f"tests/{file}" if file.startswith("test_") else f"{package}/{file}"] = entry
     texts = {path: Template(source.read_text(encoding="utf-8")).substitute(words) for path, source in sources.items()}
     return {**texts, f"{package}/py.typed": ""}
+
+
+def _package(name: str) -> str:
+    return f"abawbench_{name.replace('-', '_')}"

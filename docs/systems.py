@@ -1,4 +1,4 @@
-"""Writes ``systems.md``: parameters and MACs of the networks beside what their sources print.
+"""Writes ``systems.md``: parameters and MACs of the networks beside those of a reference.
 
 ``python docs/systems.py`` writes it anew; a test fails while it is stale.
 """
@@ -21,10 +21,12 @@ from torchvision.models import (
 
 from abawbench.contracts import Model, Weights
 from abawbench.harness.counting import count_parameters
+from abawbench.harness.examples import FRAME_RATE, example_of
 from abawbench_plugins.models.ddamfn.model import DDAMFN, DDAMFNWithCLIP
 from abawbench_plugins.models.emotieffnet.model import EmotiEffNet
 from abawbench_plugins.models.mnv4_tam.model import MobileNetV4TAM, MobileNetV4TAM1, MobileNetV4TAM2
 from abawbench_plugins.models.multimodal.encoders import HEARING, VISION
+from abawbench_plugins.models.multimodal.models import AVFusion, VitFeatures, Wav2Vec2
 from abawbench_plugins.models.official.model import ResNet50VA, VGGFace
 from abawbench_plugins.models.regnet_vit.model import RegNetViT
 from abawbench_plugins.tasks import au
@@ -40,15 +42,17 @@ HEAD = """\
 
 Parameters (frozen ones included) and multiply-accumulates ([cost.md](cost.md)) of the networks that models are made of.
 The part that a source publishes is rebuilt from our modules as the source has it, with its input and classifier, and
-counted; beside it stands what the source prints. Everything is computed by [systems.py](systems.py), which writes this
-page; a test fails while it is stale, or while a figure is not the published one in all its digits.
+counted; beside it stands a reference: what the source prints, or what was counted in its code. Everything is computed
+by [systems.py](systems.py), which writes this page; a test fails while it is stale, or while a figure is not that of
+the reference in all its digits.
 
-| model | what the source counts | parameters | published | GMACs | published | source |
+| model | part | parameters | reference | GMACs | reference | where the reference is from |
 | --- | --- | --- | --- | --- | --- | --- |
 """
 
 MIDDLE = """
-No source prints figures for the whole of these systems. As they run here, with twelve outputs for action units:
+No source prints figures for the whole of these systems. As they run here, with twelve outputs for action units
+(`wav2vec2` and `av-fusion` hear what sounds during 64 frames at 30 per second):
 
 | model | clip | parameters | GMACs per frame |
 | --- | --- | --- | --- |
@@ -57,13 +61,14 @@ No source prints figures for the whole of these systems. As they run here, with 
 END = """
 Where sources are silent on sizes (the transformers of `regnet-vit`, the LSTM of `ddamfn`, the head of `ddamfn-clip`)
 the choice stands in the docstring of the model's settings. `ddamfn` has two layers of 26,112 parameters and a BatchNorm
-of 16 less than the public code, which never calls them; they are added above to compare.
+of 16 less than the public code, which never calls them; they are added above to compare. BERT base, which reads
+transcripts in `avt-fusion`, is not above: no reference for its size is at hand.
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """A network as its source counts it, and what the source prints: parameters, and GMACs in so many digits."""
+    """A network as its source has it, and the reference: parameters, and GMACs in so many digits."""
 
     model: str
     what: str
@@ -226,16 +231,27 @@ SYSTEMS: tuple[type[Model], ...] = (
     DDAMFNWithCLIP,
     ResNet50VA,
     VGGFace,
+    VitFeatures,
+    Wav2Vec2,
+    AVFusion,
 )
 
 
-def counted(module: nn.Module, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return parameters and MACs of a network on one input of a shape; nothing is computed."""
+def counted(module: nn.Module, *shapes: tuple[int, ...]) -> tuple[int, int]:
+    """Return parameters and MACs of a network on one input of each shape; nothing is computed."""
     network = module.to("meta").eval()
     # the fused attention has no formula; cost.md tells how records count
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(shape, device="meta"))
+        network(*(torch.zeros(shape, device="meta") for shape in shapes))
     return count_parameters(network).total, counter.get_total_flops() // 2
+
+
+def _seen(model: Model) -> str:
+    """Return what a clip of a model is: frames, sound or both."""
+    clip = model.clip
+    images = f"{clip.length} frame{'s' * (clip.length > 1)} of {clip.size}²"
+    sound = f"{clip.length / FRAME_RATE:.1f} s of sound"
+    return " and ".join([images] * ("frames" in model.inputs) + [sound] * ("audio" in model.inputs))
 
 
 def text() -> str:
@@ -251,10 +267,10 @@ def text() -> str:
     lines.append(MIDDLE)
     for model in SYSTEMS:
         made: Any = model
-        clip = made(made.Settings()).clip
-        parameters, macs = counted(network(model), (1, clip.length, 3, clip.size, clip.size))
-        frames = f"{clip.length} frame{'s' * (clip.length > 1)} of {clip.size}²"
-        lines.append(f"| `{model.name}` | {frames} | {parameters:,} | {macs / clip.length / 1e9:.4f} |\n")
+        built = made(made.Settings())
+        clip = built.clip
+        parameters, macs = counted(network(model), *(tuple(x.shape) for x in example_of(built, torch.device("meta"))))
+        lines.append(f"| `{model.name}` | {_seen(built)} | {parameters:,} | {macs / clip.length / 1e9:.4f} |\n")
     return "".join([*lines, END])
 
 

@@ -28,10 +28,11 @@ def baseline() -> None:
 def save(name: str, runs: str, folder: Path | None, force: bool) -> int:
     """Store the runs in RUNS (default: runs) as baseline NAME."""
     from abawbench.results import sides
+    from abawbench.results.text import plain
 
     chosen = sides.load_side(runs)
     path = sides.save_baseline(name, chosen, folder or sides.BASELINES, replace=force)
-    click.echo(f"wrote {path}: {len(chosen)} runs")
+    click.echo(plain(f"wrote {path}: {len(chosen)} runs"))
     return 0
 
 
@@ -39,7 +40,8 @@ def save(name: str, runs: str, folder: Path | None, force: bool) -> int:
 def list_baselines() -> int:
     """Show the baselines of the working folder and those that came with abawbench."""
     from abawbench.results import sides
+    from abawbench.results.text import plain
 
     for name, path in sides.baselines().items():
-        click.echo(f"{name}\t{path}")
+        click.echo(f"{plain(name)}\t{plain(str(path))}")
     return 0

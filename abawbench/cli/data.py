@@ -1,6 +1,7 @@
 """``abawbench data``: what lies on disk."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,16 +73,18 @@ def verify(
 
     plugins = default_plugins()
     plugin = plugins.get("database", database)
-    progress = TerminalProgress(quiet)
-    copy = harness.open_copy(
-        plugin,
-        roots or read_config(Path.cwd()).get(database, ()),
-        edition,
-        Generated(preset, data_seed),
-        progress,
-        checked_readings(plugins, parse_readings(readings)),
-    )
-    found = harness.verify(copy, edition=edition, labels=labels, splits=splits, fast=fast, jobs=jobs, progress=progress)
+    with closing(TerminalProgress(quiet)) as progress:
+        copy = harness.open_copy(
+            plugin,
+            roots or read_config(Path.cwd()).get(database, ()),
+            edition,
+            Generated(preset, data_seed),
+            progress,
+            checked_readings(plugins, parse_readings(readings)),
+        )
+        found = harness.verify(
+            copy, edition=edition, labels=labels, splits=splits, fast=fast, jobs=jobs, progress=progress
+        )
     click.echo(json.dumps(_json(found), indent=2) if as_json else _text(found))
     return int(found.status)
 
@@ -119,13 +122,13 @@ def _text(found: "Verification") -> str:
 
     rows = [
         [
-            line.label or NONE,
-            line.split or NONE,
+            plain(line.label or NONE),
+            plain(line.split or NONE),
             plain(line.what),
             NONE if line.found is None else f"{line.found:,}",
             f"{line.official.number:,}" if line.official else NONE,
             line.verdict,
-            f"{line.official.confidence}, {line.official.source}" if line.official else "",
+            plain(f"{line.official.confidence}, {line.official.source}") if line.official else "",
         ]
         for line in found.lines
         if line.official or not line.detail
@@ -137,7 +140,7 @@ def _text(found: "Verification") -> str:
         problems[SHOWN:] = [f"... and {len(problems) - SHOWN} more, all of which --json prints"]
     differ = sum(line.verdict == "differs" for line in found.lines)
     summary = (
-        f"{found.database}: {found.status.name.lower()}; {len(found.defects)} defect(s), {differ} confirmed number(s) "
-        f"that differ; {found.files:,} files read in {found.seconds:.1f} s"
+        f"{plain(found.database)}: {found.status.name.lower()}; {len(found.defects)} defect(s), {differ} confirmed "
+        f"number(s) that differ; {found.files:,} files read in {found.seconds:.1f} s"
     )
     return "\n".join([table, *problems, summary])

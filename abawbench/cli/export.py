@@ -1,10 +1,13 @@
 """``abawbench export``: a run's network as a folder that runs without abawbench."""
 
 import json
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 import click
+
+from abawbench.cli import options
 
 EPILOG = """\b
 Examples:
@@ -27,6 +30,7 @@ Exit status: 0 written, 1 written and the metric changes by more than 0.002, 2 w
 @click.option("--weights", help="Where the weights lie that the run started from, when they came from a file.")
 @click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small.")
 @click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database.")
+@options.network
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 def export(
     run: Path,
@@ -37,6 +41,7 @@ def export(
     weights: str | None,
     preset: str,
     data_seed: int,
+    network: bool,
     as_json: bool,
 ) -> int:
     """Write a run's network as a folder that runs without abawbench.
@@ -47,27 +52,31 @@ def export(
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
+    from abawbench.harness import no_network
+    from abawbench.results.text import plain
 
-    done = api.export(
-        run,
-        format_,
-        task,
-        parse_data(data),
-        out=out,
-        weights=weights,
-        preset=preset,
-        data_seed=data_seed,
-        progress=TerminalProgress(quiet=as_json),
-    )
+    with closing(TerminalProgress(quiet=as_json)) as progress, no_network.refused(unless=network):
+        done = api.export(
+            run,
+            format_,
+            task,
+            parse_data(data),
+            out=out,
+            weights=weights,
+            preset=preset,
+            data_seed=data_seed,
+            progress=progress,
+        )
     found = done.parity
     if as_json:
         click.echo(json.dumps({**asdict(done), "parity": found.model_dump(mode="json")}, indent=2))
     else:
         synthetic = ", SYNTHETIC" if done.synthetic else ""
         change = "no metric to compare" if found.change is None else f"the metric changes by {found.change:+.2g}"
-        click.echo(f"wrote {done.folder}: {', '.join(done.files)}")
+        click.echo(plain(f"wrote {done.folder}: {', '.join(done.files)}"))
         click.echo(
-            f"{done.model} on {done.task} ({done.database}{synthetic}) beside eager execution: outputs differ by "
-            f"{found.largest_difference:.2g} at most, {found.mean_difference:.2g} on average; {change}"
+            f"{plain(done.model)} on {plain(done.task)} ({plain(done.database)}{synthetic}) beside eager execution: "
+            f"outputs differ by {found.largest_difference:.2g} at most, {found.mean_difference:.2g} on average; "
+            f"{change}"
         )
-    return 0 if found.kept else 1
+    return 0 if found.kept or not found.compared else 1

@@ -29,6 +29,7 @@ def leaderboard(folder: Path | None, runs: Path | None, write: bool, plot: Path 
     from abawbench.results.leaderboard import write as write_page
     from abawbench.results.sides import Run
     from abawbench.results.store import find
+    from abawbench.results.text import plain
 
     if write:
         if folder is None or runs is not None:
@@ -37,7 +38,7 @@ def leaderboard(folder: Path | None, runs: Path | None, write: bool, plot: Path 
             raise click.UsageError("--plot draws and --write writes the page; call twice")
         click.echo(f"wrote {write_page(folder)}")
         return 0
-    extra = find(runs, lambda error: click.echo(f"warning: skipped {error}", err=True)) if runs else []
+    extra = find(runs, lambda error: click.echo(f"warning: skipped {plain(str(error))}", err=True)) if runs else []
     more = [Run(*found) for found in extra]
     if plot is not None:
         from abawbench.results.plot import draw

@@ -6,6 +6,7 @@ import click
 
 from abawbench.contracts.declarations import Declaration
 from abawbench.plugins import KINDS, Plugin, Plugins, default_plugins
+from abawbench.results.text import plain
 
 PLURALS = {
     "tasks": "task",
@@ -46,8 +47,6 @@ def list_plugins(what: str, as_json: bool) -> int:
         return 0
     from tabulate import tabulate
 
-    from abawbench.results.text import plain
-
     rows = [[p.kind, plain(p.name), plain(_summary(p)), plain(p.distribution), plain(p.version)] for p in found]
     click.echo(tabulate(rows, headers=["kind", "name", "what it is", "distribution", "version"]))
     for failure in plugins.failures:
@@ -64,7 +63,8 @@ def _list_readings(plugins: Plugins, as_json: bool) -> int:
         return 0
     for reading in found:
         first, *others = reading.values
-        click.echo(f"{reading.name}={first} (or {', '.join(others)})\n    {reading.fact}\n    {reading.source}")
+        click.echo(plain(f"{reading.name}={first} (or {', '.join(others)})"))
+        click.echo(f"    {plain(reading.fact)}\n    {plain(reading.source)}")
     return 0
 
 

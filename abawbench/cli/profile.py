@@ -1,8 +1,11 @@
 """``abawbench profile``: what a model's network costs, without training it."""
 
 import os
+from contextlib import closing
 
 import click
+
+from abawbench.cli import options
 
 EPILOG = """\b
 Examples:
@@ -37,6 +40,7 @@ Exit status: 0 done (read VALID or INVALID), 2 wrong usage, 130 interrupted.
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1), help="Clips a call by turns.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--depth", default=2, show_default=True, type=click.IntRange(1), help="Of the table of modules.")
+@options.network
 @click.option("--json", "as_json", is_flag=True, help="Print the profile as JSON, every module in it.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def profile(
@@ -54,6 +58,7 @@ def profile(
     batch: int,
     device: str,
     depth: int,
+    network: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -63,24 +68,26 @@ def profile(
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
+    from abawbench.harness import no_network
     from abawbench.harness.settings import parse_assignments
     from abawbench.results.profile_table import profile_text
 
-    found = api.profile(
-        model,
-        task,
-        weights=weights,
-        settings=parse_assignments(settings),
-        runtime=runtimes,
-        scenario=scenarios,
-        threads=threads,
-        seconds=seconds,
-        frame_rate=frame_rate,
-        every=every,
-        memory_limit=int(memory_limit * 2**30),
-        batch=batch,
-        device=device,
-        progress=TerminalProgress(quiet),
-    )
+    with closing(TerminalProgress(quiet)) as progress, no_network.refused(unless=network):
+        found = api.profile(
+            model,
+            task,
+            weights=weights,
+            settings=parse_assignments(settings),
+            runtime=runtimes,
+            scenario=scenarios,
+            threads=threads,
+            seconds=seconds,
+            frame_rate=frame_rate,
+            every=every,
+            memory_limit=int(memory_limit * 2**30),
+            batch=batch,
+            device=device,
+            progress=progress,
+        )
     click.echo(found.model_dump_json(indent=2) if as_json else profile_text(found, depth))
     return 0

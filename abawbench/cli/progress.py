@@ -54,16 +54,17 @@ class TerminalProgress(Progress):
     def report(self, done: int, total: int, what: str) -> None:
         """Draw a bar for work that reports from outside."""
         if self._reported is None or self._reported[0] != what:
-            self._close()
+            self.close()
             bars = self._bars()
             bars.start()
             self._reported = what, bars, bars.add_task(plain(what), total=total, unit="step")
         bars, task = self._reported[1:]
         bars.update(task, completed=done, total=total)
         if done >= total:
-            self._close()
+            self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Stop the bar of a report that was not finished; it would keep the cursor hidden."""
         if self._reported is not None:
             self._reported[1].stop()
             self._reported = None

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -61,7 +62,7 @@ Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 inter
               "90s, 30m or 2h; 0: no limit.")  # fmt: skip
 @click.option("--job-memory", type=Bytes(), help="Memory for each job, for example 8G; default: its share of 80% of "
               "what is free.")  # fmt: skip
-@click.option("--network", is_flag=True, help="Let jobs reach other machines, for example a hub for weights.")
+@options.network
 @click.option("--in-process", is_flag=True, help="Run the jobs in this process, without limits: for debugging.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON instead of the table.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
@@ -97,6 +98,7 @@ def run(
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
+    from abawbench.harness import no_network
     from abawbench.harness.limits import Limits
     from abawbench.harness.readings import parse_readings
     from abawbench.harness.settings import parse_assignments
@@ -120,34 +122,35 @@ def run(
                 click.echo(table(chosen))
 
     try:
-        done = api.run(
-            models,
-            tasks,
-            parse_data(data),
-            preset=preset,
-            data_seed=data_seed,
-            seed=seeds,
-            weights=weights,
-            settings=parse_assignments(settings),
-            protocol={
-                **parse_assignments(protocol, "--protocol", "smoothing=box:50"),
-                **({} if folds is None else {"folds": folds}),
-                **({"refit": True} if refit else {}),
-            },
-            readings=parse_readings(readings),
-            device=device,
-            precision=precision,
-            runtime=runtime,
-            control=control,
-            out=out,
-            force=force,
-            latency_seconds=latency_seconds,
-            progress=TerminalProgress(quiet or not speaks),
-            finished=done.append,
-            limits=None
-            if in_process
-            else Limits(jobs=at_once, seconds=job_timeout or None, memory=job_memory, network=network),
-        )
+        with closing(TerminalProgress(quiet or not speaks)) as progress, no_network.refused(unless=network):
+            done = api.run(
+                models,
+                tasks,
+                parse_data(data),
+                preset=preset,
+                data_seed=data_seed,
+                seed=seeds,
+                weights=weights,
+                settings=parse_assignments(settings),
+                protocol={
+                    **parse_assignments(protocol, "--protocol", "smoothing=box:50"),
+                    **({} if folds is None else {"folds": folds}),
+                    **({"refit": True} if refit else {}),
+                },
+                readings=parse_readings(readings),
+                device=device,
+                precision=precision,
+                runtime=runtime,
+                control=control,
+                out=out,
+                force=force,
+                latency_seconds=latency_seconds,
+                progress=progress,
+                finished=done.append,
+                limits=None
+                if in_process
+                else Limits(jobs=at_once, seconds=job_timeout or None, memory=job_memory, network=network),
+            )
     except KeyboardInterrupt:
         click.echo(f"\ninterrupted: {len(done)} whole results kept under {out}; run again to finish the rest", err=True)
         show()

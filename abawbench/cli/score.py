@@ -1,5 +1,6 @@
 """``abawbench score``: the official value of predictions from any framework."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ Exit status: 0 scored, 2 wrong usage, or a file that cannot be scored.
 @options.reading
 @click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small.")
 @click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database.")
+@options.network
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 def score(
     file: Path,
@@ -44,25 +46,28 @@ def score(
     readings: tuple[str, ...],
     preset: str,
     data_seed: int,
+    network: bool,
     as_json: bool,
 ) -> int:
     """Score a file of predictions, or verify a run, by the official metric."""
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
+    from abawbench.harness import no_network
     from abawbench.harness.readings import parse_readings
 
-    found = api.score(
-        file,
-        task,
-        parse_data(data),
-        split=split,
-        missing=missing,  # type: ignore[arg-type]  # click has checked it
-        readings=parse_readings(readings),
-        preset=preset,
-        data_seed=data_seed,
-        progress=TerminalProgress(quiet=as_json),
-    )
+    with closing(TerminalProgress(quiet=as_json)) as progress, no_network.refused(unless=network):
+        found = api.score(
+            file,
+            task,
+            parse_data(data),
+            split=split,
+            missing=missing,  # type: ignore[arg-type]  # click has checked it
+            readings=parse_readings(readings),
+            preset=preset,
+            data_seed=data_seed,
+            progress=progress,
+        )
     click.echo(found.model_dump_json(indent=2) if as_json else report(found))
     return 0
 
@@ -82,7 +87,7 @@ def report(found: "ScoredFile") -> str:
     lines += [
         plain(f"{found.file} ({found.form}): {found.task} on {where}, {found.tracks} tracks"),
         "",
-        f"{found.score.metric}: {value_text(found.score)}",
+        f"{plain(found.score.metric)}: {value_text(found.score)}",
         plain(f"floor: {text(found.floor.value)}, {found.floor.what}"),
         f"coverage: {found.coverage:.2%}, {found.predicted_frames} of {found.annotated_frames} annotated",
     ]
@@ -90,7 +95,7 @@ def report(found: "ScoredFile") -> str:
         lines[-1] += f", {found.filled_frames} filled: {found.missing}"
     if found.score.reason:
         lines.append(plain(found.score.reason))
-    lines += [f"reading: {name}={value}, which is not the default" for name, value in found.readings.items()]
+    lines += [plain(f"reading: {name}={value}, which is not the default") for name, value in found.readings.items()]
     if found.stored_value is not None:
         lines.append(f"verified: the record's value, {found.stored_value!r}, from the stored predictions")
     rows = [

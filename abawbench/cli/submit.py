@@ -1,6 +1,7 @@
 """``abawbench submit``: the official file of a test set."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -33,6 +34,7 @@ Exit status: 0 written, 2 wrong usage, or a file that would not be whole.
 @options.reading
 @click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small.")
 @click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database.")
+@options.network
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 def submit(
     run: Path,
@@ -46,6 +48,7 @@ def submit(
     readings: tuple[str, ...],
     preset: str,
     data_seed: int,
+    network: bool,
     as_json: bool,
 ) -> int:
     """Predict a test set with a run's stored weights and write the official file.
@@ -55,26 +58,29 @@ def submit(
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
+    from abawbench.harness import no_network
     from abawbench.harness.readings import parse_readings
+    from abawbench.results.text import plain
 
-    done = api.submit(
-        run,
-        out,
-        task,
-        parse_data(data),
-        template=template,
-        split=split,
-        weights=weights,
-        device=device,
-        readings=parse_readings(readings),
-        preset=preset,
-        data_seed=data_seed,
-        progress=TerminalProgress(quiet=as_json),
-    )
+    with closing(TerminalProgress(quiet=as_json)) as progress, no_network.refused(unless=network):
+        done = api.submit(
+            run,
+            out,
+            task,
+            parse_data(data),
+            template=template,
+            split=split,
+            weights=weights,
+            device=device,
+            readings=parse_readings(readings),
+            preset=preset,
+            data_seed=data_seed,
+            progress=progress,
+        )
     if as_json:
         click.echo(json.dumps(vars(done), indent=2))
         return 0
     where = f"{done.database} {done.split}{', SYNTHETIC' if done.synthetic else ''}"
-    click.echo(f"wrote {out}: {done.rows} rows of {done.tracks} tracks, {done.task} on {where}")
-    click.echo(f"by {done.model}, seed {done.seed}; {done.frames_without_image} frames without an image")
+    click.echo(plain(f"wrote {out}: {done.rows} rows of {done.tracks} tracks, {done.task} on {where}"))
+    click.echo(f"by {plain(done.model)}, seed {done.seed}; {done.frames_without_image} frames without an image")
     return 0

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -17,6 +17,7 @@ from abawbench.harness import no_network
 from abawbench.harness.cost import CostMeter
 from abawbench.harness.failures import About, Ending
 from abawbench.harness.isolation import Orders
+from abawbench.harness.limits import adopt, flush
 from abawbench.harness.plan import Databases
 from abawbench.harness.progress import Advance, Progress
 from abawbench.harness.worker import Watcher, run_one
@@ -43,10 +44,12 @@ def main(pipe: Connection, output: Connection, orders: Orders) -> None:
     databases = Databases(work.plugins, work.roots, work.generated, report, orders.job.protocol.readings)
     outcome = run_one(orders.job, work, databases, meter, report, report)
     speeds = {kind: speed for kind, speed in meter.speeds.items() if kind not in before}
+    flush()
     if isinstance(outcome, Ending):
         report.send("ended", Ending(outcome.status, outcome.reason[:_LONGEST]))
     else:
         report.send("done", pickle.dumps(speeds))
+    threading.Event().wait()  # to be ended by whoever started this one, who can still see what it started
 
 
 def _settle(output: Connection, orders: Orders) -> None:
@@ -60,6 +63,7 @@ def _settle(output: Connection, orders: Orders) -> None:
     faulthandler.enable(file=2)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR1, file=2)
+    adopt()
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")  # where memory ends before the limit, the job goes first
@@ -71,6 +75,12 @@ def _end_with_parent(pipe: Connection) -> None:
     try:
         pipe.recv()  # nothing ever comes
     except (EOFError, OSError):
+        import psutil
+
+        with suppress(psutil.Error):
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    process.kill()
         os._exit(1)
 
 

@@ -171,7 +171,11 @@ def _about(record: Record, task: Task, found: Parity, plugins: Plugins, format: 
         "protocol": None if record.protocol is None else record.protocol.model_dump(mode="json"),
         "database": record.database.model_dump(mode="json"),
         "score": None if record.score is None else {"metric": record.score.metric, "value": record.score.value},
-        "parity": {**found.model_dump(mode="json"), "change": found.change, "kept": found.kept},
+        "parity": {
+            **found.model_dump(mode="json"),
+            "change": found.change,
+            "kept": found.kept if found.compared else None,
+        },
         "abawbench": abawbench.__version__,
         "run": record.job,
     }

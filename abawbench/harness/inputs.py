@@ -13,7 +13,7 @@ from abawbench.harness.data import TrackImages, track_images
 from abawbench.harness.features import Features, Reading, features
 from abawbench.harness.progress import Progress
 from abawbench.harness.protocol import Protocol
-from abawbench.harness.steps import Rows, SoundReader, Steps, TextReader, computed, shipped
+from abawbench.harness.steps import Rows, SoundReader, Steps, TextReader, computed, shipped, sound_identity
 
 SHIPPED = "features:"
 
@@ -120,13 +120,19 @@ def identities(model: Model, track: Track) -> list[object]:
     found: list[object] = []
     for name in sorted(model.inputs - {"frames"}):
         if name == "audio":
-            file = track.audio_file()
-            found.append(None if file is None else list(file))
+            found.append(_sound(track))
         elif name == "text":
             found.append(track.text())
         else:
             found.append(_shipped_identity(track, name.removeprefix(SHIPPED)))
     return found
+
+
+def _sound(track: Track) -> object:
+    try:
+        return sound_identity(track)
+    except DataError as error:
+        return str(error)
 
 
 def _shipped_identity(track: Track, name: str) -> object:

@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from abawbench import locks
+from abawbench.contracts.errors import DataError
 from abawbench.harness.failures import About, Ending, died, unopened
 from abawbench.harness.limits import Limits, Tree
 from abawbench.harness.log import Log
@@ -172,8 +173,6 @@ class _Running:
             self._ending = self._over_time() or self._over_memory()
             if self._ending is None:
                 return True
-        elif alive and self._done:
-            self._process.join(_LAST_WORDS)  # it has nothing left to do
         self.stop()
         return False
 
@@ -182,7 +181,10 @@ class _Running:
         folder = (self.about or unopened(self.job)).folder(self.job, self._work.out)
         if self._ending is None and self._done:
             self._log.write(folder / store.LOG)
-            return store.read(folder)
+            try:
+                return store.read(folder)
+            except DataError as error:  # another run took it away, or a plugin did
+                self._ending = died("write", self.job, self._work.plugins, str(error))
         ending = self._ending or self._died(_how(self._process.exitcode))
         kept = self._log.write(folder / store.LOG) if ending.status == "failed" else False
         hint = f"; see {store.LOG} in {folder.relative_to(self._work.out).as_posix()}" if kept else ""
@@ -321,5 +323,4 @@ def _helper_folder() -> None:
 
 def _sweep_temporary() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*"):
-        if locks.abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        locks.remove_abandoned(folder)

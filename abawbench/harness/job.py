@@ -26,6 +26,7 @@ from abawbench.contracts import (
     Runtime,
     Task,
     Track,
+    UsageError,
     Weights,
 )
 from abawbench.harness import environment
@@ -118,6 +119,11 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         took_part["metric"] = plugins.get("metric", task.metric, took_part["task"].near)
         metric: Metric = took_part["metric"].build_under(job.protocol.readings, task)
         took_part["runtime"] = runtime_plugin(plugins, job.runtime)
+        if job.protocol.refit and job.runtime != EAGER:
+            raise UsageError(
+                f"a refit scores no track on which runtime '{job.runtime}' could be compared with eager execution; "
+                "leave out --runtime"
+            )
         runtime: Runtime = took_part["runtime"].build()
         builder: Any = took_part["model"].builder()
         apply(builder.Settings, job.overrides, job.model)  # a wrong setting is told before a database is made

@@ -1,6 +1,8 @@
 """What a job in a process of its own may take, and what it is taking."""
 
 import contextlib
+import ctypes
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,8 @@ SHARE = 0.8
 """Of the memory that is free at the start, for all jobs together, unless told otherwise."""
 _REFRESH = 1.0
 """Seconds between looks for new processes of a job: a look reads all processes of the machine."""
+_SET_CHILD_SUBREAPER = 36
+"""Of Linux's ``prctl``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,7 @@ class Tree:
 
         self._root = psutil.Process(pid)
         self._known = {self._root}
-        self._looked = 0.0
+        self._looked = float("-inf")
 
     def look(self) -> None:
         """Find new processes, unless that was done a moment ago; they stay known when their parent ends."""
@@ -62,12 +66,27 @@ class Tree:
         """End them all, at once."""
         import psutil
 
-        self._looked = 0.0
+        self._looked = float("-inf")
         self.look()
         for process in self._known:
             # psutil compares the time of birth, so a number that was given away again is safe
             with contextlib.suppress(psutil.Error):
                 process.kill()
+
+
+def adopt() -> None:
+    """Become the parent of processes below this one whose own parent ends, so that ``Tree`` finds them; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def flush() -> None:
+    """Write out what Python and C hold back of this process's output, which is then ended and cannot."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # a plugin may have put something else there
+            stream.flush()
+    if sys.platform != "win32":
+        ctypes.CDLL(None).fflush(None)
 
 
 def _own_bytes(pid: int) -> int:

@@ -42,7 +42,7 @@ class Bench:
     """What a runtime may take ranges from."""
     scored: Sequence[Track]
     labels: Sequence[Labels]
-    """Of the scored tracks, in their order."""
+    """Of the scored tracks, in their order; none where the metric would mean nothing."""
     protocol: Protocol = OFFICIAL
     device: torch.device = CPU
     progress: Progress
@@ -91,7 +91,7 @@ class Bench:
         )
 
     def value(self, scores: Scores) -> float | None:
-        """Return the official metric, None where the split has no labels."""
+        """Return the official metric, None where there are no labels."""
         if not self.labels:
             return None
         return official(self.metric, self.task, [t.id for t in self.scored], list(scores.values()), self.labels)

@@ -7,7 +7,7 @@ from typing import Any
 from safetensors.torch import load
 from torch import nn
 
-from abawbench.contracts import DataError, Model, Task, UsageError
+from abawbench.contracts import DataError, Model, Predictor, Task, UsageError
 from abawbench.harness.settings import apply
 from abawbench.nn import frozen_prefixes
 from abawbench.plugins import Plugins
@@ -22,13 +22,15 @@ def restored(
 
     A frozen ``embed`` is not stored: the model builds it from the weights it started from, and ``weights`` says where
     they lie when they came from a file. Raises DataError when a file is missing or not the run's, UsageError when the
-    weights to start from are others.
+    weights to start from are others and for a model without a network.
     """
-    state = _state(folder, record)
     builder: Any = plugins.get("model", record.model, record.near("model")).builder()
     known = {field.name for field in fields(builder.Settings)}
     chosen = {name: value for name, value in record.settings.items() if name in known}
     model: Model = builder(apply(builder.Settings, chosen, record.model))
+    if isinstance(model, Predictor):
+        raise UsageError(f"{folder}: model '{record.model}' has no network, so there is none to export or predict with")
+    state = _state(folder, record)
     started = record.weights
     source = model.weights(weights or (started.source if started else None), synthetic=record.database.synthetic)
     if started is not None and source.sha256 != started.sha256:
@@ -50,6 +52,8 @@ def restored(
 
 
 def _state(folder: Path, record: Record) -> dict[str, Any]:
+    if record.trained is None and record.protocol is not None and record.protocol.folds:
+        raise DataError(f"{folder}: a cross-validated run keeps no weights; run without --folds")
     if record.trained is None:
         raise DataError(f"{folder}: the run kept no weights, so it cannot predict; run it again")
     path = folder / record.trained.file

@@ -41,9 +41,12 @@ def apply(kind: type[Recipe], overrides: Mapping[str, Any], model: str) -> Recip
     """Return the settings with overrides, checked against the field types.
 
     Mappings are merged into the default ones. Raises UsageError for an unknown name, with near misses, and for a
-    value of the wrong type.
+    value of the wrong type or a batch of no clips.
     """
-    return dataclasses.replace(kind(), **checked(kind, overrides, f"model '{model}'", "setting"))
+    settings = dataclasses.replace(kind(), **checked(kind, overrides, f"model '{model}'", "setting"))
+    if settings.batch < 1:
+        raise UsageError(f"setting 'batch' of model '{model}': give a positive number of clips, not {settings.batch}")
+    return settings
 
 
 def checked(kind: type[Any], overrides: Mapping[str, Any], owner: str, noun: str) -> dict[str, Any]:

@@ -164,11 +164,7 @@ class SoundReader(Reader):
 
     def identity(self, track: Track) -> object:
         """Return the file of the sound, or the digest of its samples."""
-        file = track.audio_file()
-        if file is not None:
-            return list(file)
-        heard = track.audio()
-        return None if heard is None else [hashlib.sha256(heard[0].tobytes()).hexdigest(), heard[1]]
+        return sound_identity(track)
 
     @property
     def prepared(self) -> Sequence[object]:
@@ -181,8 +177,25 @@ class SoundReader(Reader):
         return round(width * self.sound.context / whole), max(round(width * self.sound.seconds / whole), 1)
 
     def rows(self, track: Track, count: int, kept: int) -> Rows:
-        """Return the steps at the times of the frames; past the end of the sound it is silent."""
-        return covering(track.times(), count, count / kept * self.sound.seconds)
+        """Return the steps at the times of the frames, -1 past the last window of the sound.
+
+        One step or one frame after it has the last step still: ordinary sound ends a little before the video.
+        """
+        seconds, times = count / kept * self.sound.seconds, track.times()
+        slack = max(self.sound.seconds / kept, 1 / track.rate)
+        return np.where(times < seconds + slack, covering(times, count, seconds), -1)
+
+
+def sound_identity(track: Track) -> object:
+    """Return what tells a track's sound from another, as JSON: its file, or the digest of its samples; None without.
+
+    Raises DataError for sound that is broken and has no file of its own.
+    """
+    file = track.audio_file()
+    if file is not None:
+        return list(file)
+    heard = track.audio()
+    return None if heard is None else [hashlib.sha256(heard[0].tobytes()).hexdigest(), heard[1]]
 
 
 class TextReader(Reader):

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from abawbench.contracts import DataError, Model, Task
+from abawbench.contracts import Database, DataError, Model, Task
 from abawbench.harness.parity import Bench, require_frames
-from abawbench.harness.plan import TRAIN, Databases
+from abawbench.harness.plan import TRAIN, VALIDATION, Databases
 from abawbench.harness.progress import Progress
+from abawbench.harness.protocol import Protocol
 from abawbench.harness.readings import counted
 from abawbench.harness.repeatable import repeatable
 from abawbench.harness.restored import restored
@@ -19,6 +20,9 @@ def bench_of_run(
 ) -> tuple[Model, Bench]:
     """Return the model of a stored run, and the bench with its network on the split that it scored.
 
+    A refit scored none: its network stands before ``val``, or ``train`` where there is no other, and without labels,
+    since a metric on clips that it was fitted to would say nothing.
+
     Raises UsageError for a model with other inputs than frames and for a database that lacks the split, DataError when
     the weights are missing.
     """
@@ -28,7 +32,7 @@ def bench_of_run(
     with repeatable(record.seed):
         model, network = restored(folder, record, plugins, task, weights)
     require_frames(model.inputs, record.model)
-    _, database = databases.for_split(task, record.database.split)
+    split, database = _shown(protocol, record, task, databases)
     if (found := database.fingerprint()) != record.database.fingerprint:
         raise DataError(
             f"{folder}: the run was scored on other annotations ({record.database.fingerprint[:12]}) than "
@@ -37,7 +41,7 @@ def bench_of_run(
     training = list(database.tracks(task.label, TRAIN)) if TRAIN in database.splits(task.label) else []
     pairs = [
         (track, labels)
-        for track in database.tracks(task.label, record.database.split)
+        for track in database.tracks(task.label, split)
         if (labels := counted(track.labels(task.label), track, task, protocol.readings)) is not None
     ]
     return model, Bench(
@@ -47,7 +51,15 @@ def bench_of_run(
         metric=plugins.get("metric", task.metric, declared.near).build_under(protocol.readings, task),
         training=training,
         scored=[track for track, _ in pairs],
-        labels=[labels for _, labels in pairs],
+        labels=[] if protocol.refit else [labels for _, labels in pairs],
         protocol=protocol,
         progress=progress,
     )
+
+
+def _shown(protocol: Protocol, record: Record, task: Task, databases: Databases) -> tuple[str, Database]:
+    """Return the split whose clips the network sees, and its database."""
+    if not protocol.refit:
+        return record.database.split, databases.for_split(task, record.database.split)[1]
+    database = databases.for_task(task, pooled=True)[1]
+    return next(split for split in (VALIDATION, TRAIN) if split in database.splits(task.label)), database

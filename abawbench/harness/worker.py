@@ -84,6 +84,7 @@ def _known(ready: Prepared, folder: Path) -> Record | None:
     try:
         record = store.read(folder)
         store.read_run_predictions(folder)
+        store.check_run_weights(folder, record)
         if record.score is not None and record.score.value is not None:
             store.read_run_statistics(folder, record)
     except DataError:

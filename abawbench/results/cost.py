@@ -47,6 +47,11 @@ class Timed(Part):
     advice: tuple[str, ...] = ()
     """What would make it valid, and warnings."""
 
+    @property
+    def where(self) -> str:
+        """Return by what and on what it was timed."""
+        return f"{self.runtime}, {self.device}, {self.threads} threads"
+
 
 class Latency(Timed):
     """Single stream: time from a batch of clips to its outputs. A percentile is null unless enough samples earn it."""

@@ -19,11 +19,16 @@ def replacing(target: Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(temporary)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file lies on the disk. Raises OSError where it does not fit: some quotas speak up only now."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sweep(folder: Path) -> None:

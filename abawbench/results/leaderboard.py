@@ -13,7 +13,7 @@ from abawbench.results.published import PUBLISHED, Published, load
 from abawbench.results.record import Record
 from abawbench.results.sides import Run
 from abawbench.results.store import read
-from abawbench.results.table import COVERAGE, SYNTHETIC, cost_columns, coverage_text, system, value_text
+from abawbench.results.table import COVERAGE, SYNTHETIC, cost_columns, coverage_text, system, timing_notes, value_text
 from abawbench.results.text import NONE, markdown
 from abawbench.results.ties import Separated, all_apart, told_apart
 from abawbench.statistics.ranking import shared_ranks
@@ -100,9 +100,16 @@ def _measured(records: Sequence[Record], separated: Separated) -> list[str]:
             f"### {title}\n",
             f"Annotations {markdown(str(fingerprint), 13)}\n",
             _measured_table(group, separated),
+            *_timing(group),
             *_seeds(group),
         ]
     return parts
+
+
+def _timing(records: Sequence[Record]) -> list[str]:
+    """Return a list of the times above that are INVALID or too noisy to quote, nothing where none is."""
+    notes = [f"- {markdown(note)}" for note in timing_notes(records)]
+    return ["\n".join([*notes, ""])] if notes else []
 
 
 def _seeds(records: Sequence[Record]) -> list[str]:
@@ -145,7 +152,7 @@ def _ranks(ordered: Sequence[Record], separated: Separated) -> list[str]:
 
 def _runtime(record: Record) -> str:
     latency = record.cost.latency if record.cost else None
-    return f"{latency.runtime}, {latency.device}, {latency.threads} threads" if latency else NONE
+    return latency.where if latency else NONE
 
 
 def _published(rows: Sequence[Published]) -> list[str]:

@@ -20,7 +20,7 @@ class Parity(Part):
     scores: Count
     """How many scores were compared: frames (or tracks) times outputs."""
     eager_value: Number
-    """The official metric by eager execution on whole clips, where the split has labels."""
+    """The official metric by eager execution on whole clips, where the split has labels that it was not fitted to."""
     value: Number
     """The official metric by the runtime."""
 
@@ -28,6 +28,11 @@ class Parity(Part):
     def change(self) -> float | None:
         """Return by how much the runtime changes the metric; None where it has no value."""
         return None if self.value is None or self.eager_value is None else self.value - self.eager_value
+
+    @property
+    def compared(self) -> bool:
+        """Return whether eager execution has a value, so that there is one to keep."""
+        return self.eager_value is not None
 
     @property
     def kept(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from abawbench.contracts.errors import UsageError
 from abawbench.results.files import replacing
 from abawbench.results.leaderboard import TASKS
-from abawbench.results.pareto import COSTS, Panel, Point, frontier, panels
+from abawbench.results.pareto import COSTS, Panel, Point, frontier, panels, titles
 from abawbench.results.published import Published
 from abawbench.results.record import Record
 from abawbench.results.table import SYNTHETIC
@@ -65,8 +65,9 @@ def _save(path: Path, found: dict[Panel, list[Point]], cost: str, title: str) ->
     with matplotlib.rc_context({"svg.hashsalt": "abawbench", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(max(4.2 * columns, 5.6), 3.3 * rows + 0.7), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        headings = titles(found)
         for axes, (panel, points) in zip(grid, found.items(), strict=False):
-            _panel(axes, panel, points, COSTS[cost].axis)
+            _panel(axes, headings[panel], points, COSTS[cost].axis)
         for axes in grid[len(found) :]:
             axes.set_axis_off()
         if title:
@@ -82,10 +83,9 @@ def _save(path: Path, found: dict[Panel, list[Point]], cost: str, title: str) ->
             figure.savefig(temporary, format=path.suffix[1:], dpi=150, metadata=metadata)
 
 
-def _panel(axes: "Axes", panel: Panel, points: Sequence[Point], axis: str) -> None:
+def _panel(axes: "Axes", heading: str, points: Sequence[Point], axis: str) -> None:
     from matplotlib.ticker import LogLocator
 
-    task, edition, database, split = panel
     best = frontier(points)
     for point in points:
         kind = _kind(point, best)
@@ -101,7 +101,7 @@ def _panel(axes: "Axes", panel: Panel, points: Sequence[Point], axis: str) -> No
         steps = [*best, Point("", edge, best[-1].value)]
         axes.step([p.cost for p in steps], [p.value for p in steps], where="post", color=ON, linewidth=1, zorder=0)
     axes.margins(y=0.15)
-    axes.set_title(f"{task}, edition {edition}, {database} {split}", fontsize=9)
+    axes.set_title(heading, fontsize=9)
     axes.set_xlabel(axis)
     axes.set_ylabel("official metric")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -71,7 +71,7 @@ def save_baseline(name: str, runs: Sequence[Run], folder: Path = BASELINES, *, r
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"'{name}' cannot name a baseline; use letters, digits, dots, dashes and underscores")
-    target, fresh = folder / name, folder / f".{name}.tmp"
+    target, fresh, old = folder / name, folder / f".{name}.tmp", folder / f".{name}.old"
     if target.exists() and not replace:
         raise UsageError(f"{target} is there already; --force replaces it")
     _by_task(runs, single=False)
@@ -83,11 +83,24 @@ def save_baseline(name: str, runs: Sequence[Run], folder: Path = BASELINES, *, r
         for run in runs:
             statistics = store.read_run_statistics(run.path, run.record)
             store.write(store.folder_of(fresh, run.record), run.record, statistics=statistics)
-        shutil.rmtree(target, ignore_errors=True)
-        fresh.rename(target)
+        _put_in_place(fresh, target, old)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return target
+
+
+def _put_in_place(fresh: Path, target: Path, old: Path) -> None:
+    """Rename one folder to another's name; that one is there again when it fails, and gone only at the end."""
+    try:
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            target.rename(old)
+        fresh.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def baselines() -> dict[str, Path]:

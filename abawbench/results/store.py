@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from abawbench import locks
 from abawbench.contracts.errors import DataError
-from abawbench.results.files import replacing, sha256, sweep
+from abawbench.results.files import replacing, sha256, sweep, sync
 from abawbench.results.predictions import Predictions, read_predictions, write_predictions
 from abawbench.results.record import SCHEMA_VERSION, NamedFile, Record
+from abawbench.results.text import plain
 from abawbench.results.track_statistics import TrackStatistics, read_statistics, write_statistics
 
 RESULT = "result.json"
@@ -67,27 +68,34 @@ def write(
 
     Those are the predictions, the trained weights (safetensors) and the statistics of the tracks, where given.
 
-    Everything is written out under temporary names first, and ``result.json`` takes its place last: a reader finds the
-    old run, none, or the new one, and a full disk leaves the old one.
+    Everything is written to the disk under temporary names first, and ``result.json`` takes its place last: a reader
+    finds the old run, none, or the new one, and a full disk leaves the old one.
     """
     result = folder / RESULT
+    written: list[Path] = []
     named: dict[str, NamedFile | None] = {"predictions": None, "statistics": None, "trained": None}
     with ExitStack() as stack:
         last = stack.enter_context(replacing(result))  # the first to be entered is the last to be renamed
         if predictions is not None:
             fresh = stack.enter_context(replacing(folder / PREDICTIONS))
             write_predictions(fresh, predictions)
+            written.append(fresh)
             named["predictions"] = NamedFile(file=PREDICTIONS, sha256=sha256(fresh))
         if statistics is not None:
             fresh = stack.enter_context(replacing(folder / STATISTICS))
             write_statistics(fresh, statistics)
+            written.append(fresh)
             named["statistics"] = NamedFile(file=STATISTICS, sha256=sha256(fresh))
         if weights is not None:
             fresh = stack.enter_context(replacing(folder / WEIGHTS))
             fresh.write_bytes(weights)
+            written.append(fresh)
             named["trained"] = NamedFile(file=WEIGHTS, sha256=sha256(fresh))
         record = record.model_copy(update=named)
         last.write_text(record.to_json(), encoding="utf-8")
+        written.append(last)
+        for path in written:
+            sync(path)
         result.unlink(missing_ok=True)
     for kind, name in (("predictions", PREDICTIONS), ("statistics", STATISTICS), ("trained", WEIGHTS)):
         if named[kind] is None:
@@ -162,6 +170,12 @@ def read_run_statistics(path: Path, record: Record) -> TrackStatistics:
     return read_statistics(_unchanged(file, record.statistics))
 
 
+def check_run_weights(folder: Path, record: Record) -> None:
+    """Raise DataError when the weights that the record of a run names are missing or others."""
+    if record.trained is not None:
+        _unchanged(folder / record.trained.file, record.trained)
+
+
 def _unchanged(path: Path, named: NamedFile) -> Path:
     if not path.is_file():
         raise DataError(f"{path}: named in the record beside it but missing; run it again")
@@ -175,7 +189,7 @@ def find(out: Path, unreadable: Callable[[DataError], None] | None = None) -> li
 
     A result that cannot be read is skipped and handed to ``unreadable``; without it, it is named in the log.
     """
-    report = unreadable or (lambda error: _log.warning("skipped %s", error))
+    report = unreadable or (lambda error: _log.warning("skipped %s", plain(str(error))))
     found = []
     for path in sorted(out.rglob(RESULT)):
         try:

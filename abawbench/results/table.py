@@ -147,14 +147,22 @@ def cost_columns(records: Sequence[Record]) -> dict[str, list[str]]:
 
 
 def timing_notes(records: Sequence[Record]) -> list[str]:
-    """Return a line for each model whose times do not keep the rules of their scenario or are too noisy to quote."""
+    """Return a line for each model whose times do not keep the rules of their scenario or are too noisy to quote.
+
+    It says by what and on what the model was timed where that is not the same for all.
+    """
+    timed = [
+        (f"{what} of {record.model}", one)
+        for record in records
+        for what in ("latency", "throughput")
+        if (one := getattr(record.cost, what, None)) is not None
+    ]
+    several = len({one.where for _, one in timed}) > 1
     found: dict[str, None] = {}
-    for record in records:
-        for what in ("latency", "throughput"):
-            timed = getattr(record.cost, what, None)
-            if timed is not None and timed.advice:
-                verdict = "VALID" if timed.valid else "INVALID"
-                found[f"{what} of {record.model}: {verdict}: {'; '.join(timed.advice)}"] = None
+    for name, one in timed:
+        if one.advice:
+            where = f" ({one.where})" if several else ""
+            found[f"{name}{where}: {'VALID' if one.valid else 'INVALID'}: {'; '.join(one.advice)}"] = None
     return list(found)
 
 

@@ -19,6 +19,8 @@ from abawbench.testing.checks import Outcome
 OUTPUT_BYTES = 4 * 2**20
 """More than a plugin may print while it is checked."""
 TICK_S = 0.05
+LAST_WORDS_S = 1.0
+"""Time for what a process printed to be read once it has ended; what it left behind may hold its output open."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +73,33 @@ def _once(
             json.dumps(skip),
             *map(str, roots),
         ]
+        temporary = Path(folder) / "tmp"
+        temporary.mkdir()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"TMPDIR": str(temporary)},
         )
-        output = _Output(process)
+        tree, output = Tree(process.pid), _Output(process)
         try:
-            return _follow(process, output, report, limits, note)
+            return _follow(process, tree, output, report, limits, note)
         finally:
-            _end(process)
-            output.join()
+            _end(process, tree)
+            output.join(LAST_WORDS_S)
 
 
 def _follow(
-    process: "subprocess.Popen[bytes]", output: "_Output", report: Path, limits: Limits, note: Callable[[Outcome], None]
+    process: "subprocess.Popen[bytes]",
+    tree: Tree,
+    output: "_Output",
+    report: Path,
+    limits: Limits,
+    note: Callable[[Outcome], None],
 ) -> str | None:
     running, since, plan, done = ["", "load", "it loads", ""], monotonic(), [], False
-    tree = Tree(process.pid)
     with report.open(encoding="utf-8") as file:
         ended = None
         while not done and ended is None:
@@ -133,7 +146,7 @@ def _why(
     if output.bytes > OUTPUT_BYTES:
         return f"more than {OUTPUT_BYTES // 2**20} MiB of output; it was ended"
     if ended is not None:
-        output.join()
+        output.join(LAST_WORDS_S)
         said = f"; it last said: {output.last}" if output.last else ""
         if ended.returncode < 0:
             return f"the end of its process by {signal.Signals(-ended.returncode).name}{said}"
@@ -169,8 +182,9 @@ class _Output(threading.Thread):
                 self._tail = (self._tail + chunk)[-4096:]
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End the process and all that it started."""
+def _end(process: "subprocess.Popen[bytes]", tree: Tree) -> None:
+    """End the process and all that it started, in whatever session."""
+    tree.kill()
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

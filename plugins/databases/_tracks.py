@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.dataset import Labels, Problems, Track
 from abawbench_plugins.databases._images import Images
+from abawbench_plugins.databases._video import Video
 
 RATE = 30.0
-"""Frames per second where the name does not tell: most videos of Aff-Wild2 and C-EXPR-DB are near it."""
+"""Frames per second where neither video nor name tells: most videos of Aff-Wild2 and C-EXPR-DB are near it."""
 
 _RATE = re.compile(r"\d+-(\d{1,3})-\d+x\d+")
 _PERSON = re.compile(r"_(left|right)$")
@@ -37,18 +38,22 @@ class FileTrack(Track):
 
     id: str
     subject: str
-    rate: float
     numbers: NDArray[np.int64]
     images: Images
     parsed: Mapping[str, Labels] = field(default_factory=dict)
     frame_name: str = "{:05d}.jpg"
     media: Path | None = None
-    """The file that holds the sound."""
+    """The video, or another file that holds the sound."""
     first: ClassVar[int] = 1
     """The number of the frame with which sound and video begin."""
 
     def __post_init__(self) -> None:
         self.n_frames = len(self.numbers)
+
+    @cached_property
+    def rate(self) -> float:  # type: ignore[override]
+        """Frames per second of the video where one is there, else those that the name tells, else 30."""
+        return (Video(self.media).rate if self.media else None) or rate_of(self.id)
 
     def frame_mask(self) -> NDArray[np.bool_]:
         """Return [n_frames], true where an image file exists; one that turns out broken is masked by ``frames``."""
@@ -131,7 +136,6 @@ def face_track(
     return FileTrack(
         id=name,
         subject=video,
-        rate=rate_of(name),
         numbers=numbers,
         images=Images(faces.get(name, ()), problems),
         media=videos.get(video) or videos.get(name),

@@ -64,6 +64,8 @@ class AnswerTrack(FileTrack):
     """The recorded answer to one question, with its transcript."""
 
     first = 0
+    rate: float = 24.0
+    """Frames per second, which no file tells."""
     transcript: Path | None = None
     spoken: str | None = None
     """What the split file says was spoken, for videos without a transcript file."""

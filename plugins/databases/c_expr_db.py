@@ -14,7 +14,7 @@ from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, find_faces, find_lists, find_videos
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines, read_listing
-from abawbench_plugins.databases._tracks import FileTrack, rate_of, without_person
+from abawbench_plugins.databases._tracks import FileTrack, without_person
 
 COMPOUNDS = (
     "Fearfully Surprised",
@@ -115,7 +115,6 @@ class CExprDB(FolderDatabase):
             track = FileTrack(
                 id=name,
                 subject=video,
-                rate=rate_of(name),
                 numbers=listing.numbers,
                 images=Images(self._faces.get(name, ()), self.problems),
                 media=self._videos.get(video) or self._videos.get(name),

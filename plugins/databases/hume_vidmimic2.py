@@ -56,7 +56,10 @@ def open_database(roots: Sequence[Path]) -> "HumeVidmimic2":
 
 
 class MimicTrack(CountedTrack):
-    """A clip with its face images; ``features`` has the shipped ``vit`` [T, 384] and ``wav2vec2`` [T, 768]."""
+    """A clip with its face images; ``features`` has the shipped ``vit`` [T, 384] and ``wav2vec2`` [T, 768].
+
+    Without images its frames are all missing, and place what else there is in time.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,22 @@ class MimicTrack(CountedTrack):
         self.media = media
         self.parsed = parsed
         self.shipped = dict(shipped)
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:  # type: ignore[override]
+        """Return the image numbers; without images, as many as shipped features have rows, or the sound has at RATE."""
+        found = self.images.numbers
+        return found if len(found) else np.arange(1, (self._rows or round((self._seconds or 0) * RATE) or 1) + 1)
+
+    @property
+    def _rows(self) -> int:
+        """The rows of the first shipped features that can be read, 0 without any."""
+        for name in self.shipped:
+            try:
+                return len(read_array(self.shipped[name]))
+            except DataError:
+                continue
+        return 0
 
     @cached_property
     def _seconds(self) -> float | None:
@@ -103,6 +122,7 @@ class HumeVidmimic2(FolderDatabase):
     - ``train_split.csv`` and ``valid_split.csv``: ``Filename`` and six intensities in [0, 1]; ids are text of 5 digits.
     - ``face_images/<id>/<n>.jpg`` (not zero-padded), ``audio/<id>.mp3``, ``raw/<id>.mp4`` (its sound where the mp3 is
       missing), ``vit/<id>.pkl`` and ``wav2vec2/<id>.pkl`` (features, pickled arrays).
+      One of these folders is enough.
     - Test split: the ids of ``test_split.csv``; without one, the clips of folders that hold no csv, and elsewhere those
       from id 12660 on.
 
@@ -122,10 +142,10 @@ class HumeVidmimic2(FolderDatabase):
         for folder, root in below(self.roots, self.problems):
             tables = {split: folder / name for split, name in _TABLES.items() if (folder / name).is_file()}
             self._tables = {**tables, **self._tables}
-            if any((folder / name).is_dir() for name in _MEDIA):
+            if any((folder / name).is_dir() for name in _FILES):
                 self._packages.append((folder, root, bool(tables)))
         if not self._tables and not self._packages:
-            raise self._error("no train_split.csv and no face_images or audio folder; unpack the database there")
+            raise self._error("no train_split.csv and no face_images, audio or vit folder; unpack the database there")
 
     @cached_property
     def _clips(self) -> dict[str, dict[str, list[tuple[Path, Path]]]]:
@@ -155,7 +175,7 @@ class HumeVidmimic2(FolderDatabase):
         found = {
             path.stem.zfill(5)
             for package, _, listed in self._packages
-            for kind, suffix in _MEDIA.items()
+            for kind, suffix in _FILES.items()
             for path in self._files(package, kind, suffix)
             if not listed or (self.first_test is not None and int(path.stem) >= self.first_test)
         }
@@ -182,10 +202,10 @@ class HumeVidmimic2(FolderDatabase):
         else:
             rows = dict.fromkeys(self._unlisted)
         faces = self._clips["face_images"]
-        if not any(self._clips[kind] for kind in _MEDIA):
-            raise self._error("no clips in face_images, audio or raw; unpack the media there")
+        if not any(self._clips[kind] for kind in _FILES):
+            raise self._error("no clips in face_images, audio, raw, vit or wav2vec2; unpack one of them there")
         if not faces:
-            self.problems.add(self.roots[0], "no face_images folder with clips; every clip is one missing frame")
+            self.problems.add(self.roots[0], "no face_images folder with clips; all frames of every clip are missing")
         self._note_unlisted({clip: pairs[0][0] for clip, pairs in faces.items()}, self._known)
         for clip, values in rows.items():
             if faces and clip not in faces:

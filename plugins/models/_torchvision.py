@@ -1,7 +1,8 @@
 """ImageNet weights of torchvision: from a file or from torch's cache; torchvision's names carry half of the digest."""
 
-import os
 from pathlib import Path
+
+import torch
 
 from abawbench.contracts import UsageError, Weights
 from abawbench_plugins.models._weights import Source, find
@@ -27,8 +28,7 @@ def find_torchvision(spec: str, file: str, model: str, others: tuple[Source, ...
     sources = (source(file), *others)
     if spec != "imagenet":
         return find(spec, sources, model)
-    home = Path(os.environ.get("TORCH_HOME", "~/.cache/torch")).expanduser()
-    path = home / "hub" / "checkpoints" / file
+    path = Path(torch.hub.get_dir()).expanduser() / "checkpoints" / file
     if not path.is_file():
         raise UsageError(
             f"torchvision's weights {path} are not here; run `curl -LO {ADDRESS}{file}` on a machine with a connection "

@@ -9,7 +9,6 @@ import argparse
 import functools
 import hashlib
 import os
-import pickle
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ class Source:
     """On the Hugging Face hub."""
     file: str = "model.safetensors"
     revision: str | None = None
-    """The commit of the repository; None where it is not known and the newest is taken."""
+    """The commit of the repository; None where it is not known, so that only a copy that is here is taken."""
     sha256: str | None = None
     """Of the file, where it is known: any other is refused."""
 
@@ -109,20 +108,31 @@ def fetched(source: Source, others: str = "none") -> Path:
     assert source.repository is not None
     path = hub_file(source.repository, source.file, source.revision)
     if path is None:
-        command = ["hf", "download", source.repository, source.file]
-        command += ["--revision", source.revision] if source.revision else []
+        why = (
+            "the Hugging Face hub cannot be reached (abawbench asks it with --network only)"
+            if source.revision
+            else "abawbench fetches nothing whose revision is not pinned"
+        )
         raise UsageError(
-            f"{source.what} {source.repository} are not here and the Hugging Face hub cannot be reached (`abawbench "
-            "run` asks it with --network only); "
-            f"give --weights {others}, or run `{shlex.join(command)}` on a machine with a connection and copy its "
-            "~/.cache/huggingface/hub here"
+            f"{source.what} {source.repository} are not here and {why}; "
+            f"give --weights {others}, or run `{fetch_command(source, source.file)}` on a machine with a connection "
+            "and copy its ~/.cache/huggingface/hub here"
         )
     return path
 
 
+def fetch_command(source: Source, file: str) -> str:
+    """Return the command that fetches a file of a source from the hub."""
+    command = ["hf", "download", str(source.repository), file]
+    return shlex.join([*command, "--revision", source.revision] if source.revision else command)
+
+
 @functools.cache
 def hub_file(repository: str, file: str, revision: str | None = None) -> Path | None:
-    """Return the local path of a file on the hub, None when it cannot be had. Asked once, and for seconds at most."""
+    """Return the local path of a file on the hub, None when it cannot be had. Asked once, and for seconds at most.
+
+    Without a revision the hub is not asked: what it gave could be another file each time.
+    """
     import huggingface_hub
 
     pinned: dict[str, Any] = {} if revision is None else {"revision": revision}
@@ -130,7 +140,7 @@ def hub_file(repository: str, file: str, revision: str | None = None) -> Path | 
         return Path(huggingface_hub.hf_hub_download(repository, file, **pinned, local_files_only=True))
     except OSError:
         pass
-    if not _answers(huggingface_hub.hf_hub_url(repository, file, **pinned)):
+    if revision is None or not _answers(huggingface_hub.hf_hub_url(repository, file, **pinned)):
         return None
     try:
         return Path(huggingface_hub.hf_hub_download(repository, file, **pinned))
@@ -174,7 +184,7 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
         # timm keeps its command line, a plain Namespace, beside the parameters
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+    except Exception as error:  # what is no checkpoint, such as a page saved in its place, may raise anything
         raise UsageError(f"{path} is not a PyTorch checkpoint of plain tensors; give the authors' file") from error
     for key in ("state_dict_ema", "state_dict", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):

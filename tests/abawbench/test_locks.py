@@ -1,7 +1,11 @@
 import multiprocessing
+import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from abawbench import locks
 
@@ -32,7 +36,7 @@ def test_a_folder_that_was_removed_under_a_lock_is_made_and_held_anew(tmp_path: 
     def second() -> None:
         with locks.exclusive(folder, lambda waiting: waits.set()):
             assert folder.is_dir()
-            assert not locks.abandoned(folder)
+            assert not locks.remove_abandoned(folder)
             done.set()
 
     thread = threading.Thread(target=second)
@@ -63,7 +67,57 @@ def test_a_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
     process = context.Process(target=_hold, args=(tmp_path, held))
     process.start()
     assert held.wait(30)
-    assert not locks.abandoned(tmp_path)
+    assert not locks.remove_abandoned(tmp_path)
     process.kill()
     process.join()
-    assert locks.abandoned(tmp_path)
+    assert locks.remove_abandoned(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_a_folder_that_is_removed_as_abandoned_before_its_maker_holds_it_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    remove, sweeps, waits = shutil.rmtree, threading.Event(), threading.Event()
+
+    def slow(path: Path, *, ignore_errors: bool) -> None:
+        sweeps.set()
+        assert waits.wait(10)
+        remove(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", slow)
+    sweeper = threading.Thread(target=locks.remove_abandoned, args=(folder,))
+    sweeper.start()
+    assert sweeps.wait(10)
+    with locks.exclusive(folder, lambda waiting: waits.set()) as alone:
+        sweeper.join(10)
+        assert alone
+        assert folder.is_dir()
+
+
+def test_a_folder_that_is_removed_before_it_is_opened_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, opened, seen = tmp_path / "run", os.open, list[Path]()
+
+    def too_late(path: Path, flags: int) -> int:
+        if not seen:
+            folder.rmdir()
+        seen.append(path)
+        return opened(path, flags)
+
+    monkeypatch.setattr(os, "open", too_late)
+    with locks.exclusive(folder) as alone:
+        assert alone
+        assert folder.is_dir()
+    assert seen == [folder, folder]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.touch, lambda path: None])
+def test_what_is_no_folder_is_left_alone_and_keeps_nobody_waiting(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    other = tmp_path / "abawb-other"
+    make(other)
+    there = other.exists()
+    assert not locks.remove_abandoned(other)
+    assert other.exists() == there

@@ -1,5 +1,6 @@
 """The pages hang together: all in the navigation, promises as the checks make them, built strictly."""
 
+import html
 import importlib.util
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from abawbench.plugins import KINDS
 from abawbench.testing import PAGES
 
+EXAMPLE = r'^--8<-- "(examples/.+)"$'
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
@@ -20,6 +22,14 @@ DOCS = ROOT / "docs"
 def test_every_page_is_in_the_navigation_and_every_entry_a_page() -> None:
     listed = re.findall(r": ([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_of_a_contract_takes_its_worked_example_from_files_that_are_there(kind: str) -> None:
+    """A formatter of Python in Markdown once took the two lines for an expression, and the page showed them."""
+    files = re.findall(EXAMPLE, (DOCS / "contracts" / f"{kind}.md").read_text(), re.MULTILINE)
+    assert len(files) == 2
+    assert all((ROOT / file).is_file() for file in files)
 
 
 def test_every_page_that_a_check_names_is_there() -> None:
@@ -39,6 +49,16 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "frame-order" in (tmp_path / "site" / "contracts" / "model" / "index.html").read_text()
+    for kind in KINDS:
+        shown = _text(tmp_path / "site" / "contracts" / kind / "index.html")
+        assert "--8" not in shown
+        for file in re.findall(EXAMPLE, (DOCS / "contracts" / f"{kind}.md").read_text(), re.MULTILINE):
+            assert "".join((ROOT / file).read_text().split()) in shown, f"{kind} does not show {file}"
+
+
+def _text(page: Path) -> str:
+    """Return what a page says, without tags and spaces."""
+    return "".join(html.unescape(re.sub(r"<[^>]*>", "", page.read_text())).split())
 
 
 def test_the_page_of_broken_plugins_tells_what_a_run_says(load: Callable[[str], ModuleType]) -> None:

@@ -1,4 +1,4 @@
-"""The page of sizes says what the networks are now, and every figure is the one its source prints."""
+"""The page of sizes says what the networks are now, and every figure is that of its reference."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_the_page_is_what_the_script_writes(page: str) -> None:
     assert page == (DOCS / "systems.md").read_text(encoding="utf-8"), "run 'python docs/systems.py'"
 
 
-def test_every_figure_is_the_published_one_in_all_its_digits(script: ModuleType, page: str) -> None:
+def test_every_figure_is_that_of_the_reference_in_all_its_digits(script: ModuleType, page: str) -> None:
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")][: len(script.ROWS)]
     assert [row[0] for row in rows] == [f"| `{one.model}`" for one in script.ROWS]
     assert all(row[2] == row[3] and row[4] == row[5] for row in rows)

@@ -108,6 +108,13 @@ def test_the_name_of_an_installed_plugin_is_taken(tmp_path: Path) -> None:
         new_plugin("ccc", "metric", tmp_path)
 
 
+@pytest.mark.parametrize("name", ["plugins", "leaderboards"])
+def test_the_name_of_an_installed_package_is_taken(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"a package abawbench_{name} is installed already"):
+        new_plugin(name, "model", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("kind", MODULES)
 def test_no_placeholder_is_left_and_every_file_has_its_place(kind: str) -> None:
     found = package_files("some-thing", kind)

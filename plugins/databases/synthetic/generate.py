@@ -109,7 +109,7 @@ def _sweep(parent: Path) -> None:
     """Remove the drafts of processes that were killed; where a draft cannot be locked, those more than a day old."""
     for draft in parent.glob(".*-seed*-v*-*"):
         with suppress(OSError):
-            if locks.abandoned(draft) or time.time() - draft.stat().st_mtime > _ABANDONED:
+            if not locks.remove_abandoned(draft) and time.time() - draft.stat().st_mtime > _ABANDONED:
                 shutil.rmtree(draft)
 
 

@@ -93,6 +93,9 @@ class DualAttention(nn.Module):
         """Return features [U, C]."""
         gates = [self.get_submodule(f"cat_head{number}.CoordAtt")(x) for number in range(HEADS)]
         self.seen = gates if self.training else []
+        if self.training:
+            # one value per channel has no variance: a single image is normalised by the running statistics
+            self.Linear.train(len(x) > 1)
         out: Tensor = self.Linear(x * torch.stack(gates).amax(dim=0))
         return out.flatten(1)
 

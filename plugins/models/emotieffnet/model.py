@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from abawbench.contracts import Recipe, Task, Weights
-from abawbench_plugins.models._faces import FaceModel, FaceSettings
+from abawbench_plugins.models._faces import FaceModel, FaceSettings, require
 from abawbench_plugins.models.emotieffnet.network import build_network
 from abawbench_plugins.models.emotieffnet.sources import SOURCES, find_weights, read_backbone
 
@@ -46,6 +46,10 @@ class EmotiEffNetSettings(FaceSettings):
     hidden: int = 128
     """Width of the hidden layer for classes and action units."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.hidden >= 1, "hidden", self.hidden, "a positive number")
+
 
 class EmotiEffNet(FaceModel):
     """EfficientNet-B0 and a head per task; see ``network.py``. Gives one output per frame."""
@@ -79,7 +83,7 @@ class EmotiEffNet(FaceModel):
             return {"smoothing": "box:4", "thresholds": AU_THRESHOLDS}
         if task.name == "ah":
             return {"smoothing": "box:10"}
-        return {} if task.level == "track" else {"smoothing": "box:50"}
+        return {"smoothing": "box:50"} if task.name in ("va", "expr") else {}
 
 
 AU_THRESHOLDS = (0.8, 0.8, 0.7, 0.5, 0.5, 0.5, 0.6, 0.8, 0.8, 0.8, 0.3, 0.7)

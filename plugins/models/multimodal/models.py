@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch import nn
 
 from abawbench.contracts import Clip, Model, Recipe, Task, UsageError, Weights
 from abawbench.nn import ClipNetwork, InputsNetwork, freeze
-from abawbench_plugins.models._weights import NONE, find, hub_file
+from abawbench_plugins.models._faces import require
+from abawbench_plugins.models._weights import NONE, fetch_command, find, hub_file
 from abawbench_plugins.models.multimodal import encoders, heads
 from abawbench_plugins.models.multimodal.encoders import HEARING, READING, VISION, Encoder, Size
 
@@ -67,6 +69,10 @@ class FusionSettings(SourceSettings):
     """``late`` averages predictions, as the official EMI baseline does; ``attention`` fuses features."""
     dropout: float = 0.1
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
+
 
 @dataclass(kw_only=True)
 class WordsSettings(EncodedSettings):
@@ -75,6 +81,10 @@ class WordsSettings(EncodedSettings):
     fusion: Literal["late", "attention"] = "attention"
     """``late`` averages predictions, ``attention`` fuses features."""
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
 
 
 class Encoded(Model):
@@ -111,6 +121,10 @@ class Encoded(Model):
         if spec == NONE.source or (spec is None and self.settings.size == "tiny"):
             return NONE
         given = {item.partition("=")[0]: item for item in spec.split(",")} if spec else {}
+        if NONE.source in given:
+            raise UsageError(
+                f"{self.name}: --weights {spec!r} mixes none with weights; give none alone, or leave it out"
+            )
         sources = [one.source for one in self.encoders]
         for name, item in given.items():
             if name not in {source.name for source in sources}:
@@ -127,11 +141,7 @@ class Encoded(Model):
             kept = self.settings.freeze == "none" or (self.settings.freeze == "auto" and parts[name].path is None)
             embed[name] = part if kept else freeze(part)
         if "text" in parts and parts["text"].path is not None:
-            source = READING.source
-            found = hub_file(str(source.repository), "vocab.txt", source.revision)
-            if found is None:
-                raise UsageError(f"the vocabulary of {source.repository} is not here: fetch vocab.txt like the weights")
-            self._vocabulary = str(found)
+            self._vocabulary = str(vocabulary_of(Path(parts["text"].path)))
         head = self.head(task)
         if self.inputs == {"frames"}:
             return ClipNetwork(embed["frames"], head)
@@ -205,6 +215,22 @@ class AVTFusion(Fused):
             "input_ids"
         ]
         return np.asarray(found, dtype=np.int64)
+
+
+def vocabulary_of(weights: Path) -> Path:
+    """Return BERT's vocabulary: ``vocab.txt`` beside its weights, or the hub's.
+
+    Raises UsageError when it is in neither place, with the command that fetches it.
+    """
+    beside = weights.with_name("vocab.txt")
+    source = READING.source
+    found = beside if beside.is_file() else hub_file(str(source.repository), "vocab.txt", source.revision)
+    if found is None:
+        raise UsageError(
+            f"the vocabulary of {source.repository} is not beside the weights ({beside}) nor in the hub's cache; run "
+            f"`{fetch_command(source, 'vocab.txt')}` on a machine with a connection and put vocab.txt beside them"
+        )
+    return found
 
 
 @cache

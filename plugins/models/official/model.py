@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from abawbench.contracts import Recipe, Task, Weights
-from abawbench_plugins.models._faces import FaceModel, FaceSettings
+from abawbench_plugins.models._faces import FaceModel, FaceSettings, require
 from abawbench_plugins.models._torchvision import IMAGENET, find_torchvision
 from abawbench_plugins.models._weights import Source, find
 from abawbench_plugins.models.official.network import build_resnet, build_vgg, read_resnet, read_vgg
@@ -69,6 +69,10 @@ class VGGFaceSettings(FaceSettings):
     lr: float = 1e-4
     schedule: str = "cosine"
     dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
 
 
 class VGGFace(FaceModel):

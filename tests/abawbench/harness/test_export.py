@@ -3,18 +3,23 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
 import abawbench
+from abawbench.cli.export import export
 from abawbench.contracts import DataError, Track, UsageError
+from abawbench.harness.export import Exported
 from abawbench.plugins import Plugins
 from abawbench.results import store
+from abawbench.results.parity import Parity
+from abawbench.results.record import Record
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("openvino")
@@ -27,12 +32,12 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+SETTINGS = {"epochs": 5, "lr": 0.05, "schedule": "constant"}
+
+
 @pytest.fixture
-def runs(toys: Plugins, tmp_path: Path) -> Path:
-    settings = {"epochs": 5, "lr": 0.05, "schedule": "constant"}
-    (record,) = abawbench.run(
-        "toy", "colour", {"toy": ()}, settings=settings, out=tmp_path / "runs", plugins=toys, latency_seconds=0
-    )
+def runs(run: Callable[..., list[Record]], tmp_path: Path) -> Path:
+    (record,) = run()
     assert record.status == "ok"
     return tmp_path / "runs"
 
@@ -123,3 +128,49 @@ def test_weights_that_were_changed_are_refused(runs: Path, toys: Plugins, tmp_pa
     with pytest.raises(DataError, match="changed since the record was written"):
         abawbench.export(runs, "onnx", data={"toy": ()}, out=tmp_path / "out", plugins=toys)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("splits", [("train", "val"), ("train",)])
+def test_a_refit_is_compared_on_clips_and_not_by_a_metric_that_it_has_seen(
+    splits: tuple[str, ...],
+    run: Callable[..., list[Record]],
+    toys: Plugins,
+    toy_database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(type(toy_database), "splits", lambda self, label: splits if label == "colour" else ())
+    (record,) = run(protocol={"refit": True})
+    assert record.status == "ok"
+    done = abawbench.export(tmp_path / "runs", "onnx", data={"toy": ()}, out=tmp_path / "out", plugins=toys)
+    frames = sum(track.n_frames for track in toy_database.tracks("colour", splits[-1]))
+    assert done.parity.scores == 3 * frames
+    assert done.parity.largest_difference < 1e-5
+    assert (done.parity.eager_value, done.parity.value, done.parity.change) == (None, None, None)
+    about = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert about["parity"]["kept"] is None
+
+
+@pytest.mark.parametrize(("values", "status"), [((0.5, 0.5), 0), ((0.5, 0.4), 1), ((0.5, None), 1), ((None, None), 0)])
+def test_the_exit_status_is_1_only_where_a_metric_was_lost(
+    values: tuple[float | None, float | None], status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = {"runtime": "r", "precision": "fp32", "threads": 1, "largest_difference": 0, "mean_difference": 0}
+    found = Parity(**given, scores=1, eager_value=values[0], value=values[1])
+    written = Exported("out", "onnx", (), "toy", "colour", "toy", True, found)
+    monkeypatch.setattr(abawbench.api, "export", lambda *args, **options: written)
+    called = CliRunner().invoke(export, [str(tmp_path), "--format", "onnx"], standalone_mode=False)
+    assert called.exception is None
+    assert called.return_value == status
+
+
+def test_a_run_that_can_never_keep_weights_says_so(
+    run: Callable[..., list[Record]], toys: Plugins, tmp_path: Path
+) -> None:
+    (folds,) = run(protocol={"folds": 2})
+    (floor,) = run(model="random", settings={})
+    folder = tmp_path / "runs"
+    with pytest.raises(DataError, match="a cross-validated run keeps no weights; run without --folds"):
+        abawbench.export(store.folder_of(folder, folds), "onnx", data={"toy": ()}, plugins=toys)
+    with pytest.raises(UsageError, match="model 'random' has no network"):
+        abawbench.export(store.folder_of(folder, floor), "onnx", data={"toy": ()}, plugins=toys)

@@ -168,6 +168,38 @@ def test_every_frame_hears_the_sound_of_its_own_time(frozen: bool, audio_rate: i
         assert one[:, 1].all()
 
 
+class Short(Ramp):
+    """Sound that ends after ``seconds``."""
+
+    seconds = 1.0
+
+    def audio(self) -> tuple[NDArray[np.float32], int] | None:
+        return np.ones(round(self.seconds * 100), dtype=np.float32), 100
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frames_past_the_end_of_the_sound_have_none(frozen: bool) -> None:
+    model = Everything(("audio",))
+    track = Short("short", 34)
+    source, (found,) = seen(model, model.network(None, None).requires_grad_(not frozen), [track])
+    # one window of a second, and at most a tenth more
+    assert found[:10, 1].all()
+    assert not found[12:, 1].any()
+    assert not found[12:, 0].any()
+    wholly, frames = source.missing([0])["audio"]
+    assert wholly == 0
+    assert 22 <= frames <= 24
+
+
+@pytest.mark.parametrize("seconds", [2.99, 3.0, 3.01])
+def test_sound_that_ends_a_little_before_or_after_the_video_covers_it(seconds: float) -> None:
+    track = Short("a", 30)
+    track.seconds = seconds
+    model = Everything(("audio",))
+    source, _ = seen(model, model.network(None, None), [track])
+    assert source.missing([0]) == {"audio": (0, 0)}
+
+
 def test_rates_differ_and_each_input_is_aligned_for_itself() -> None:
     model = Everything()
     track = Ramp("a", 14)
@@ -268,6 +300,17 @@ def test_the_network_as_a_whole_gives_what_its_parts_give() -> None:
     assert (out[..., 4:] == 1).all()
 
 
+class Unnamed(Ramp):
+    """Sound without a file of its own."""
+
+    def audio_file(self) -> tuple[str, int, int] | None:
+        return None
+
+
+class UnnamedBroken(Unnamed, Broken):
+    pass
+
+
 def test_other_inputs_make_another_job() -> None:
     class Other(Ramp):
         def features(self, name: str) -> NDArray[np.float32] | None:
@@ -281,6 +324,7 @@ def test_other_inputs_make_another_job() -> None:
     model, named = Everything(), Other("a", 3)
     named._file = ("rows.pkl", 1, 1)
     tracks = [Ramp("a", 3), Ramp("a", 3, None), Ramp("a", 3, text="other"), Other("a", 3), named]
+    tracks += [Unnamed("a", 3), Unnamed("a", 3, 200), UnnamedBroken("a", 3)]
     found = [json.dumps(identities(model, track)) for track in tracks]
     assert len(set(found)) == len(tracks)
     assert found[0] == json.dumps(identities(model, Ramp("a", 3)))

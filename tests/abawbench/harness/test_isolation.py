@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 BROKEN = Path(__file__).parents[2] / "broken_plugins"
+STRAY = {"PYTHONPATH": os.pathsep.join((str(BROKEN.with_name("stray_plugins")), str(BROKEN)))}
 OPTIONS = ("--task", "colours", "--data", "coloured", "--set", "epochs=2", "--latency-seconds", "0", "--json")
 RUN = {
     "wrong-shape": "in predict, model 'broken-wrong-shape' of abawbench-broken 1.0: the head gave logits of shape "
@@ -130,7 +131,11 @@ def test_nothing_is_left_behind(everyone: SimpleNamespace) -> None:
 def left_behind(folder: Path) -> list[str]:
     """Return temporary files, and processes that were told of the folder."""
     temporary = [*folder.joinpath("tmp").iterdir(), *(path for path in folder.rglob("*") if path.suffix == ".tmp")]
-    return [*map(str, temporary), *(line for line in commands() if str(folder) in line)]
+    return [*map(str, temporary), *processes(folder)]
+
+
+def processes(folder: Path) -> list[str]:
+    return [line for line in commands() if str(folder) in line]
 
 
 def commands() -> list[str]:
@@ -209,6 +214,47 @@ def test_two_runs_into_one_folder_at_once_give_one_result(tmp_path: Path) -> Non
     assert first == second
     assert len(list(tmp_path.glob("runs/healthy/**/result.json"))) == 1
     assert left_behind(tmp_path) == []
+
+
+def test_a_plugin_that_changes_the_folder_or_takes_its_result_away_costs_no_other_job(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    models = [word for name in ("stray-elsewhere", "stray-undone", "healthy") for word in ("--model", name)]
+    done = abawbench("run", *models, *OPTIONS, "--out", "there", cwd=tmp_path, **STRAY)
+    elsewhere, undone, healthy = json.loads(done.stdout)
+    assert [elsewhere["status"], undone["status"], healthy["status"]] == ["ok", "failed", "ok"]
+    assert undone["reason"].startswith("in write, model 'stray-undone' of abawbench-stray 1.0: ")
+    assert "no result here" in undone["reason"]
+    assert len(list(tmp_path.glob("there/stray-elsewhere/**/result.json"))) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are adopted on Linux alone")
+@pytest.mark.parametrize("model", ["stray-daemon", "stray-orphan"])
+def test_what_a_job_started_ends_with_it(tmp_path: Path, model: str) -> None:
+    (tmp_path / "tmp").mkdir()
+    done = abawbench("run", "--model", model, *OPTIONS, cwd=tmp_path, **STRAY)
+    assert done.returncode == 0, done.stderr
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_ended_takes_all_its_processes_with_it(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "tmp").mkdir()
+    run = started("run", "--model", "stray-parent", *OPTIONS, cwd=tmp_path, **STRAY)
+    until(lambda: (tmp_path / "started").exists())
+    run.send_signal(number)
+    assert ended(run).returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+    if number == signal.SIGTERM:
+        assert left_behind(tmp_path) == []
+    until(lambda: not processes(tmp_path))
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something holds, for a minute at most."""
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_a_run_on_synthetic_data_asks_for_no_other_machine(tmp_path: Path) -> None:

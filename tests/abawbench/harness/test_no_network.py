@@ -1,9 +1,13 @@
-"""A job reaches no other machine unless it may. In processes of their own: such a guard cannot be taken away again."""
+"""A job, and a command, reaches no other machine unless it may. A job's guard is tried in processes of their own."""
 
+import socket
 import subprocess
 import sys
 
 import pytest
+
+from abawbench.contracts import PluginError
+from abawbench.harness import no_network
 
 GUARDED = """
 import os, socket, tempfile
@@ -40,6 +44,15 @@ def guarded(statement: str) -> str:
 )
 def test_another_machine_is_refused_by_name(statement: str, host: str) -> None:
     assert guarded(statement) == f"refused: network access to {host} was refused; --network allows it"
+
+
+def test_a_command_may_refuse_for_as_long_as_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", lambda host, port: sys.audit("socket.getaddrinfo", host, port))
+    with no_network.refused(unless=False), pytest.raises(PluginError, match=r"to example\.invalid was refused"):
+        socket.getaddrinfo("example.invalid", 80)
+    socket.getaddrinfo("example.invalid", 80)
+    with no_network.refused(unless=True):
+        socket.getaddrinfo("example.invalid", 80)
 
 
 @pytest.mark.parametrize(

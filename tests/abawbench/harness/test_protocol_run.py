@@ -101,6 +101,16 @@ def test_a_refit_keeps_the_weights_and_claims_no_value(run, tmp_path: Path) -> N
     assert run({"refit": True}) == record
 
 
+def test_a_refit_has_no_clips_to_compare_a_runtime_on_and_says_so_before_it_trains(run, monkeypatch) -> None:
+    monkeypatch.setattr("abawbench.harness.job.fit_and_predict", lambda *given: pytest.fail("it trained"))
+    record = run({"refit": True}, runtime="channels-last")
+    assert record.status == "unsupported"
+    assert record.reason == (
+        "a refit scores no track on which runtime 'channels-last' could be compared with eager execution; "
+        "leave out --runtime"
+    )
+
+
 @pytest.mark.parametrize("protocol", [{"folds": 2}, {"refit": True}])
 def test_a_control_needs_the_official_split(run, protocol: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="needs the official split"):

@@ -149,7 +149,7 @@ def test_a_refit_can_be_submitted_and_not_verified(run, submit, score) -> None:
 def test_a_cross_validation_can_be_verified_and_not_submitted(run, submit, score) -> None:
     folder, record = run("va", folds=2)
     assert score(folder).score == record.score
-    with pytest.raises(DataError, match="the run kept no weights"):
+    with pytest.raises(DataError, match="a cross-validated run keeps no weights; run without --folds"):
         submit(folder, split="val")
 
 

@@ -70,6 +70,15 @@ def test_the_trained_weights_lie_beside_the_record_without_the_frozen_ones(run, 
     assert set(load_file(file)) == {"head.linear.weight", "head.linear.bias"}
 
 
+def test_a_run_whose_weights_are_gone_runs_again(run, tmp_path: Path) -> None:
+    (first,) = run()
+    file = store.folder_of(tmp_path / "runs", first) / first.trained.file
+    file.unlink()
+    (again,) = run()
+    assert again.started > first.started
+    assert file.is_file()
+
+
 def test_what_was_run_before_is_read_back_and_anything_else_runs_again(run, monkeypatch: pytest.MonkeyPatch) -> None:
     (first,) = run()
     (again,) = run()

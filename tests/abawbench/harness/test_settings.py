@@ -38,6 +38,7 @@ def test_overrides_replace_fields_and_merge_mappings() -> None:
         ({"epoch": 1}, "did you mean epochs"),
         ({"zzzz": 1}, "it has epochs"),
         ({"lr": "fast"}, "setting 'lr'.*not 'fast'"),
+        ({"batch": 0}, "setting 'batch' of model 'm': give a positive number of clips, not 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(overrides: dict[str, object], message: str) -> None:

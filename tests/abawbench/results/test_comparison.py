@@ -225,6 +225,29 @@ def test_a_baseline_is_found_by_name_and_holds_what_a_comparison_needs(
     assert against("before", b).tasks[0].difference == 0
 
 
+@pytest.mark.parametrize("interrupted", ["before", ".before.tmp"])
+def test_a_baseline_that_cannot_be_replaced_stays(
+    make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: str
+) -> None:
+    a, b = (load_side(str(make_run(model, model=model))) for model in ("a", "b"))
+    save_baseline("before", a, tmp_path / "baselines")
+    rename = Path.rename
+
+    def interrupt(self: Path, target: Path) -> Path:
+        if self.name == interrupted:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            save_baseline("before", b, tmp_path / "baselines", replace=True)
+    assert load_side(str(tmp_path / "baselines" / "before"))[0].record.model == "a"
+    save_baseline("before", b, tmp_path / "baselines", replace=True)
+    assert [path.name for path in (tmp_path / "baselines").iterdir()] == ["before"]
+    assert load_side(str(tmp_path / "baselines" / "before"))[0].record.model == "b"
+
+
 @pytest.mark.parametrize("name", ["../out", "", ".hidden", "a b"])
 def test_a_baseline_has_a_plain_name(make_run: Make, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="cannot name a baseline"):

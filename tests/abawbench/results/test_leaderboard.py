@@ -10,7 +10,7 @@ from abawbench.plugins import default_plugins
 from abawbench.results import leaderboard
 from abawbench.results.leaderboard import page_text, render, write
 from abawbench.results.published import Published, load
-from abawbench.results.record import DatabaseRecord, ProtocolRecord, Record, WeightsRecord
+from abawbench.results.record import Cost, DatabaseRecord, Latency, ProtocolRecord, Record, WeightsRecord
 
 Make = Callable[..., Record]
 FOLDER = Path(__file__).resolve().parents[3] / "leaderboards"
@@ -122,6 +122,29 @@ def test_the_best_stands_first_and_other_files_stand_elsewhere(make_record: Make
     )
     assert page.index("| a ") < page.index("| b ")
     assert page.count("### va, edition 8") == 2
+
+
+def test_times_that_break_the_rules_or_drifted_are_named_under_their_table(make_record: Make) -> None:
+    def timed(**fields: object) -> Cost:
+        given = {"p50_ms": 1.0, "samples": 9, "batch": 1, "threads": 1, "device": "cpu", "runtime": "eager"}
+        latency = Latency.model_validate({**given, **fields})
+        return Cost(parameters_total=1, parameters_trained=1, latency=latency)
+
+    short = timed(valid=False, advice=("9 of 662 samples",))
+    noisy = timed(valid=True, advice=("the times drifted by 12%",), runtime="onnx")
+    records = [
+        make_record(model="one", cost=short),
+        make_record(model="one", cost=short, seed=1),
+        make_record(model="two", cost=noisy),
+        make_record(model="two", cost=timed(valid=True), task="au"),
+    ]
+    va, au = section(render([], records), "Measured").split("### ")[1:]
+    assert [line for line in va.splitlines() if line.startswith("- ")] == [
+        "- latency of one (eager, cpu, 1 threads): INVALID: 9 of 662 samples",
+        "- latency of two (onnx, cpu, 1 threads): VALID: the times drifted by 12%",
+    ]
+    assert va.index("| two") < va.index("- latency")
+    assert "- latency" not in au
 
 
 def test_runs_without_a_value_are_left_out(make_record: Make) -> None:

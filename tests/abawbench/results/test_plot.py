@@ -30,6 +30,13 @@ def test_an_svg_names_its_systems_and_an_interval_and_is_the_same_each_time(make
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg", "b.svg"]
 
 
+def test_a_panel_of_latencies_says_on_what_they_were_taken(make_record: Make, tmp_path: Path) -> None:
+    (path,) = draw([make_record()], [], "latency", tmp_path / "p.svg")
+    text = path.read_text(encoding="utf-8")
+    for words in ("va, edition 8, aff-wild2 val", "cpu, 2 threads"):
+        assert f">{words}<" in text
+
+
 def test_a_png_is_a_png(make_record: Make, tmp_path: Path) -> None:
     (path,) = draw([make_record()], [], "parameters", tmp_path / "p.png")
     assert path.read_bytes().startswith(b"\x89PNG")
@@ -52,10 +59,10 @@ def test_names_of_neighbours_do_not_cover_each_other(make_record: Make) -> None:
     from abawbench.results.pareto import panels
 
     records = [make_record(model=f"system-{n}", value=0.4 + n / 1000) for n in range(4)]
-    ((panel, points),) = panels(records, [], "macs").items()
+    (points,) = panels(records, [], "macs").values()
     figure = Figure(figsize=(6, 4))
     axes = figure.subplots()
-    plot._panel(axes, panel, points, "MACs")
+    plot._panel(axes, "a title", points, "MACs")
     figure.draw_without_rendering()
     before = set(axes.texts)
     plot._label(axes, points)

@@ -1,5 +1,6 @@
 """A run folder holds a whole result or none."""
 
+import errno
 import logging
 import os
 from collections.abc import Callable
@@ -67,6 +68,23 @@ def test_a_run_that_cannot_be_written_leaves_the_one_before(
             store.write(tmp_path, make_record(), OTHER_PREDICTIONS)
     assert store.read(tmp_path) == old
     assert store.read_run_predictions(tmp_path).scores.keys() == PREDICTIONS.scores.keys()
+
+
+def test_a_disk_that_says_only_at_the_end_that_it_is_full_leaves_the_run_before(
+    tmp_path: Path, make_record: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = store.write(tmp_path, make_record(), PREDICTIONS, weights=b"1")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    with monkeypatch.context() as quota:
+        quota.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="quota"):
+            store.write(tmp_path, make_record(), OTHER_PREDICTIONS, weights=b"2")
+    assert store.read(tmp_path) == old
+    assert store.read_run_predictions(tmp_path).scores.keys() == PREDICTIONS.scores.keys()
+    store.check_run_weights(tmp_path, old)
 
 
 def test_an_old_result_never_stands_beside_new_predictions(

@@ -1,14 +1,19 @@
 """Each of the broken plugins is caught, by the check that its fault belongs to; the healthy ones pass beside them."""
 
+import os
 import re
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from abawbench.testing import PAGES, Outcome
 from abawbench.testing.watched import outcomes
 
+BROKEN = Path(__file__).parents[2] / "broken_plugins"
 PAGE = Path(__file__).parents[3] / "docs" / "broken-plugins.md"
 CAUGHT = {
     "import-error": ("load", "ModuleNotFoundError: No module named 'a_package_that_is_not_there'"),
@@ -57,6 +62,31 @@ def test_checks_that_came_before_a_crash_are_told_and_those_after_it_marked(
     end = statuses.index("broken")
     assert set(statuses[:end]) == {"kept"}
     assert set(statuses[end + 1 :]) == {"not run"}
+
+
+@pytest.mark.parametrize("name", ["stray-daemon", "stray-deserter"])
+def test_a_process_that_a_plugin_leaves_behind_keeps_nobody_waiting(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(BROKEN.with_name("stray_plugins")), str(BROKEN))))
+    monkeypatch.setenv("STRAY", str(tmp_path))
+    began = time.monotonic()
+    assert outcomes(name)
+    assert time.monotonic() - began < 240
+    left = told(str(tmp_path))
+    for process in left:
+        process.kill()
+    assert not left or name == "stray-deserter"
+
+
+def told(text: str) -> list[psutil.Process]:
+    """Return the other processes in whose environment a text stands."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid != os.getpid() and text in process.environ().values():
+                found.append(process)
+    return found
 
 
 def test_a_name_that_nobody_has_gives_no_outcome() -> None:

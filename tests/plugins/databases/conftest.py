@@ -1,6 +1,7 @@
 """Tiny databases on disk: every test writes the few files it is about."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -28,6 +29,27 @@ def sound(path: Path, samples: NDArray[np.float32], rate: int, codec: str) -> No
         container.mux(stream.encode(None))
 
 
+def film(path: Path, frames: int, rate: int, starts: float = 0, tone_at: float | None = None) -> None:
+    """Write a black video, and with it sound that starts ``starts`` s later and has a tone from ``tone_at`` s of it."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=rate)
+        video.width = video.height = 16
+        video.pix_fmt = "yuv420p"
+        audio = None if tone_at is None else container.add_stream("aac", rate=16000, layout="mono")
+        for _ in range(frames):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")))
+        container.mux(video.encode(None))
+        if audio is None:
+            return
+        time = np.arange(round(frames / rate * 16000)) / 16000
+        samples = (0.5 * np.sin(2 * np.pi * 440 * time) * (time >= tone_at)).astype(np.float32)
+        for first in range(0, len(samples), 1024):
+            frame = av.AudioFrame.from_ndarray(samples[None, first : first + 1024], format="fltp", layout="mono")
+            frame.sample_rate, frame.time_base, frame.pts = 16000, Fraction(1, 16000), first + round(starts * 16000)
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
+
+
 class Disk:
     """Writes files below a folder."""
 
@@ -47,6 +69,11 @@ class Disk:
     def sound(self, path: str, samples: NDArray[np.float32], rate: int, codec: str) -> Path:
         target = self.put(path, b"")
         sound(target, np.atleast_2d(samples), rate, codec)
+        return target
+
+    def film(self, path: str, frames: int, rate: int = 25, starts: float = 0, tone_at: float | None = None) -> Path:
+        target = self.put(path, b"")
+        film(target, frames, rate, starts, tone_at)
         return target
 
     @staticmethod

@@ -134,6 +134,22 @@ def test_the_rate_is_in_the_name_or_thirty(disk: Any, name: str, rate: float) ->
     assert only(disk).rate == rate
 
 
+@pytest.mark.parametrize("name", ["video5", "video5_left", "9-30-1920x1080"])
+def test_the_rate_of_the_video_comes_before_the_one_in_the_name(disk: Any, name: str) -> None:
+    disk.put(f"{VA}/Train_Set/{name}.txt", VA_HEADER + "0,0\n0,0\n")
+    disk.images(f"cropped_aligned/{name}", "00001.jpg")
+    disk.film(f"batch1/{name.removesuffix('_left')}.mp4", 3, rate=15)
+    track = only(disk)
+    assert track.rate == 15
+    np.testing.assert_allclose(track.times(), [0.5 / 15, 1.5 / 15])
+
+
+def test_a_video_that_cannot_be_read_leaves_the_rate_to_the_name(disk: Any) -> None:
+    disk.put(f"{VA}/Train_Set/9-15-1920x1080.txt", VA_HEADER + "0,0\n")
+    disk.put("batch1/9-15-1920x1080.mp4", b"no video")
+    assert only(disk).rate == 15
+
+
 def test_several_image_roots_are_merged_and_aligned_faces_win(disk: Any) -> None:
     for name in ("old", "451", "loose"):
         disk.put(f"{VA}/Train_Set/{name}.txt", VA_HEADER + "0,0\n" * 2)

@@ -128,6 +128,14 @@ def test_the_sound_lies_in_videos(disk: Any) -> None:
     assert sound[1] == 16000
 
 
+def test_frames_are_timed_by_the_rate_of_the_video_where_there_is_one(disk: Any) -> None:
+    disk.put("labels/train.txt", HEADER + "01/00001.jpg,4\n02/00001.jpg,4\n")
+    disk.film("videos/01.mp4", 3, rate=15)
+    with_video, without = open_database([disk.root]).tracks("ce", "train")
+    assert (with_video.rate, without.rate) == (15, 30)
+    np.testing.assert_allclose(with_video.times(), [0.5 / 15])
+
+
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(

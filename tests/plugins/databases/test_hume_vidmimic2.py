@@ -155,7 +155,7 @@ def test_images_are_spread_over_the_sound_because_their_rate_is_not_known(disk: 
 
 def test_sound_alone_is_enough_and_nothing_at_all_is_not(disk: Any) -> None:
     disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
-    with pytest.raises(DataError, match="no clips in face_images, audio or raw"):
+    with pytest.raises(DataError, match="no clips in face_images, audio, raw, vit or wav2vec2"):
         open_database([disk.root]).tracks("emi", "train")
     disk.put("audio/00001.mp3", b"")
     database = open_database([disk.root])
@@ -178,6 +178,27 @@ def test_shipped_features_are_read(disk: Any) -> None:
     assert (features.shape, features.dtype, float(features[0, 0])) == ((3, 384), np.float32, 0.5)
     assert track.features("wav2vec2") is None
     assert pickle.loads(pickle.dumps(track)).n_frames == 1
+
+
+@pytest.mark.parametrize("kinds", [("vit", "wav2vec2"), ("wav2vec2",)])
+def test_shipped_features_alone_are_enough_and_every_row_is_a_frame(disk: Any, kinds: tuple[str, ...]) -> None:
+    disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
+    for kind, rows in zip(kinds, (5, 9), strict=False):
+        disk.put(f"{kind}/00001.pkl", pickle.dumps(np.zeros((rows, 384))))
+    (track,) = open_database([disk.root]).tracks("emi", "train")
+    assert track.n_frames == 5
+    assert not track.frame_mask().any()
+    assert track.frame_names()[0] == "00001/1.jpg"
+    assert open_database([disk.root]).splits("emi") == ["train"]
+
+
+def test_a_clip_of_sound_alone_has_as_many_frames_as_would_cover_it(disk: Any) -> None:
+    disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
+    disk.put("vit/00001.pkl", b"broken")
+    disk.sound("audio/00001.mp3", np.zeros(32_000, dtype=np.float32), 16000, "libmp3lame")
+    (track,) = open_database([disk.root]).tracks("emi", "train")
+    assert track.n_frames == pytest.approx(60, abs=3)
+    np.testing.assert_allclose(np.diff(track.times()), 1 / 30, rtol=0.05)
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

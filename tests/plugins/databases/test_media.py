@@ -141,6 +141,22 @@ def test_compressed_sound_is_heard_in_range(disk: Any, name: str, codec: str, ra
     assert np.argmax(np.abs(np.fft.rfft(samples, rate))) == pytest.approx(440, abs=2)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("starts", [0, 0.5, 1.2])
+def test_sound_that_starts_later_than_the_video_keeps_its_time(disk: Any, suffix: str, starts: float) -> None:
+    sound = read_audio(disk.film(f"a.{suffix}", 50, starts=starts, tone_at=1))
+    assert sound is not None
+    samples, rate = sound
+    assert np.flatnonzero(np.abs(samples) > 0.1)[0] / rate == pytest.approx(1 + starts, abs=0.03)
+
+
+def test_sound_before_the_video_is_cut(disk: Any) -> None:
+    sound = read_audio(disk.film("a.mkv", 50, starts=-0.5, tone_at=1))
+    assert sound is not None
+    samples, rate = sound
+    assert np.flatnonzero(np.abs(samples) > 0.1)[0] / rate == pytest.approx(0.5, abs=0.03)
+
+
 def test_a_video_without_sound_has_none(disk: Any) -> None:
     path = disk.put("silent.mp4", b"")
     with av.open(str(path), "w") as container:

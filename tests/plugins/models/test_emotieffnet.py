@@ -9,12 +9,12 @@ import timm
 import torch
 from torch import nn
 
-from abawbench.contracts import Model, UsageError, Weights
+from abawbench.contracts import Model, Task, UsageError, Weights
 from abawbench.harness.protocol import Protocol
 from abawbench.nn import is_frozen
 from abawbench_plugins.models.emotieffnet import sources
 from abawbench_plugins.models.emotieffnet.model import AU_THRESHOLDS, EmotiEffNet, EmotiEffNetSettings
-from abawbench_plugins.tasks import ah, au, emi, expr, va
+from abawbench_plugins.tasks import ah, au, ce, emi, expr, mtl, va, vd
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,11 @@ def test_published_smoothing_and_thresholds_are_the_models() -> None:
     assert thresholds["AU25"] == 0.3
     for task, smoothing in ((expr.task(), "box:50"), (va.task(), "box:50"), (ah.task(), "box:10")):
         assert Protocol(smoothing="published").of_model(MODEL, task)[0].smoothing == smoothing
+
+
+@pytest.mark.parametrize("task", [ce.task(), vd.task(), mtl.task(), emi.task()], ids=lambda task: str(task.name))
+def test_where_no_smoothing_is_published_none_is_claimed(task: Task) -> None:
+    assert MODEL.postprocessing(task) == {}
 
 
 def test_nothing_published_takes_effect_unless_asked_for() -> None:

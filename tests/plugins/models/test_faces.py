@@ -149,6 +149,15 @@ def test_the_attention_heads_of_ddamfn_are_pushed_apart() -> None:
     assert network.head.penalty() is None
 
 
+def test_ddamfn_trains_on_a_batch_of_one_distinct_image() -> None:
+    network = build(DDAMFN, **TINY).train()
+    out = network(torch.randn(1, 1, 3, 32, 32))
+    assert torch.isfinite(out).all()
+    out.sum().backward()
+    network(torch.randn(2, 4, 3, 32, 32))
+    assert all(module.training for module in network.head.body.modules())
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_synthetic_data_start_from_nothing_and_small(model: type[Model]) -> None:
     made: Any = model
@@ -169,6 +178,31 @@ def test_impossible_settings_are_refused(model: type[Model], setting: dict[str, 
     made: Any = model
     with pytest.raises(UsageError, match=f"{next(iter(setting))}="):
         made.Settings(**{"length": 1, "stride": 1} | setting)
+
+
+@pytest.mark.parametrize(
+    ("model", "setting"),
+    [
+        (EmotiEffNet, {"hidden": -1}),
+        (EmotiEffNet, {"hidden": 0}),
+        (VGGFace, {"dropout": 1.5}),
+        (VGGFace, {"dropout": -1}),
+    ],
+)
+def test_impossible_sizes_of_heads_are_refused(model: type[Model], setting: dict[str, Any]) -> None:
+    made: Any = model
+    with pytest.raises(UsageError, match=f"{next(iter(setting))}="):
+        made.Settings(**setting)
+
+
+def test_torchvisions_files_are_looked_for_where_torch_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TORCH_HOME", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model = VGGFace(VGGFace.Settings())  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=str(tmp_path / "torch" / "hub" / "checkpoints")):
+        model.weights("imagenet", synthetic=False)
 
 
 def random_state(network: nn.Module) -> dict[str, Tensor]:

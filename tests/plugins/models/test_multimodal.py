@@ -250,6 +250,32 @@ def test_the_weights_of_several_encoders_are_named_one_by_one(tmp_path: Path) ->
         build("av-fusion").weights("bert-base", synthetic=False)
 
 
+def test_none_beside_weights_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "dino.pt"
+    torch.save({"a": torch.ones(1)}, file)
+    with pytest.raises(UsageError, match="give none alone"):
+        build("av-fusion").weights(f"none,dino={file}", synthetic=False)
+
+
+@pytest.mark.parametrize("dropout", [-1, 1.0, 1.5])
+@pytest.mark.parametrize("name", ["av-fusion", "avt-fusion"])
+def test_an_impossible_dropout_is_refused(name: str, dropout: float) -> None:
+    with pytest.raises(UsageError, match="dropout="):
+        build(name, dropout=dropout)
+
+
+def test_the_vocabulary_beside_the_weights_comes_first_and_a_missing_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "hub_file", lambda *args: None)
+    weights = tmp_path / "model.safetensors"
+    command = f"hf download google-bert/bert-base-uncased vocab.txt --revision {encoders.BERT.revision}"
+    with pytest.raises(UsageError, match=command):
+        models.vocabulary_of(weights)
+    (tmp_path / "vocab.txt").write_text("[PAD]", encoding="utf-8")
+    assert models.vocabulary_of(weights) == tmp_path / "vocab.txt"
+
+
 def test_features_from_files_need_no_network() -> None:
     model = build("av-fusion", source="files", length=4, stride=4)
     assert model.inputs == {"features:vit", "features:wav2vec2"}

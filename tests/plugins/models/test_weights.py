@@ -87,6 +87,16 @@ def test_a_malicious_checkpoint_is_refused_and_creates_nothing(tmp_path: Path) -
     assert made.exists(), "the file would have done harm"
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"<!doctype html>\n<html><body>404</body></html>", b"version https://git-lfs"]
+)
+def test_what_is_saved_in_place_of_a_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "w.pth"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"w\.pth is not a PyTorch checkpoint"):
+        read_state(path)
+
+
 def test_a_broken_safetensors_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.safetensors"
     path.write_bytes(b"junk")
@@ -117,7 +127,7 @@ def test_a_hub_that_is_away_is_asked_once_and_not_waited_for(monkeypatch: pytest
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", away)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    assert hub_file("some/where", "model.safetensors") is None
+    assert hub_file("some/where", "model.safetensors", "abc") is None
     assert asked == [PATIENCE]
     hub_file.cache_clear()
 
@@ -126,5 +136,22 @@ def test_an_offline_hub_is_not_asked_at_all(monkeypatch: pytest.MonkeyPatch) -> 
     hub_file.cache_clear()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *args, **kwargs: pytest.fail("asked"))
-    assert hub_file("some/where", "model.safetensors") is None
+    assert hub_file("some/where", "model.safetensors", "abc") is None
     hub_file.cache_clear()
+
+
+def test_a_source_without_a_revision_is_taken_from_here_or_refused_with_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def download(*args: object, local_files_only: bool = False, **kwargs: object) -> str:
+        assert local_files_only, "it was downloaded"
+        raise OSError("not here")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *args, **kwargs: pytest.fail("asked"))
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    unpinned = Source(name="big", what="the weights", repository="some/where")
+    with pytest.raises(
+        UsageError, match=r"revision is not pinned.* or run `hf download some/where model.safetensors` "
+    ):
+        find("big", (unpinned,), "m")

@@ -1,0 +1,96 @@
+"""Models that do well and leave something behind them; installed as the broken plugins are, which they need."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from abawbench_broken.world import Small
+from torch import nn
+
+from abawbench.contracts import ModelDeclaration, Task, Weights
+from abawbench.hookspecs import hookimpl
+from abawbench.results import store
+
+
+@hookimpl
+def abawbench_models() -> list[ModelDeclaration]:
+    return [
+        ModelDeclaration(
+            name=f"stray-{build.lower()}",
+            summary=build,
+            build=f"{__name__}:{build}",
+            licence="Apache-2.0",
+            weights="none",
+        )
+        for build in ("Elsewhere", "Undone", "Daemon", "Orphan", "Parent", "Deserter")
+    ]
+
+
+class Elsewhere(Small):
+    """Changes the working folder."""
+
+    name = "stray-elsewhere"
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        os.chdir("/")
+        return super().network(task, weights)
+
+
+class Undone(Small):
+    """Takes its result away again."""
+
+    name = "stray-undone"
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        written = store.write
+
+        def undone(folder: Path, *given: Any, **named: Any) -> Any:
+            record = written(folder, *given, **named)
+            (folder / store.RESULT).unlink()
+            return record
+
+        store.write = undone  # type: ignore[assignment]
+        return super().network(task, weights)
+
+
+class Daemon(Small):
+    """Starts a process in a session of its own."""
+
+    name = "stray-daemon"
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        subprocess.Popen(["sleep", "300"], start_new_session=True)
+        return super().network(task, weights)
+
+
+class Orphan(Small):
+    """Starts a process whose parent ends at once."""
+
+    name = "stray-orphan"
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        subprocess.run(["sh", "-c", "setsid sleep 300 & exit 0"], check=True)
+        return super().network(task, weights)
+
+
+class Deserter(Small):
+    """Starts a process, which holds its output, and ends."""
+
+    name = "stray-deserter"
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        subprocess.Popen(["sleep", "300"], start_new_session=True)
+        os._exit(3)
+
+
+class Parent(Small):
+    """Starts a process and waits for it."""
+
+    name = "stray-parent"
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        child = subprocess.Popen(["sleep", "300"], start_new_session=True)
+        Path("started").touch()
+        child.wait()
+        return super().network(task, weights)
