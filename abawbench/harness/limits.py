@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ SHARE = 0.8
 """Of the memory that is free at the start, for all jobs together, unless told otherwise."""
 _REFRESH = 1.0
 """Seconds between looks for new processes of a job: a look reads all processes of the machine."""
+_FLUSH = 0.5
+"""Seconds."""
 _SET_CHILD_SUBREAPER = 36
 """Of Linux's ``prctl``."""
 
@@ -81,7 +84,16 @@ def adopt() -> None:
 
 
 def flush() -> None:
-    """Write out what Python and C hold back of this process's output, which is then ended and cannot."""
+    """Write out what Python and C hold back of this process's output, which is then ended and cannot.
+
+    A thread of a plugin may hold a stream for ever, so that takes half a second at most.
+    """
+    thread = threading.Thread(target=_flush, daemon=True)
+    thread.start()
+    thread.join(_FLUSH)
+
+
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # a plugin may have put something else there
             stream.flush()
