@@ -42,6 +42,8 @@ def started(*arguments: str, cwd: Path, **environment: str) -> "subprocess.Popen
         text=True,
         cwd=cwd,
         start_new_session=True,
+        # whoever runs the tests in the background may have them, and what they start, ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         env=os.environ
         | {
             "PYTHONPATH": str(BROKEN),
