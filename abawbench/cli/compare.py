@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from abawbench.contracts.errors import AbawbenchError
+from abawbench.contracts.errors import AbawbenchError, DataError
 
 EPILOG = """\b
 Examples:
@@ -47,7 +47,10 @@ class _Compare(click.Command):
 @contextmanager
 def _refused() -> Iterator[None]:
     try:
-        yield
+        try:
+            yield
+        except OSError as error:
+            raise DataError(str(error)) from error
     except (click.ClickException, AbawbenchError) as error:
         error.exit_code = REFUSED  # type: ignore[misc]  # click declares it of the class and reads the instance's
         raise

@@ -4,49 +4,30 @@ A guard against what happens by accident, not a prison: code below Python does n
 """
 
 import ipaddress
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from abawbench.audit import audited, watch
 from abawbench.contracts import PluginError
 
 _EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 
 
-_refusing = 0
-"""How many ask for it: an audit hook cannot be taken away, so it looks whether it is still wanted."""
-
-
 def refuse() -> None:
     """Refuse, for the rest of this process, every connection to another machine with a PluginError that names it."""
-    global _refusing
-    _install()
-    _refusing += 1
+    watch(_guard)
 
 
 @contextmanager
 def refused(*, unless: bool) -> Iterator[None]:
     """Refuse the same inside, unless it is allowed; the process goes on as before."""
-    global _refusing
-    if unless:
+    with nullcontext() if unless else audited(_guard):
         yield
-        return
-    refuse()
-    try:
-        yield
-    finally:
-        _refusing -= 1
-
-
-@cache
-def _install() -> None:
-    sys.addaudithook(_guard)
 
 
 def _guard(event: str, given: tuple[Any, ...]) -> None:
-    if _refusing and (host := elsewhere(event, given)):
+    if host := elsewhere(event, given):
         raise PluginError(f"network access to {host} was refused; --network allows it")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from abawbench.testing.audit import audited
+from abawbench.audit import audited
 
 
 @contextmanager

@@ -99,6 +99,7 @@ def status_and_errors(folder: Path, *args: str) -> tuple[int, str]:
     ("args", "message"),
     [
         (["nothing", "here"], "no such file, folder or baseline"),
+        (["n" * 300, "one"], "File name too long"),
         (["one", "."], "not a record of schema 1: the file: "),
         (["one"], "Missing argument 'B'"),
         (["one", "one", "--max-dorp", "1"], "--max-dorp"),

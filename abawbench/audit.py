@@ -1,4 +1,4 @@
-"""What a plugin does to the system while it is checked, seen by Python's audit hook."""
+"""What code does to the system, seen by Python's audit hook."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,15 +10,20 @@ _active: list[Hook] = []
 _installed = False
 
 
-@contextmanager
-def audited(hook: Hook) -> Iterator[None]:
-    """Call ``hook`` with every audit event inside, the innermost first; what it raises refuses the event."""
+def watch(hook: Hook) -> None:
+    """Call ``hook`` with every audit event for the rest of this process; what it raises refuses the event."""
     global _installed
     if not _installed:
-        # an audit hook cannot be taken back, so it is there once and looks at nothing outside
+        # an audit hook cannot be taken back, so it is there once and looks at nothing when none is active
         sys.addaudithook(_dispatch)
         _installed = True
     _active.append(hook)
+
+
+@contextmanager
+def audited(hook: Hook) -> Iterator[None]:
+    """Do the same inside, the innermost first; the process goes on as before."""
+    watch(hook)
     try:
         yield
     finally:
