@@ -4,16 +4,20 @@
 >>> records = abawbench.run(model="mnv4-tam", task="all")  # doctest: +SKIP
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
+from abawbench._version import __version__
 from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
 
 if TYPE_CHECKING:
     from abawbench.api import export, load_run, profile, run, score, submit
     from abawbench.hookspecs import hookimpl
-    from abawbench.results.record import Record
+    from abawbench.records.record import Record
+    from abawbench.system.cache import cache_folder
+    from abawbench.system.locks import hold_alone, hold_shared, remove_abandoned
+    from abawbench.system.processes import map_in_processes
 
-__version__ = "0.1.0"
 __all__ = [
     "AbawbenchError",
     "DataError",
@@ -21,28 +25,34 @@ __all__ = [
     "Record",
     "UsageError",
     "__version__",
+    "cache_folder",
     "export",
+    "hold_alone",
+    "hold_shared",
     "hookimpl",
     "load_run",
+    "map_in_processes",
     "profile",
+    "remove_abandoned",
     "run",
     "score",
     "submit",
 ]
 
+_HOMES = {
+    "Record": "records.record",
+    "cache_folder": "system.cache",
+    "hold_alone": "system.locks",
+    "hold_shared": "system.locks",
+    "hookimpl": "hookspecs",
+    "map_in_processes": "system.processes",
+    "remove_abandoned": "system.locks",
+}
+"""Name -> the module it comes from; all others are in ``api``."""
+
 
 def __getattr__(name: str) -> object:
-    """Return a function of the API, ``hookimpl`` or ``Record``, imported when first asked for."""
-    if name in ("export", "load_run", "profile", "run", "score", "submit"):
-        from abawbench import api
-
-        return getattr(api, name)
-    if name == "hookimpl":
-        from abawbench.hookspecs import hookimpl
-
-        return hookimpl
-    if name == "Record":
-        from abawbench.results.record import Record
-
-        return Record
-    raise AttributeError(f"module 'abawbench' has no attribute '{name}'")
+    """Return a public name, imported when first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'abawbench' has no attribute '{name}'")
+    return getattr(import_module(f"abawbench.{_HOMES.get(name, 'api')}"), name)

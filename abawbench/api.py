@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from abawbench.config import read_config
 from abawbench.contracts.errors import UsageError
-from abawbench.harness.progress import Progress
 from abawbench.plugins import Plugins, default_plugins
+from abawbench.progress import Progress
 
 if TYPE_CHECKING:
     from torch import nn
 
     from abawbench.contracts import Model
-    from abawbench.harness.export import Exported
-    from abawbench.harness.limits import Limits
-    from abawbench.harness.plan import Databases
-    from abawbench.harness.score_file import Missing
-    from abawbench.harness.submit import Submitted
-    from abawbench.results.profile import Profile
-    from abawbench.results.record import Record
-    from abawbench.results.scored import ScoredFile
+    from abawbench.harness.request.databases import Databases
+    from abawbench.harness.score.score_file import Missing
+    from abawbench.harness.stored.export import Exported
+    from abawbench.harness.stored.submit import Submitted
+    from abawbench.records.profile import Profile
+    from abawbench.records.record import Record
+    from abawbench.records.scored import ScoredFile
+    from abawbench.system.limits import Limits
 
 
 def run(
@@ -52,7 +52,7 @@ def run(
     ``data`` maps a database to its root or roots; without it ``abawbench.toml`` of the working folder is read, and
     without that the synthetic database is made (``preset`` ``tiny`` or ``small``, seed ``data_seed``). ``settings``
     overrides the model's recipe, ``weights`` names where its parameters come from. ``protocol`` holds options of
-    ``abawbench.harness.protocol.Protocol``, for example ``{"smoothing": "box:50"}`` or ``{"folds": 5}``, and
+    ``abawbench.harness.request.protocol.Protocol``, for example ``{"smoothing": "box:50"}`` or ``{"folds": 5}``, and
     ``readings`` how uncertain facts are taken, for example ``{"absent-class": "left-out"}`` (docs/choices.md).
 
     ``runtime`` is what the network is timed by; its outputs on the scored split are compared with those of eager
@@ -63,14 +63,15 @@ def run(
     ``finished`` is called with each record as it is ready.
 
     Jobs run in this process, one after the other, so that they see what it has defined and a debugger sees them. With
-    ``limits`` (``abawbench.harness.limits.Limits``) each has a process of its own, as on the command line: whatever a
+    ``limits`` (``abawbench.system.limits.Limits``) each has a process of its own, as on the command line: whatever a
     plugin does there costs its own job.
 
     Raises UsageError for what cannot be done at all; a job that fails is a record that says so.
     """
-    from abawbench.harness.plan import Generated, Work
-    from abawbench.harness.protocol import protocol_of
-    from abawbench.harness.run import plan, run_jobs
+    from abawbench.harness.jobs.run import run_jobs
+    from abawbench.harness.request.databases import Generated
+    from abawbench.harness.request.jobs import Work, plan
+    from abawbench.harness.request.protocol import protocol_of
 
     plugins = plugins or default_plugins()
     jobs = plan(
@@ -123,8 +124,8 @@ def score(
     ``interpolate``. The database is found as for ``run``. ``readings`` as for ``run``; a run folder keeps its own.
     Raises DataError naming file and line, and UsageError.
     """
-    from abawbench.harness.score_file import score_file, score_run
-    from abawbench.results.store import RESULT
+    from abawbench.harness.score.score_file import score_file, score_run
+    from abawbench.records.store import RESULT
 
     plugins = plugins or default_plugins()
     path = Path(predictions)
@@ -146,9 +147,9 @@ def load_run(
     ``weights`` says where those that it started from lie, when they came from a file. Raises DataError when the folder
     holds no whole run, UsageError when its weights cannot be had.
     """
-    from abawbench.harness.repeatable import repeatable
-    from abawbench.harness.restored import restored
-    from abawbench.results.store import read
+    from abawbench.harness.stored.load import restored
+    from abawbench.records.store import read
+    from abawbench.system.repeatable import repeatable
 
     plugins = plugins or default_plugins()
     record = read(Path(run))
@@ -180,7 +181,7 @@ def submit(
     that the run started from, when they came from a file. ``readings`` are the run's unless given. Nothing is written
     unless every row is predicted.
     """
-    from abawbench.harness.submit import submit
+    from abawbench.harness.stored.submit import submit
 
     plugins = plugins or default_plugins()
     return submit(
@@ -216,7 +217,7 @@ def export(
     ``format`` is one that a runtime writes, such as ``onnx`` or ``openvino``. The database is that of the run, found as
     for ``run``: the files are compared with eager execution on its scored split.
     """
-    from abawbench.harness.export import export
+    from abawbench.harness.stored.export import export
 
     plugins = plugins or default_plugins()
     return export(
@@ -249,9 +250,9 @@ def profile(
 
     ``scenario`` is any of ``single-stream``, ``offline`` and ``live``, all by default. Of several runtimes the first is
     measured in the scenarios and all by turns, beside plain eager execution. Further ``options`` are fields of
-    ``abawbench.harness.profile.Wanted``. Raises UsageError for unknown names and what this machine cannot do.
+    ``abawbench.harness.measure.profile.Wanted``. Raises UsageError for unknown names and what this machine cannot do.
     """
-    from abawbench.harness.profile import SCENARIOS, Wanted, profile
+    from abawbench.harness.measure.profile import SCENARIOS, Wanted, profile
 
     wanted = Wanted(
         model=model,
@@ -274,7 +275,7 @@ def _databases(
     data_seed: int,
     progress: Progress | None,
 ) -> "Databases":
-    from abawbench.harness.plan import Databases, Generated
+    from abawbench.harness.request.databases import Databases, Generated
 
     roots = {name: _paths(value) for name, value in data.items()} if data else read_config(Path.cwd())
     return Databases(plugins, roots, Generated(preset, data_seed), progress or Progress())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from abawbench.results.record import Record
+    from abawbench.records.record import Record
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def abawbench_run(tmp_path: Path) -> "Callable[..., Record]":
     """
 
     def run(model: str, task: str, *, run_options: dict[str, Any] | None = None, **settings: Any) -> "Record":
-        import abawbench
+        from abawbench import api
 
         options: dict[str, Any] = {
             "data": {"synthetic": ()},
@@ -32,7 +32,7 @@ def abawbench_run(tmp_path: Path) -> "Callable[..., Record]":
             "latency_seconds": 0,
             "out": tmp_path / "runs",
         }
-        records = abawbench.run(model, task, settings=settings, **options | (run_options or {}))
+        records = api.run(model, task, settings=settings, **options | (run_options or {}))
         assert len(records) == 1, f"one model on one task gives one record, not {len(records)}"
         if records[0].status != "ok":
             pytest.fail(f"{model} on {task}: {records[0].status}: {records[0].reason}", pytrace=False)

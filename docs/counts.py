@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from abawbench.harness.counting import count_macs
+from abawbench.harness.measure.counting import count_macs
 
 FILE = Path(__file__).with_name("counts.md")
 B, T, D = 2, 16, 64

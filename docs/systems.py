@@ -20,8 +20,8 @@ from torchvision.models import (
 )
 
 from abawbench.contracts import Model, Weights
-from abawbench.harness.counting import count_parameters
-from abawbench.harness.examples import FRAME_RATE, example_of
+from abawbench.harness.measure.counting import count_parameters
+from abawbench.harness.measure.examples import FRAME_RATE, example_of
 from abawbench_plugins.models.ddamfn.model import DDAMFN, DDAMFNWithCLIP
 from abawbench_plugins.models.emotieffnet.model import EmotiEffNet
 from abawbench_plugins.models.mnv4_tam.model import MobileNetV4TAM, MobileNetV4TAM1, MobileNetV4TAM2

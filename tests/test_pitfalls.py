@@ -13,14 +13,14 @@ import pytest
 from sklearn.metrics import f1_score
 
 from abawbench.contracts import DataError, Decided, Labels, Task
-from abawbench.harness.data import track_images, windows
-from abawbench.harness.folds import folds_of
-from abawbench.harness.frame_index import FrameIndex
-from abawbench.harness.prediction_files import read_prediction_file, submission_of
-from abawbench.harness.protocol import OFFICIAL, Protocol
-from abawbench.harness.readings import counted
-from abawbench.harness.score_file import score_file
-from abawbench.harness.training import hold_out
+from abawbench.harness.data.images import track_images, windows
+from abawbench.harness.learn.training import hold_out
+from abawbench.harness.request.assumptions import counted
+from abawbench.harness.request.folds import folds_of
+from abawbench.harness.request.protocol import OFFICIAL, Protocol
+from abawbench.harness.score.frame_index import FrameIndex
+from abawbench.harness.score.prediction_files import read_prediction_file, submission_of
+from abawbench.harness.score.score_file import score_file
 from abawbench.plugins import default_plugins
 from abawbench_plugins.databases import aff_wild2, bah, c_expr_db, hume_vidmimic2
 
@@ -196,8 +196,8 @@ def test_pitfall_14_a_file_in_a_stale_order_still_labels_the_frames_it_names(put
 
 
 def scored(file: Path, name: str, roots: Any) -> Any:
-    from abawbench.harness.plan import Databases, Generated
-    from abawbench.harness.progress import Progress
+    from abawbench.harness.request.databases import Databases, Generated
+    from abawbench.progress import Progress
 
     plugins = default_plugins()
     return score_file(file, name, plugins, Databases(plugins, roots, Generated(), Progress()))

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from abawbench import __version__
+from abawbench._version import __version__
 from abawbench.contracts.errors import AbawbenchError
-from abawbench.results.text import plain
+from abawbench.system.text import plain
 
 COMMANDS = {
     "run": ("run:run", "Train, predict every frame, score by the official metric and measure what it costs."),
@@ -23,9 +23,9 @@ COMMANDS = {
     "leaderboard": ("leaderboard:leaderboard", "Print published results and measured ones, synthetic apart from real."),
     "data": ("data:data", "Look at databases on disk."),
     "compare": ("compare:compare", "Compare runs B with runs A: paired differences with intervals, and a gate for CI."),
-    "new-plugin": ("new_plugin:new_plugin", "Write a plugin package that can be installed, tested and run as it is."),
+    "new-plugin": ("plugin_kit:new_plugin", "Write a plugin package that can be installed, tested and run as it is."),
     "profile": ("profile:profile", "Count and time a network in three scenarios; nothing is trained."),
-    "check": ("check:check", "Try whether a plugin keeps its contract."),
+    "check": ("plugin_kit:check", "Try whether a plugin keeps its contract."),
     "baseline": ("baseline:baseline", "Keep records and statistics of runs, to compare against later."),
 }
 """Name -> where it is defined below this package, and its line in ``--help``: that imports no command."""

@@ -27,8 +27,8 @@ def baseline() -> None:
 @click.option("--force", is_flag=True, help="Replace a baseline of this name.")
 def save(name: str, runs: str, folder: Path | None, force: bool) -> int:
     """Store the runs in RUNS (default: runs) as baseline NAME."""
-    from abawbench.results import sides
-    from abawbench.results.text import plain
+    from abawbench.compare import sides
+    from abawbench.system.text import plain
 
     chosen = sides.load_side(runs)
     path = sides.save_baseline(name, chosen, folder or sides.BASELINES, replace=force)
@@ -39,8 +39,8 @@ def save(name: str, runs: str, folder: Path | None, force: bool) -> int:
 @baseline.command("list", epilog=EPILOG)
 def list_baselines() -> int:
     """Show the baselines of the working folder and those that came with abawbench."""
-    from abawbench.results import sides
-    from abawbench.results.text import plain
+    from abawbench.compare import sides
+    from abawbench.system.text import plain
 
     for name, path in sides.baselines().items():
         click.echo(f"{plain(name)}\t{plain(str(path))}")

@@ -86,8 +86,9 @@ def compare(
     Costs stand beside them as ratios. A and B are run folders, folders of runs, result files, or names of baselines
     (see abawbench baseline).
     """
+    from abawbench.compare import comparison, gate, sides
     from abawbench.plugins import default_plugins
-    from abawbench.results import comparison, comparison_table, gate, sides
+    from abawbench.report import comparison_table
 
     given = {name: value for name, value in limits.items() if value is not None}
     wanted = gate.read_gate(gate_file) if gate_file else gate.Gate() if given else None

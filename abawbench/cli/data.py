@@ -10,7 +10,7 @@ import click
 from abawbench.cli import options
 
 if TYPE_CHECKING:
-    from abawbench.harness.verify import Line, Verification
+    from abawbench.harness.data.verify import Line, Verification
 
 SHOWN = 200
 """Problems printed; --json has all of them."""
@@ -66,9 +66,9 @@ def verify(
     """
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import read_config
-    from abawbench.harness import verify as harness
-    from abawbench.harness.plan import Generated
-    from abawbench.harness.readings import checked_readings, parse_readings
+    from abawbench.harness.data import verify as harness
+    from abawbench.harness.request.assumptions import checked_readings, parse_readings
+    from abawbench.harness.request.databases import Generated
     from abawbench.plugins import default_plugins
 
     plugins = default_plugins()
@@ -118,7 +118,7 @@ def _fields(line: "Line") -> dict[str, object]:
 def _text(found: "Verification") -> str:
     from tabulate import tabulate
 
-    from abawbench.results.text import NONE, plain
+    from abawbench.system.text import NONE, plain
 
     rows = [
         [

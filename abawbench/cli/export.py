@@ -52,8 +52,8 @@ def export(
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
-    from abawbench.harness import no_network
-    from abawbench.results.text import plain
+    from abawbench.system import network as no_network
+    from abawbench.system.text import plain
 
     with closing(TerminalProgress(quiet=as_json)) as progress, no_network.refused(unless=network):
         done = api.export(

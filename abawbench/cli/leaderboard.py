@@ -25,11 +25,11 @@ Examples:
               help="What --plot draws against.")  # fmt: skip
 def leaderboard(folder: Path | None, runs: Path | None, write: bool, plot: Path | None, cost: str) -> int:
     """Print published results and measured ones, synthetic apart from real."""
-    from abawbench.results.leaderboard import measured, page_text
-    from abawbench.results.leaderboard import write as write_page
-    from abawbench.results.sides import Run
-    from abawbench.results.store import find
-    from abawbench.results.text import plain
+    from abawbench.compare.sides import Run
+    from abawbench.records.store import find
+    from abawbench.report.leaderboard import measured, page_text
+    from abawbench.report.leaderboard import write as write_page
+    from abawbench.system.text import plain
 
     if write:
         if folder is None or runs is not None:
@@ -41,8 +41,8 @@ def leaderboard(folder: Path | None, runs: Path | None, write: bool, plot: Path 
     extra = find(runs, lambda error: click.echo(f"warning: skipped {plain(str(error))}", err=True)) if runs else []
     more = [Run(*found) for found in extra]
     if plot is not None:
-        from abawbench.results.plot import draw
-        from abawbench.results.published import PUBLISHED, load
+        from abawbench.records.published import PUBLISHED, load
+        from abawbench.report.plot import draw
 
         source = folder or installed()
         records = [run.record for run in measured(source, more)]

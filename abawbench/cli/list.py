@@ -6,7 +6,7 @@ import click
 
 from abawbench.contracts.declarations import Declaration
 from abawbench.plugins import KINDS, Plugin, Plugins, default_plugins
-from abawbench.results.text import plain
+from abawbench.system.text import plain
 
 PLURALS = {
     "tasks": "task",
@@ -55,7 +55,7 @@ def list_plugins(what: str, as_json: bool) -> int:
 
 
 def _list_readings(plugins: Plugins, as_json: bool) -> int:
-    from abawbench.harness.readings import all_readings
+    from abawbench.harness.request.assumptions import all_readings
 
     found = list(all_readings(plugins).values())
     if as_json:

@@ -68,9 +68,9 @@ def profile(
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
-    from abawbench.harness import no_network
-    from abawbench.harness.settings import parse_assignments
-    from abawbench.results.profile_table import profile_text
+    from abawbench.harness.request.settings import parse_assignments
+    from abawbench.report.profile_table import profile_text
+    from abawbench.system import network as no_network
 
     with closing(TerminalProgress(quiet)) as progress, no_network.refused(unless=network):
         found = api.profile(

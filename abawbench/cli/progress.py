@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, T
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from abawbench.harness.progress import Advance, Progress
-from abawbench.results.text import plain
+from abawbench.progress import Advance, Progress
+from abawbench.system.text import plain
 
 
 class RateColumn(ProgressColumn):

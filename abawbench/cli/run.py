@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from abawbench.cli import options
-from abawbench.cli.quantities import Bytes, Seconds
+from abawbench.cli.options import Bytes, Seconds
 
 EPILOG = """\b
 Examples:
@@ -98,12 +98,12 @@ def run(
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
-    from abawbench.harness import no_network
-    from abawbench.harness.limits import Limits
-    from abawbench.harness.readings import parse_readings
-    from abawbench.harness.settings import parse_assignments
-    from abawbench.results.record import Record
-    from abawbench.results.table import table
+    from abawbench.harness.request.assumptions import parse_readings
+    from abawbench.harness.request.settings import parse_assignments
+    from abawbench.records.record import Record
+    from abawbench.report.table import table
+    from abawbench.system import network as no_network
+    from abawbench.system.limits import Limits
 
     done: list[Record] = []
 

@@ -9,7 +9,7 @@ import click
 from abawbench.cli import options
 
 if TYPE_CHECKING:
-    from abawbench.results.scored import ScoredFile
+    from abawbench.records.scored import ScoredFile
 
 EPILOG = """\b
 Examples:
@@ -53,8 +53,8 @@ def score(
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
-    from abawbench.harness import no_network
-    from abawbench.harness.readings import parse_readings
+    from abawbench.harness.request.assumptions import parse_readings
+    from abawbench.system import network as no_network
 
     with closing(TerminalProgress(quiet=as_json)) as progress, no_network.refused(unless=network):
         found = api.score(
@@ -76,8 +76,8 @@ def report(found: "ScoredFile") -> str:
     """Return the score as text: value and interval, floor, coverage, and a row per part."""
     from tabulate import tabulate
 
-    from abawbench.results.table import SYNTHETIC, interval_text, value_text
-    from abawbench.results.text import NONE, plain
+    from abawbench.report.table import SYNTHETIC, interval_text, value_text
+    from abawbench.system.text import NONE, plain
 
     def text(value: float | None) -> str:
         return NONE if value is None else f"{value:.3f}"

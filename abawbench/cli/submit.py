@@ -58,9 +58,9 @@ def submit(
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
-    from abawbench.harness import no_network
-    from abawbench.harness.readings import parse_readings
-    from abawbench.results.text import plain
+    from abawbench.harness.request.assumptions import parse_readings
+    from abawbench.system import network as no_network
+    from abawbench.system.text import plain
 
     with closing(TerminalProgress(quiet=as_json)) as progress, no_network.refused(unless=network):
         done = api.submit(

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from abawbench.contracts.dataset import Database, Labels, Track
+    from abawbench.contracts.database import Database, Labels, Track
     from abawbench.contracts.declarations import (
         CONTRACT_VERSION,
         DatabaseDeclaration,

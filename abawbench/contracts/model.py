@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from abawbench.contracts.dataset import Labels, Track
+from abawbench.contracts.database import Labels, Track
 from abawbench.contracts.errors import UsageError
 from abawbench.contracts.task import Task
 

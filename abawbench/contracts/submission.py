@@ -12,7 +12,7 @@ from warnings import catch_warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.dataset import Track
+from abawbench.contracts.database import Track
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.task import Task
 

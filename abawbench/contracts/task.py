@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.dataset import Labels
+from abawbench.contracts.database import Labels
 
 Level = Literal["frame", "track"]
 Kind = Literal["regression", "multiclass", "multilabel", "multitask"]

@@ -1,1 +1,4 @@
-"""What happens in a run, in the order it happens: plan, data, features, training, inference, scoring, cost, run."""
+"""From a request to a record: the rooms below, each of which imports only those under it.
+
+jobs, stored -> measure -> learn, score -> data -> request.
+"""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.dataset import Labels
+from abawbench.contracts.database import Labels
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.metric import Metric, Statistics
 from abawbench.contracts.task import Task

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from unittest import SkipTest
 
-from abawbench.harness.limits import adopt, flush
 from abawbench.plugins import KINDS, Plugin, Plugins
+from abawbench.system.limits import adopt, flush
 from abawbench.testing.checks import PAGES, Breach, Outcome, Subject, checks
 
 PLUGIN_PAGE = "docs/broken-plugins.md"

@@ -10,9 +10,9 @@ from unittest import SkipTest
 
 import numpy as np
 
-from abawbench.audit import audited
 from abawbench.contracts import Database, DatabaseDeclaration, Labels, Task, Track
-from abawbench.contracts.dataset import Problems
+from abawbench.contracts.database import Problems
+from abawbench.system.audit import audited
 from abawbench.testing.checks import Subject, expect
 
 SPLITS = ("train", "val", "test")

@@ -91,7 +91,7 @@ def given_to(model: Model, batch: int = BATCH) -> tuple[Any, ...]:
     """Return noise for every input of a model, as its network is called with."""
     import torch
 
-    from abawbench.harness.examples import example_of
+    from abawbench.harness.measure.examples import example_of
 
     return example_of(model, torch.device("cpu"), batch)
 
@@ -257,7 +257,7 @@ def trainable(subject: Subject) -> None:
     """Two steps of training change the trained part and nothing frozen, and leave finite logits."""
     import torch
 
-    from abawbench.harness.training import flat_loss, loss_of
+    from abawbench.harness.learn.training import flat_loss, loss_of
 
     model, task, network = network_of(subject)
     given = given_to(model)
@@ -298,7 +298,7 @@ def _target(task: Task, batch: int, length: int) -> tuple[Any, Any]:
 
 def countable(subject: Subject) -> None:
     """Its parameters and multiply-accumulates can be counted."""
-    from abawbench.harness.counting import count_macs, count_parameters
+    from abawbench.harness.measure.counting import count_macs, count_parameters
 
     model, _, network = network_of(subject)
     expect(count_parameters(network).total > 0, "parameters", "none")

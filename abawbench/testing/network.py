@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from abawbench.audit import audited
+from abawbench.system.audit import audited
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def no_network() -> Iterator[list[str]]:
     def refuse(event: str, given: tuple[Any, ...]) -> None:
         if not event.startswith("socket."):
             return
-        from abawbench.harness.no_network import elsewhere
+        from abawbench.system.network import elsewhere
 
         if host := elsewhere(event, given):
             calls.append(host)

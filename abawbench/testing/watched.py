@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from abawbench.harness.limits import Tree
+from abawbench.system.limits import Tree
 from abawbench.testing.checks import Outcome
 
 OUTPUT_BYTES = 4 * 2**20

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from abawbench.contracts.dataset import Database, Problems, Track
+from abawbench.contracts.database import Database, Problems, Track
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.inspection import Count, Expected, Inspection, Part
 from abawbench_plugins.databases._expected import expected_counts

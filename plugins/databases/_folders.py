@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from abawbench.contracts.dataset import Problems
+from abawbench.contracts.database import Problems
 from abawbench.contracts.errors import DataError
 
 _JUNK = {"thumbs.db", "desktop.ini", "__macosx"}

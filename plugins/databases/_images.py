@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.dataset import Problems
+from abawbench.contracts.database import Problems
 from abawbench.contracts.errors import DataError
 from abawbench_plugins.databases._folders import entries
 

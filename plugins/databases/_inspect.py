@@ -5,7 +5,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from abawbench.contracts.dataset import Labels
+from abawbench.contracts.database import Labels
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.inspection import Count
 from abawbench_plugins.databases._tracks import FileTrack

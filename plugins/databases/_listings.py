@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.dataset import Problems
+from abawbench.contracts.database import Problems
 from abawbench.contracts.errors import DataError
 
 _ROW = re.compile(r"\s*(.+)/(?:frame-)?(\d{1,9})\.jpe?g\s*(?:,(.*))?$", re.IGNORECASE | re.DOTALL)

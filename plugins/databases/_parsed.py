@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench import cache as folder
-from abawbench import locks
+from abawbench import cache_folder, hold_shared
 
 LEAST = 2_000_000
 """Bytes of text below which nothing is kept: parsing that takes a few hundredths of a second."""
@@ -39,7 +38,7 @@ class ParsedFiles:
 
     def __init__(self, purpose: str, where: Path) -> None:
         self._key = f"{purpose}\0{where.resolve()}\0{_parsers()}"
-        self._path = folder.root() / "parsed" / f"{hashlib.sha256(self._key.encode()).hexdigest()[:32]}.bin"
+        self._path = cache_folder() / "parsed" / f"{hashlib.sha256(self._key.encode()).hexdigest()[:32]}.bin"
         self._known = _read(self._path, self._key)
         self._used: dict[_Stamp, Arrays] = {}
         self._bytes = 0
@@ -86,7 +85,7 @@ def _write(path: Path, key: str, files: Mapping[_Stamp, Arrays]) -> None:
         blocks += [np.ascontiguousarray(array).tobytes() for array in arrays.values()]
     header = json.dumps({"key": key, "files": rows}).encode()
     content = b"".join([len(header).to_bytes(8, "little"), header, *blocks])
-    with locks.shared(path.parent, lambda: _sweep(path.parent)):
+    with hold_shared(path.parent, lambda: _sweep(path.parent)):
         draft = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
         try:
             draft.write_bytes(content + hashlib.sha256(content).digest())

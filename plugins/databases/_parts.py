@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from abawbench.contracts.dataset import Problem, Problems
+from abawbench.contracts.database import Problem, Problems
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.inspection import Part
 from abawbench_plugins.databases._folders import entries

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.dataset import Labels, Problems, Track
+from abawbench.contracts.database import Labels, Problems, Track
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._video import Video
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from abawbench.contracts.dataset import Labels, Problems
+from abawbench.contracts.database import Labels, Problems
 from abawbench.contracts.declarations import DatabaseDeclaration, Reading
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.inspection import Part

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from abawbench.contracts.dataset import Labels
+from abawbench.contracts.database import Labels
 from abawbench.contracts.declarations import DatabaseDeclaration
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase

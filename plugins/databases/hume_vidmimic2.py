@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.dataset import Labels, Problems
+from abawbench.contracts.database import Labels, Problems
 from abawbench.contracts.declarations import DatabaseDeclaration
 from abawbench.contracts.errors import DataError
 from abawbench.hookspecs import hookimpl

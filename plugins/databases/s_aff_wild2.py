@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.dataset import Labels, Problems
+from abawbench.contracts.database import Labels, Problems
 from abawbench.contracts.declarations import DatabaseDeclaration
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import FORMATS, is_number

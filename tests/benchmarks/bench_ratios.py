@@ -15,9 +15,9 @@ from sklearn.metrics import f1_score
 from tabulate import tabulate
 
 from abawbench.contracts import Clip, Track
-from abawbench.harness.features import CachedFeatures, features
-from abawbench.harness.progress import Progress
+from abawbench.harness.data.features import CachedFeatures, features
 from abawbench.plugins import Plugins
+from abawbench.progress import Progress
 from abawbench.statistics.bootstrap import interval
 
 RANDOM = np.random.default_rng(0)
@@ -136,8 +136,8 @@ def bench_bootstrap(benchmark: Any, how: str, plugins: Plugins) -> None:
 def bench_table(benchmark: Any, how: str) -> None:
     from datetime import UTC, datetime
 
-    from abawbench.results.record import DatabaseRecord, Record, Score
-    from abawbench.results.table import table
+    from abawbench.records.record import DatabaseRecord, Record, Score
+    from abawbench.report.table import table
 
     at = datetime(2026, 1, 1, tzinfo=UTC)
     on = DatabaseRecord(name="d", synthetic=True, fingerprint="", split="val")

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from abawbench.contracts import Clip, Model, Task, Track
-from abawbench.harness.data import track_images
-from abawbench.harness.features import LiveImages, Reading
-from abawbench.harness.inference import predict
-from abawbench.harness.repeatable import repeatable
+from abawbench.harness.data.features import LiveImages, Reading
+from abawbench.harness.data.images import track_images
+from abawbench.harness.learn.prediction import predict
 from abawbench.plugins import default_plugins
+from abawbench.system.repeatable import repeatable
 
 LIMIT = 1.03
 CPU = torch.device("cpu")

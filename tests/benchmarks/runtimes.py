@@ -24,14 +24,14 @@ from torch import Tensor
 from abawbench.cli.progress import TerminalProgress
 from abawbench.config import parse_data
 from abawbench.contracts import AbawbenchError, Runtime
-from abawbench.harness.parity import BATCH, Bench, parity
-from abawbench.harness.plan import Databases, Generated
-from abawbench.harness.stored_bench import bench_of_run
-from abawbench.harness.submit import the_run
-from abawbench.harness.turns import plain_eager
+from abawbench.harness.measure.interleaved import plain_eager
+from abawbench.harness.measure.parity import BATCH, Bench, parity
+from abawbench.harness.request.databases import Databases, Generated
+from abawbench.harness.stored.bench import bench_of_run
+from abawbench.harness.stored.submit import the_run
 from abawbench.plugins import default_plugins
-from abawbench.results.parity import Parity
-from abawbench.results.profile import PLAIN
+from abawbench.records.parity import Parity
+from abawbench.records.profile import PLAIN
 
 Call = Callable[..., Tensor]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from abawbench.contracts import Labels
-from abawbench.harness.scoring import score
+from abawbench.harness.score.scoring import score
 from abawbench.statistics.bootstrap import REPLICATES
 from abawbench_plugins.metrics.concordance import Concordance
 from abawbench_plugins.tasks import va

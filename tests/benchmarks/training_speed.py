@@ -22,8 +22,8 @@ import torch
 from tabulate import tabulate
 
 import abawbench
-from abawbench.harness.progress import Advance, Progress
-from abawbench.results.record import Record
+from abawbench.progress import Advance, Progress
+from abawbench.records.record import Record
 
 WAYS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "cached": ({}, {}),

@@ -8,7 +8,7 @@ import click
 import yaml
 
 from abawbench import cli
-from abawbench.results.gate import Gate
+from abawbench.compare.gate import Gate
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")

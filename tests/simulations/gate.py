@@ -17,10 +17,10 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).parent))
 from population import population
 
-from abawbench.harness.reference import relative_time
-from abawbench.results.comparison import Speed
-from abawbench.results.gate import Check, speed_check
-from abawbench.results.record import RelativeTime
+from abawbench.compare.comparison import Speed
+from abawbench.compare.gate import Check, speed_check
+from abawbench.harness.measure.reference import relative_time
+from abawbench.records.record import RelativeTime
 from abawbench.statistics.paired import paired
 
 LIMIT = 1.25

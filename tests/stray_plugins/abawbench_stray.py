@@ -10,7 +10,7 @@ from torch import nn
 
 from abawbench.contracts import ModelDeclaration, Task, Weights
 from abawbench.hookspecs import hookimpl
-from abawbench.results import store
+from abawbench.records import store
 
 
 @hookimpl

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from abawbench import cache as folders
-from abawbench.contracts.dataset import Database, Labels, Problems, Track
+from abawbench import cache_folder
+from abawbench.contracts.database import (
+    Database,
+    Labels,
+    Problems,
+    Track,
+)
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.inspection import Count, Expected, Inspection
 from abawbench_plugins.databases._tracks import CountedTrack, FileTrack
@@ -61,7 +66,7 @@ def open_database(
     if roots:
         there = _made_before(roots)
         return Synthetic(roots[0], cache(lambda owner: _complete(there[owner])), tuple(there))
-    parent, chosen = folders.root() / "synthetic", preset_named(preset)
+    parent, chosen = cache_folder() / "synthetic", preset_named(preset)
 
     def make(owner: str) -> Path:
         return ensure(parent, chosen, seed, progress, None if owner in DATABASES else owner)

@@ -16,8 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from abawbench import locks
-from abawbench.processes import mapped
+from abawbench import hold_alone, map_in_processes, remove_abandoned
 from abawbench_plugins.databases.synthetic import (
     labels_only,
     manifest,
@@ -96,7 +95,7 @@ def ensure(
     parent.mkdir(parents=True, exist_ok=True)
     _sweep(parent)
     draft = parent / f".{folder.name}-{uuid.uuid4().hex}"
-    with locks.exclusive(draft):
+    with hold_alone(draft):
         try:
             generate(draft, preset, seed, progress, databases, splits)
             _put_in_place(draft, folder)
@@ -109,7 +108,7 @@ def _sweep(parent: Path) -> None:
     """Remove the drafts of processes that were killed; where a draft cannot be locked, those more than a day old."""
     for draft in parent.glob(".*-seed*-v*-*"):
         with suppress(OSError):
-            if not locks.remove_abandoned(draft) and time.time() - draft.stat().st_mtime > _ABANDONED:
+            if not remove_abandoned(draft) and time.time() - draft.stat().st_mtime > _ABANDONED:
                 shutil.rmtree(draft)
 
 
@@ -140,7 +139,7 @@ def generate(
     takes = plan(preset, seed, databases, splits)
     groups = videos(takes)
     files: dict[str, manifest.Digest] = {}
-    with closing(mapped(partial(_make, folder), groups, preset.processes, chunk=4)) as results:
+    with closing(map_in_processes(partial(_make, folder), groups, preset.processes, chunk=4)) as results:
         for done, (group, made) in enumerate(zip(groups, results, strict=True), start=1):
             files.update(made)
             if progress is not None:

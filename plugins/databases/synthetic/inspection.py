@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from abawbench.contracts.dataset import Problem, Problems
+from abawbench.contracts.database import Problem, Problems
 from abawbench.contracts.inspection import Expected, Part
 from abawbench_plugins.databases.synthetic import manifest
 

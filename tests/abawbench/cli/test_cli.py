@@ -64,7 +64,7 @@ def test_a_job_that_fails_gives_status_1_and_the_others_their_rows(call) -> None
 
 
 def test_ctrl_c_gives_status_130_and_shows_what_is_whole(call, monkeypatch: pytest.MonkeyPatch) -> None:
-    from abawbench.harness import worker
+    from abawbench.harness.jobs import worker
 
     original, calls = worker.execute, []
 

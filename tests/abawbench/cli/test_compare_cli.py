@@ -80,7 +80,7 @@ def test_several_seeds_are_trained_ranked_and_compared_with_their_spread_apart(c
 
 def test_compare_without_a_model_loads_no_torch(call, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import abawbench.results.comparison, abawbench.results.gate, sys; "
+        [sys.executable, "-c", "import abawbench.compare.comparison, abawbench.compare.gate, sys; "
          "assert not {'torch', 'pyarrow', 'scipy', 'timm'} & set(sys.modules)"],
         check=False,
         capture_output=True,

@@ -18,10 +18,10 @@ from abawbench.cli.data import _text
 from abawbench.cli.progress import TerminalProgress
 from abawbench.cli.score import report
 from abawbench.contracts import DataError, ModelDeclaration, PluginError, Reading
-from abawbench.harness.verify import Line, Verification
+from abawbench.harness.data.verify import Line, Verification
 from abawbench.hookspecs import hookimpl
 from abawbench.plugins import Plugins
-from abawbench.results import store
+from abawbench.records import store
 
 EVIL = "a\x1b[2Jb"
 SHOWN = "a\\x1b[2Jb"
@@ -71,7 +71,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def unreadable(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("abawbench.results.store.find", lambda runs, report: report(DataError(EVIL)) or [])
+    monkeypatch.setattr("abawbench.records.store.find", lambda runs, report: report(DataError(EVIL)) or [])
     return call("leaderboard", "--runs", ".").stderr
 
 
@@ -91,7 +91,7 @@ def submitted(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def baselines(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("abawbench.results.sides.baselines", lambda: {EVIL: Path(EVIL)})
+    monkeypatch.setattr("abawbench.compare.sides.baselines", lambda: {EVIL: Path(EVIL)})
     return call("baseline", "list").output
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import abawbench
 from abawbench.plugins import Plugins
-from abawbench.results.record import Record
+from abawbench.records.record import Record
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abawbench.contracts.dataset import Track
+from abawbench.contracts.database import Track
 from abawbench.contracts.errors import DataError
 from abawbench_plugins.databases.aff_wild2 import open_database
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from abawbench.contracts.dataset import Track
+from abawbench.contracts.database import Track
 from abawbench.contracts.errors import DataError
 from abawbench_plugins.databases._annotations import FORMATS, _parse, _parse_digits
 from abawbench_plugins.databases.aff_wild2 import open_database

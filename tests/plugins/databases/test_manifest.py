@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abawbench.contracts import DataError, UsageError
-from abawbench.harness.verify import Status, verify
+from abawbench.harness.data.verify import Status, verify
 from abawbench_plugins.databases._manifest import TASKS, label_columns
 from abawbench_plugins.databases.manifest import ManifestDatabase, open_database
 

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from abawbench import cli
-from abawbench.contracts.dataset import Problem
-from abawbench.harness.verify import Status, Verification, verify
+from abawbench.contracts.database import Problem
+from abawbench.harness.data.verify import Status, Verification, verify
 from abawbench_plugins.databases.synthetic.media import mp3, mp4
 
 AFF, CE, EMI, AH = "aff-wild2", "c-expr-db", "hume-vidmimic2", "bah"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abawbench.contracts.dataset import Problems
+from abawbench.contracts.database import Problems
 from abawbench.contracts.errors import DataError
 from abawbench_plugins.databases.s_aff_wild2 import open_database, read_rows
 

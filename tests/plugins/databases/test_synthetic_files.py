@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from abawbench import locks
 from abawbench.contracts.errors import DataError
+from abawbench.system import locks
 from abawbench_plugins.databases import synthetic
 from abawbench_plugins.databases.synthetic import generate, manifest
 from abawbench_plugins.databases.synthetic.database import OWNERS, Synthetic, open_database
@@ -319,7 +319,7 @@ def test_a_script_without_a_main_guard_gets_its_folder_too(tmp_path: Path) -> No
 def test_drafts_of_killed_processes_are_swept_and_those_at_work_stay(tmp_path: Path) -> None:
     left, at_work = tmp_path / ".least-seed0-v0-aa", tmp_path / ".least-seed0-v0-bb"
     left.mkdir()
-    with locks.exclusive(at_work):
+    with locks.hold_alone(at_work):
         ensure(tmp_path, LEAST, 0)
         assert not left.exists()
         assert at_work.exists()

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from abawbench import cli
 from abawbench.contracts.errors import UsageError
-from abawbench.harness.verify import Status, Verification, verify
+from abawbench.harness.data.verify import Status, Verification, verify
 from abawbench_plugins.databases.synthetic import labels_only, manifest
 from abawbench_plugins.databases.synthetic.database import open_database
 from abawbench_plugins.databases.synthetic.generate import generate

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from abawbench.contracts import Model, Task, UsageError, Weights
-from abawbench.harness.protocol import Protocol
+from abawbench.harness.request.protocol import Protocol
 from abawbench.nn import is_frozen
 from abawbench_plugins.models.emotieffnet import sources
 from abawbench_plugins.models.emotieffnet.model import AU_THRESHOLDS, EmotiEffNet, EmotiEffNetSettings

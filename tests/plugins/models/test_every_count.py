@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from abawbench.contracts import Model, Predictor, UsageError
-from abawbench.harness.cost import counted
-from abawbench.harness.counting import count_macs
-from abawbench.harness.examples import example_of
+from abawbench.harness.measure.cost import counted
+from abawbench.harness.measure.counting import count_macs
+from abawbench.harness.measure.examples import example_of
 from abawbench.plugins import Plugin, Plugins
-from abawbench.results.cost import COUNTERS, TOLERANCE, Cost
+from abawbench.records.cost import COUNTERS, TOLERANCE, Cost
 
 PLUGINS = Plugins(third_party=False)
 

@@ -8,8 +8,8 @@ import torch
 
 import abawbench
 from abawbench.contracts import UsageError
-from abawbench.harness.progress import Progress
 from abawbench.nn import is_frozen
+from abawbench.progress import Progress
 from abawbench_plugins.models.compound_from_expr.model import CompoundFromExpr, CompoundSettings
 from abawbench_plugins.models.compound_from_expr.network import AFFECTNET, Compound, components
 from abawbench_plugins.tasks import ce, expr, va

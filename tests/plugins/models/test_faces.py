@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchvision.models import regnet_y_400mf, vgg16
 
 from abawbench.contracts import Model, Task, UsageError, Weights
-from abawbench.harness.counting import count_macs, count_parameters
+from abawbench.harness.measure.counting import count_macs, count_parameters
 from abawbench.nn import is_frozen
 from abawbench_plugins.models.ddamfn.model import DDAMFN, DDAMFNWithCLIP
 from abawbench_plugins.models.emotieffnet.model import EmotiEffNet

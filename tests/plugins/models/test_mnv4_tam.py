@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from abawbench.contracts import Clip, Task, UsageError, Weights
-from abawbench.harness.counting import count_macs, count_parameters
-from abawbench.harness.features import digest_of
+from abawbench.harness.data.features import digest_of
+from abawbench.harness.measure.counting import count_macs, count_parameters
 from abawbench_plugins.models import _weights
 from abawbench_plugins.models.mnv4_tam import abawbench_models, model, sources
 from abawbench_plugins.models.mnv4_tam.network import BACKBONE, build_network, patches

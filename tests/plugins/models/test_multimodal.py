@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from abawbench.contracts import Task, UsageError, Weights
-from abawbench.harness.counting import count_macs, count_parameters
-from abawbench.harness.examples import example_of
-from abawbench.harness.settings import apply
+from abawbench.harness.measure.counting import count_macs, count_parameters
+from abawbench.harness.measure.examples import example_of
+from abawbench.harness.request.settings import apply
 from abawbench.losses import scores_of
 from abawbench.nn import ClipNetwork, InputsNetwork, frozen_prefixes
 from abawbench.plugins import default_plugins

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from abawbench.contracts import DataError, Decided, Template, Track
-from abawbench.harness.prediction_files import FilePredictions, read_prediction_file
+from abawbench.harness.score.prediction_files import FilePredictions, read_prediction_file
 from abawbench_plugins.tasks.archives import videos
 from abawbench_plugins.tasks.vd import task
 

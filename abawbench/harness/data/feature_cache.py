@@ -1,0 +1,81 @@
+"""The cache of frozen networks' features: one safetensors file per track, bounded, safe to delete, never trusted."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from abawbench.system import locks
+from abawbench.system.cache import cache_folder
+from abawbench.system.files import replacing, sweep
+
+DEFAULT_LIMIT = 20 * 2**30
+"""Bytes the feature cache may hold; ``$ABAWBENCH_CACHE_LIMIT`` replaces it."""
+
+
+@dataclass
+class Entry:
+    """One track's features: levels [U, ...] and which of its U images were readable."""
+
+    levels: tuple[Tensor, ...]
+    readable: NDArray[np.bool_]
+
+
+def limit() -> int:
+    """Return the bytes the feature cache may hold."""
+    return int(float(os.environ.get("ABAWBENCH_CACHE_LIMIT", DEFAULT_LIMIT)))
+
+
+def folder() -> Path:
+    """Return where the entries lie."""
+    return cache_folder() / "features"
+
+
+def entry_file(key: str, track: str, files: object) -> Path:
+    """Return where the entry of a track lies, for the digest of a network and what tells the track's files apart."""
+    sha = hashlib.sha256(json.dumps([key, track, files]).encode()).hexdigest()
+    return folder() / sha[:2] / f"{sha}.safetensors"
+
+
+def load(file: Path) -> Entry | None:
+    """Return a cache entry, or None when it is absent, truncated or another's; the last use is noted for ``trim``."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt") as opened:
+            if (opened.metadata() or {}).get("key") != file.stem:
+                return None
+            readable = opened.get_tensor("readable").numpy().astype(bool)
+            levels = tuple(opened.get_tensor(str(i)) for i in range(len(opened.keys()) - 1))
+        os.utime(file)
+    except (OSError, SafetensorError):
+        return None
+    return Entry(levels, readable) if all(len(level) == len(readable) for level in levels) else None
+
+
+def store(file: Path, entry: Entry) -> None:
+    """Write an entry under a temporary name, then rename it: a reader never sees half of one."""
+    from safetensors.torch import save_file
+
+    tensors = {str(i): level for i, level in enumerate(entry.levels)}
+    tensors["readable"] = torch.from_numpy(entry.readable.astype(np.uint8))
+    with locks.hold_shared(file.parent, lambda: sweep(file.parent)), replacing(file) as temporary:
+        save_file(tensors, temporary, metadata={"key": file.stem})
+
+
+def trim(folder: Path, keep: set[Path]) -> None:
+    """Delete the entries longest unused until the cache is within its limit; ``keep`` stays."""
+    entries = sorted((f.stat().st_mtime, f.stat().st_size, f) for f in folder.glob("*/*.safetensors"))
+    excess = sum(size for _, size, _ in entries) - limit()
+    for _, size, file in entries:
+        if excess <= 0:
+            return
+        if file not in keep:
+            file.unlink(missing_ok=True)
+            excess -= size

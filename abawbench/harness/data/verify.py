@@ -1,0 +1,168 @@
+"""Is a copy of a database complete and readable? Counts beside the official ones, and every file read."""
+
+import inspect
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import partial
+from pathlib import Path
+
+from abawbench.contracts import Count, Database, DatabaseDeclaration, Expected, Part, UsageError
+from abawbench.contracts.database import Problem
+from abawbench.harness.request.databases import Generated
+from abawbench.plugins import Plugin
+from abawbench.progress import Progress
+from abawbench.system.processes import map_in_processes
+
+SPLITS = ("train", "val", "test")
+
+
+class Status(IntEnum):
+    """What a copy is worth; the number is the exit status."""
+
+    COMPLETE = 0
+    INCOMPLETE = 1
+    UNUSABLE = 2
+
+
+@dataclass(frozen=True)
+class Line:
+    """A number found on disk beside the official one, either of which may be unknown."""
+
+    label: str
+    split: str
+    what: str
+    found: int | None
+    official: Expected | None = None
+    detail: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """``same``, ``differs`` (a confirmed number), ``note`` (one that is not), or nothing to compare with."""
+        if self.official is None:
+            return ""
+        if self.found == self.official.number:
+            return "same"
+        return "differs" if self.official.confidence == "CONFIRMED" else "note"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found in a copy."""
+
+    database: str
+    edition: int | None
+    lines: Sequence[Line]
+    problems: Sequence[Problem]
+    files: int
+    """Files that were read."""
+    seconds: float
+
+    @property
+    def defects(self) -> list[Problem]:
+        """The problems without files that only do not belong."""
+        return [problem for problem in self.problems if not problem.extra]
+
+    @property
+    def status(self) -> Status:
+        """Unusable without a single readable track; incomplete with a defect or a confirmed number that differs."""
+        if not any(line.what == "tracks" and line.found for line in self.lines):
+            return Status.UNUSABLE
+        differs = any(line.verdict == "differs" for line in self.lines)
+        return Status.INCOMPLETE if differs or self.defects else Status.COMPLETE
+
+
+def open_copy(
+    plugin: Plugin,
+    roots: Sequence[Path],
+    edition: int | None,
+    generated: Generated,
+    progress: Progress,
+    readings: Mapping[str, str] | None = None,
+) -> Database:
+    """Return the database a plugin finds in the roots; one that makes its own files makes them without a root.
+
+    Raises UsageError for missing roots and DataError when they hold nothing of it.
+    """
+    database: Database
+    if roots:
+        takes_edition = "edition" in inspect.signature(plugin.builder()).parameters
+        more = {"edition": edition} if takes_edition and edition is not None else {}
+        database = plugin.build_under(readings or {}, roots, **more)
+        return database
+    if not (isinstance(plugin.declaration, DatabaseDeclaration) and plugin.declaration.generated):
+        raise UsageError(f"database '{plugin.name}' needs a folder: abawbench data verify {plugin.name} ROOT")
+    database = plugin.build(preset=generated.preset, seed=generated.seed, progress=progress.report)
+    return database
+
+
+def verify(
+    database: Database,
+    *,
+    edition: int | None = None,
+    labels: Sequence[str] = (),
+    splits: Sequence[str] = (),
+    fast: bool = False,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Verification:
+    """Return what is in a copy beside what should be, for the labels and splits named or for all.
+
+    Every image is decoded and every sound and text read, in ``jobs`` processes (default: one per processor); ``fast``
+    reads sizes only. Raises UsageError for a database whose plugin cannot tell, and for a label it does not have.
+    """
+    started = time.perf_counter()
+    inspection = database.inspect(labels, splits)
+    parts = sorted(inspection.parts, key=lambda part: -part.files)  # the longest first, so that none is waited for
+    total = sum(part.files for part in parts)
+    with (progress or Progress()).bar(f"reading {database.name}"[:18], total, "file") as advance:
+        results = map_in_processes(partial(_check, fast), parts, jobs or processors(), chunk=1 + len(parts) // 2000)
+        for part, found in zip(parts, results, strict=True):
+            for problem in found:
+                database.problems.add(problem.file, problem.what, problem.line, problem.track, extra=problem.extra)
+            advance(part.files)
+    expected = [e for e in database.expected(edition) if _asked_for(e, labels, splits)]
+    return Verification(
+        database=database.name,
+        edition=edition,
+        lines=_beside(inspection.counts, expected),
+        problems=sorted(database.problems.items, key=lambda problem: (problem.extra, problem.file, problem.line or 0)),
+        files=total,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check(fast: bool, part: Part) -> Sequence[Problem]:
+    return part.check(fast)
+
+
+def _asked_for(expected: Expected, labels: Sequence[str], splits: Sequence[str]) -> bool:
+    if not expected.label:
+        return not labels and not splits
+    named = not labels or expected.label in labels
+    return named and (not splits or set(expected.split.split("+")) <= set(splits))
+
+
+def _beside(counts: Sequence[Count], expected: Sequence[Expected]) -> list[Line]:
+    """Return a line for every count and every expected number, by label and split; what is whole comes last."""
+    official = {(e.label, e.split, e.what): e for e in expected}
+    found = {(c.label, c.split, c.what): c for c in counts}
+    labels = list(dict.fromkeys(label for label, _, _ in [*official, *found] if label))
+    keys = sorted({**found, **official}, key=lambda key: (_place(key[0], labels), _place(key[1], SPLITS)))
+    lines = []
+    for key in keys:
+        count = found.get(key)
+        number, detail = (count.number, count.detail) if count else (None, False)
+        lines.append(Line(*key, number, official.get(key), detail))
+    return lines
+
+
+def _place(name: str, order: Sequence[str]) -> int:
+    return order.index(name) if name in order else len(order)

@@ -1,0 +1,125 @@
+"""A run: a list of independent jobs, each ending in a record; one that fails does not touch the others."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from abawbench.harness.jobs.failures import (
+    About,
+    Ending,
+    record_of,
+    unopened,
+)
+from abawbench.harness.request.jobs import (
+    Job,
+    Work,
+)
+from abawbench.plugins import KINDS, Plugins
+from abawbench.progress import Progress
+from abawbench.records import store
+from abawbench.records.record import Record
+from abawbench.system.cache import cache_folder
+from abawbench.system.limits import Limits
+
+ENOUGH = 16 * 2**20
+"""Bytes free without which no further job is begun after one that found the disk full."""
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    work: Work,
+    *,
+    limits: Limits | None,
+    progress: Progress,
+    finished: Callable[[Record], None],
+) -> list[Record]:
+    """Run the jobs and return their records, in order; each is handed to ``finished`` as it is ready.
+
+    With ``limits`` each job has a process of its own, several at once where they say so; without, the jobs run one
+    after the other in this process. A job that was run before with the very same inputs is read back instead, unless
+    ``work.force``. One that fails leaves ``failed.json`` in its run folder.
+    """
+    outcomes = Outcomes(jobs, work, progress, finished)
+    if limits is not None and (why := _stay_here(work.plugins)):
+        progress.note(f"the jobs run in this process: {why}")
+        limits = None
+    if limits is None:
+        from abawbench.harness.jobs.inprocess import run_here
+
+        run_here(jobs, work, progress, outcomes)
+    else:
+        from abawbench.harness.jobs.isolation import run_isolated
+
+        run_isolated(jobs, work, limits, progress, outcomes)
+    return outcomes.records
+
+
+class Outcomes:
+    """How the jobs ended, by number; failures are noted and written down."""
+
+    def __init__(self, jobs: Sequence[Job], work: Work, progress: Progress, finished: Callable[[Record], None]) -> None:
+        self._jobs, self._work, self._progress, self._finished = jobs, work, progress, finished
+        self._records: dict[int, Record] = {}
+        self.full: str | None = None
+        """Why no further job is to begin, once a disk is full."""
+
+    @property
+    def records(self) -> list[Record]:
+        """The records there are, in the order of the jobs."""
+        return [self._records[number] for number in sorted(self._records)]
+
+    def announce(self, number: int) -> str:
+        """Return the words for a job that begins."""
+        job = self._jobs[number]
+        return f"[{number + 1}/{len(self._jobs)}] {job.model} on {job.task}, seed {job.seed}"
+
+    def ended(self, number: int, outcome: Record | Ending, about: About | None = None) -> None:
+        """Take in how a job ended. ``about`` is what is known of one without a result."""
+        if isinstance(outcome, Ending):
+            outcome = self._failure(self._jobs[number], outcome, about)
+        self._records[number] = outcome
+        self._finished(outcome)
+
+    def skip(self, number: int) -> None:
+        """Leave out a job because a disk is full."""
+        self.ended(number, Ending("skipped", self.full or ""))
+
+    def _failure(self, job: Job, ending: Ending, about: About | None) -> Record:
+        if ending.status != "skipped":
+            self._progress.note(f"{ending.status}: {ending.reason}")
+        about = about or unopened(job)
+        record = record_of(job, about, ending)
+        if ending.status == "failed":
+            # a full disk must not cost the records of the others
+            with suppress(OSError):
+                store.write_failed(about.folder(job, self._work.out), record)
+        if ending.disk_full and (folder := self._no_room()) is not None:
+            self.full = f"the disk of {folder} is full; free some space and run again: what is finished is read back"
+        return record
+
+    def _no_room(self) -> str | None:
+        places: dict[str, Callable[[], str | Path]] = {
+            "--out": lambda: self._work.out,
+            "the cache": cache_folder,
+            "temporary files": tempfile.gettempdir,
+        }
+        for name, folder in places.items():
+            with suppress(OSError):
+                if shutil.disk_usage(folder()).free < ENOUGH:
+                    return name
+        return None
+
+
+def _stay_here(plugins: Plugins) -> str | None:
+    """Return why jobs cannot have processes of their own, None where they can."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return "it is one of several that share each job"
+    for plugin in (plugin for kind in KINDS for plugin in plugins.all(kind)):
+        module = plugin.declaration.build.partition(":")[0]
+        if module == "__main__" or (module in sys.modules and getattr(sys.modules[module], "__spec__", None) is None):
+            return f"{plugin} was defined in it and lies in no file"
+    return None

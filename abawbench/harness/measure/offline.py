@@ -1,0 +1,188 @@
+"""Offline: how many clips and frames a second at the best batch that memory allows, and at what energy."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
+
+from abawbench.harness.measure.memory import peak_bytes, reset_peak
+from abawbench.harness.measure.timing import (
+    Answers,
+    Call,
+    Inputs,
+    circumstances,
+    device_of,
+    finish,
+    noise_advice,
+    noise_of,
+)
+from abawbench.records.cost import Throughput
+
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+MEMORY_LIMIT = 2 * 2**30
+"""Bytes that a batch may add at its peak."""
+MINIMUM_S = 1.0
+"""Shortest timed run that is valid."""
+MINIMUM = 3
+"""Calls that are made in any case."""
+
+
+def best_throughput(
+    compiled: Callable[[Inputs], Call],
+    example: Inputs,
+    length: int,
+    *,
+    runtime: str = "eager",
+    budget_s: float = 10.0,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Throughput:
+    """Return the throughput at the best batch of copies of ``example``, one clip of ``length`` frames.
+
+    ``compiled(inputs)`` returns the callable for a batch. Batches double while they gain, fit the limit and leave half
+    of the budget; the best is then measured for the rest of it.
+    """
+    start = perf_counter()
+    rates: dict[int, float] = {}
+    best: tuple[Call, Inputs] | None = None
+    for batch in BATCHES:
+        inputs = repeated(example, batch)
+        reset_peak()
+        idle = peak_bytes(device_of(inputs))
+        call = compiled(inputs)
+        rate, _ = _rate(call, inputs, batch, min(budget_s / 20, 1.0))
+        if best is not None and peak_bytes(device_of(inputs)) - idle > memory_limit:
+            break
+        if rate >= max(rates.values(), default=0.0):
+            best = call, inputs
+        rates[batch] = rate
+        if perf_counter() - start > budget_s / 2 or rate < 0.97 * max(rates.values()):
+            break
+    assert best is not None
+    found = measure_throughput(
+        *best, length, runtime=runtime, budget_s=max(budget_s - (perf_counter() - start), min(budget_s, 1.0))
+    )
+    return found.model_copy(update={"by_batch": rates, "memory_limit_bytes": memory_limit})
+
+
+def measure_throughput(
+    call: Call, inputs: Inputs, length: int, *, runtime: str = "eager", budget_s: float = 1.0
+) -> Throughput:
+    """Return the throughput of calling ``call(*inputs)`` again and again with clips of ``length`` frames."""
+    device = device_of(inputs)
+    batch = next(len(x) for x in torch.utils._pytree.tree_leaves(inputs) if isinstance(x, Tensor))
+    answers = Answers(call, [inputs])
+    with energy(device) as joules:
+        clips, times = _rate(call, inputs, batch, budget_s, answers)
+    seconds, noise = sum(times), noise_of(times)
+    broken = answers.advice
+    if seconds < MINIMUM_S:
+        broken.append(f"{seconds:.1f} s of at least {MINIMUM_S:g} s: give it more seconds")
+    return Throughput(
+        clips_per_second=clips,
+        frames_per_second=clips * length,
+        batch=batch,
+        joules_per_clip=None if joules.value is None else joules.value / (batch * len(times)),
+        seconds=seconds,
+        noise=noise,
+        answers_sha256=answers.sha256,
+        valid=not broken,
+        advice=(*broken, *noise_advice(noise)),
+        **circumstances(device, runtime),
+    )
+
+
+def _rate(
+    call: Call, inputs: Inputs, batch: int, budget_s: float, answers: Answers | None = None
+) -> tuple[float, list[float]]:
+    """Return clips per second, and the seconds of each call after a first one that does not count."""
+    device = device_of(inputs)
+    call(*inputs)
+    finish(device)
+    times: list[float] = []
+    while len(times) < MINIMUM or sum(times) < budget_s:
+        start = perf_counter()
+        answer = call(*inputs)
+        finish(device)
+        times.append(perf_counter() - start)
+        if answers is not None:
+            answers.check(0, answer)
+    return batch * len(times) / sum(times), times
+
+
+def repeated(example: Inputs, batch: int) -> Inputs:
+    """Return inputs of ``batch`` copies of the one clip in ``example``."""
+    several: Inputs = tree_map_only(Tensor, lambda x: x.expand(batch, *x.shape[1:]).contiguous(), example)
+    return several
+
+
+POWERCAP = Path("/sys/class/powercap")
+
+
+class Joules:
+    """Energy used since ``energy`` was entered; ``value`` is None until it ends and where nothing tells it."""
+
+    value: float | None = None
+
+
+@contextmanager
+def energy(device: torch.device, root: Path = POWERCAP) -> Iterator[Joules]:
+    """Give the joules that all processor packages, and the GPU in use, take inside; other work is in it too."""
+    found = Joules()
+    packages = _packages(root)
+    before = [_microjoules(one / "energy_uj") for one in packages]
+    gpu = _gpu_joules(device)
+    yield found
+    parts = [
+        _grown(start, _microjoules(one / "energy_uj"), _microjoules(one / "max_energy_range_uj"))
+        for one, start in zip(packages, before, strict=True)
+    ]
+    after = _gpu_joules(device)
+    if gpu is not None and after is not None:
+        parts.append(after - gpu)
+    known = [part for part in parts if part is not None]
+    # a part that cannot be read would make the sum too small
+    if known and len(known) == len(parts):
+        found.value = sum(known)
+
+
+def _packages(root: Path) -> list[Path]:
+    """Return the folders of whole packages; those below them, such as ``intel-rapl:0:1``, are parts of theirs."""
+    try:
+        return sorted(path for path in root.glob("*-rapl:*") if path.name.count(":") == 1)
+    except OSError:
+        return []
+
+
+def _microjoules(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _grown(before: int | None, after: int | None, limit: int | None) -> float | None:
+    """Return the joules between two readings of a counter that starts again at its limit."""
+    if before is None or after is None:
+        return None
+    if after < before:
+        if limit is None:
+            return None
+        after += limit
+    return (after - before) / 1e6
+
+
+def _gpu_joules(device: torch.device) -> float | None:
+    if device.type != "cuda":
+        return None
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByIndex(device.index or 0)
+        return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+    except Exception:  # no pynvml, no driver, or a GPU that does not count
+        return None

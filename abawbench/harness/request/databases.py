@@ -1,0 +1,114 @@
+"""The databases of a run, opened when first needed, and which of them serves a task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from abawbench.config import Roots
+from abawbench.contracts import Database, DatabaseDeclaration, Task, UsageError
+from abawbench.plugins import FIRST_PARTY, Plugin, Plugins
+from abawbench.progress import Progress
+
+TRAIN, VALIDATION = "train", "val"
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a database that makes its own files is asked for."""
+
+    preset: str = "small"
+    seed: int = 0
+
+
+class Databases:
+    """The databases of a run, each opened once, when first needed."""
+
+    def __init__(
+        self,
+        plugins: Plugins,
+        roots: Roots,
+        generated: Generated,
+        progress: Progress,
+        readings: Mapping[str, str] | None = None,
+    ) -> None:
+        self._plugins = plugins
+        self._readings = readings or {}
+        self._generated = generated
+        self._progress = progress
+        self._opened: dict[str, Database] = {}
+        self._given = roots
+        self._near = () if roots else (FIRST_PARTY,)
+        declared = [p for p in plugins.all("database") if _generates(p)]
+        self._roots = dict(roots) or {p.name: () for p in declared if p.distribution == FIRST_PARTY}
+        for name in self._roots:
+            plugin = self.plugin(name)
+            if not self._roots[name] and not _generates(plugin):
+                raise UsageError(f"database '{name}' needs a folder: --data {name}=ROOT")
+
+    def under(self, readings: Mapping[str, str]) -> "Databases":
+        """Return the same databases, to be opened under these readings of uncertain facts."""
+        if readings == self._readings:
+            return self
+        return Databases(self._plugins, self._given, self._generated, self._progress, readings)
+
+    def plugin(self, name: str) -> Plugin:
+        """Return the plugin that reads the database."""
+        return self._plugins.get("database", name, self._near)
+
+    def open(self, name: str) -> Database:
+        """Return the opened database; one that makes its own files makes them now if they are not there."""
+        if name not in self._opened:
+            plugin = self.plugin(name)
+            if _generates(plugin):
+                wanted = self._generated
+                made = plugin.build(preset=wanted.preset, seed=wanted.seed, progress=self._progress.report)
+            else:
+                made = plugin.build_under(self._readings, self._roots[name])
+            self._opened[name] = made
+        return self._opened[name]
+
+    def for_task(self, task: Task, *, pooled: bool = False) -> tuple[str, Database]:
+        """Return the database a task is run on: its own if given, else the first that has its labels.
+
+        It has both a training and a validation split, or any of them where they are ``pooled``.
+        Raises UsageError, with what would help, when no database given can serve the task.
+        """
+        order = sorted(self._roots, key=lambda name: name != task.database)
+        for name in order:
+            database = self.open(name)
+            splits = database.splits(task.label)
+            found = {TRAIN, VALIDATION} & set(splits)
+            if len(found) == 2 or (pooled and found):
+                return name, database.for_label(task.label)
+            if name == task.database and splits:
+                raise UsageError(
+                    f"database '{name}' has no labels of task '{task.name}' for {TRAIN} and {VALIDATION} (it has "
+                    f"{', '.join(splits)}): such a copy can only be predicted by a model trained elsewhere, not "
+                    "trained on or scored; add label files, see the database's documentation"
+                )
+        remedy = (
+            f"check that its annotation folder is below {', '.join(map(str, self._roots[task.database]))}"
+            if self._roots.get(task.database)
+            else f"add --data {task.database}=ROOT"
+        )
+        raise UsageError(f"no labels of task '{task.name}' in {', '.join(self._roots)}; {remedy}")
+
+    def for_split(self, task: Task, split: str) -> tuple[str, Database]:
+        """Return the database that has a split of a task: its own if given, else the first.
+
+        Raises UsageError, naming the splits there are, when no database given has it.
+        """
+        order = sorted(self._roots, key=lambda name: name != task.database)
+        there = {}
+        for name in order:
+            database = self.open(name)
+            there[name] = list(database.splits(task.label))
+            if split in there[name]:
+                return name, database.for_label(task.label)
+        found = "; ".join(f"{name} has {', '.join(splits)}" for name, splits in there.items() if splits) or "none does"
+        raise UsageError(
+            f"no database given has a split '{split}' of task '{task.name}' ({found}); add --data {task.database}=ROOT"
+        )
+
+
+def _generates(plugin: Plugin) -> bool:
+    return isinstance(plugin.declaration, DatabaseDeclaration) and plugin.declaration.generated

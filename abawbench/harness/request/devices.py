@@ -1,0 +1,78 @@
+"""Which device a job computes on, and what machine and libraries that is, for the record."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from abawbench.contracts import UsageError
+from abawbench.harness.request.jobs import DEVICES
+from abawbench.records.record import Hardware
+
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "timm",
+    "numpy",
+    "opencv-python-headless",
+    "av",
+    "accelerate",
+    "fvcore",
+    "safetensors",
+    "pyarrow",
+)
+
+
+def accelerator_on(device: str, precision: str) -> Accelerator:
+    """Return accelerate's view of the devices. Raises UsageError when CUDA is asked for and absent."""
+    if device not in DEVICES:
+        raise UsageError(f"unknown device '{device}'; use {', '.join(DEVICES)}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("no CUDA device is in reach of torch; use --device cpu")
+    # accelerate keeps its state per process; a second run in one process may ask for another device
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+    return Accelerator(cpu=device == "cpu" or not torch.cuda.is_available(), mixed_precision=precision)
+
+
+def hardware(device: torch.device) -> Hardware:
+    """Return the processor, its cores, torch's threads, the GPU if it was used, and the memory."""
+    return Hardware(
+        cpu=_cpu(),
+        cores=os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        gpu=torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        memory_bytes=_memory(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return library -> version, ``python`` among them."""
+    found = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None

@@ -1,0 +1,185 @@
+"""A run's network as a folder that runs without abawbench: model, preprocessing, parity and an example."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from abawbench._version import __version__
+from abawbench.contracts import Clip, ModelDeclaration, Runtime, RuntimeDeclaration, Task, UsageError
+from abawbench.harness.measure.parity import Bench, parity
+from abawbench.harness.request.databases import Databases
+from abawbench.harness.stored.bench import bench_of_run
+from abawbench.harness.stored.export_example import example
+from abawbench.harness.stored.submit import the_run
+from abawbench.losses import scores_of
+from abawbench.plugins import Plugin, Plugins
+from abawbench.progress import Progress
+from abawbench.records.parity import Parity
+from abawbench.records.record import Record
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The folder that was written."""
+
+    folder: str
+    format: str
+    files: tuple[str, ...]
+    model: str
+    task: str
+    database: str
+    synthetic: bool
+    parity: Parity
+
+
+def export(
+    run: Path,
+    plugins: Plugins,
+    databases: Databases,
+    *,
+    format: str,
+    out: Path | None = None,
+    task_name: str | None = None,
+    weights: str | None = None,
+    progress: Progress,
+) -> Exported:
+    """Write a run's network in a format to a new folder, ``<model>-<task>-<format>`` unless named; return what it is.
+
+    The files themselves are run on the scored split and compared with eager execution. The folder appears whole or not
+    at all. Raises UsageError for an unknown format and for a folder that is there, DataError for a run that kept no
+    weights or was scored on other annotations.
+    """
+    plugin = _runtime_for(plugins, format)
+    folder, record = the_run(run, task_name)
+    out = out or Path(f"{record.model}-{record.task}-{format}")
+    if out.exists():
+        raise UsageError(f"{out}: already there; choose another folder with --out, or delete it")
+    model, bench = bench_of_run(folder, record, plugins, databases, weights, progress)
+    runtime: Runtime = plugin.build()
+    task = bench.task
+    bench = replace(bench, network=_Activated(bench.network, task).eval(), task=_without_activation(task))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    try:
+        progress.note(f"write {format}")
+        runtime.save(bench.network, bench.example(1), temporary)
+        progress.note("compare with eager execution")
+        found = parity(bench, runtime, lambda batch: _loaded(runtime, temporary))
+        _write_json(temporary / "preprocessing.json", _preprocessing(model.clip, bench))
+        _write_json(temporary / "model.json", _about(record, task, found, plugins, format))
+        (temporary / "example.py").write_text(example(runtime, task), encoding="utf-8")
+        temporary.chmod(0o755)
+        temporary.rename(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Exported(
+        folder=str(out),
+        format=format,
+        files=tuple(sorted(path.name for path in out.iterdir())),
+        model=record.model,
+        task=record.task,
+        database=record.database.name,
+        synthetic=record.database.synthetic,
+        parity=found,
+    )
+
+
+def formats(plugins: Plugins) -> dict[str, Plugin]:
+    """Return format -> the runtime plugin that writes it."""
+    found = [(p.declaration, p) for p in plugins.all("runtime")]
+    return {d.format: p for d, p in found if isinstance(d, RuntimeDeclaration) and d.format}
+
+
+def _runtime_for(plugins: Plugins, format: str) -> Plugin:
+    known = formats(plugins)
+    if format not in known:
+        raise UsageError(f"unknown format '{format}'; known: {', '.join(sorted(known)) or 'none'}")
+    return known[format]
+
+
+class _Activated(nn.Module):
+    """A network that gives scores instead of logits."""
+
+    def __init__(self, network: nn.Module, task: Task) -> None:
+        super().__init__()
+        self.network = network
+        self._task = task
+
+    def forward(self, clips: Tensor) -> Tensor:
+        return scores_of(self.network(clips), self._task)
+
+
+def _without_activation(task: Task) -> Task:
+    if task.parts:
+        return replace(task, parts=tuple(_without_activation(part) for part in task.parts))
+    return replace(task, activation="identity")
+
+
+def _loaded(runtime: Runtime, folder: Path) -> Any:
+    """Return the callable that the example would use, out of the files in a folder."""
+    names: dict[str, Any] = {"folder": folder}
+    exec(runtime.loader, names)  # the plugin's own lines, as they stand in the example
+
+    def call(clips: Tensor) -> Tensor:
+        return torch.from_numpy(np.asarray(names["network"]([clips.numpy()])))
+
+    return call
+
+
+def _preprocessing(clip: Clip, bench: Bench) -> dict[str, Any]:
+    """Return how images become the input: resized bilinearly, RGB, divided by 255, less the mean, over the std."""
+    return {
+        "input": "float32 [clips, clip_length, 3, size, size]",
+        "colour": "RGB",
+        "resize": "bilinear",
+        "size": clip.size,
+        "scale": 1 / 255,
+        "mean": list(clip.mean),
+        "std": list(clip.std),
+        "clip_length": clip.length,
+        "clip_stride": clip.stride,
+        "frame_rate": float(np.median([track.rate for track in bench.scored])),
+        "last_clip": "repeats the last frame, which counts once",
+    }
+
+
+def _about(record: Record, task: Task, found: Parity, plugins: Plugins, format: str) -> dict[str, Any]:
+    """Return what the model is, what it gives, where its weights come from and how far it is from eager execution."""
+    declared = plugins.get("model", record.model, record.near("model")).declaration
+    assert isinstance(declared, ModelDeclaration)
+    return {
+        "model": record.model,
+        "licence": declared.licence,
+        "format": format,
+        "task": task.name,
+        "edition": task.edition,
+        "level": task.level,
+        "outputs": list(task.outputs),
+        "activation": {part.name: part.activation for part in task.parts} or task.activation,
+        "activation_applied": True,
+        "threshold": task.threshold if task.kind == "multilabel" else None,
+        "weights": None if record.weights is None else record.weights.model_dump(mode="json"),
+        "trained_sha256": None if record.trained is None else record.trained.sha256,
+        "settings": record.settings,
+        "protocol": None if record.protocol is None else record.protocol.model_dump(mode="json"),
+        "database": record.database.model_dump(mode="json"),
+        "score": None if record.score is None else {"metric": record.score.metric, "value": record.score.value},
+        "parity": {
+            **found.model_dump(mode="json"),
+            "change": found.change,
+            "kept": found.kept if found.compared else None,
+        },
+        "abawbench": __version__,
+        "run": record.job,
+    }
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

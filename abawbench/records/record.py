@@ -1,0 +1,383 @@
+"""The record of a run: everything needed to believe it and to repeat it, as one JSON file.
+
+The published schema is ``abawbench/records/schema.json``. Numbers that do not exist (NaN, infinity, not measured) are
+null, never ``NaN``; units stand in the field names. No field holds a path of the machine that ran.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from abawbench.contracts.model import Weights
+from abawbench.contracts.task import Level
+from abawbench.plugins import FIRST_PARTY
+from abawbench.records.cost import Cost as Cost
+from abawbench.records.cost import Latency as Latency
+from abawbench.records.cost import RelativeTime as RelativeTime
+from abawbench.records.cost import Throughput as Throughput
+from abawbench.records.fields import (
+    Count,
+    Number,
+    Part,
+    Settings,
+    finite,
+)
+from abawbench.records.parity import Parity
+from abawbench.system.text import plain
+
+SCHEMA_VERSION = 1
+"""Raised whenever a reader of the old schema could misunderstand a record."""
+MAX_PROBLEMS = 50
+"""Problems a record spells out; the rest are only counted."""
+
+Status = Literal["ok", "failed", "skipped", "unsupported"]
+
+
+class WeightsRecord(Part):
+    """Where the network's parameters came from before training."""
+
+    source: str
+    """As asked for: ``imagenet``, ``affectnet=FILE``, ``synthetic``, ``none``."""
+    file: str | None = Field(default=None, pattern=r"^[^/\\]+$")
+    """The file's name without its folder."""
+    sha256: str | None = None
+    licence: str | None = None
+    trained_on: tuple[str, ...] = ()
+    against_the_rules: tuple[str, ...] = ()
+    """What they have seen that an entry to the task's challenge may not: other labels of the scored database."""
+    parts: tuple["WeightsRecord", ...] = ()
+    """Those of each network, where the model is made of several."""
+
+    @classmethod
+    def of(cls, weights: Weights, against_the_rules: tuple[str, ...] = ()) -> Self:
+        """Return the record of resolved weights, without the folders of this machine."""
+        kind, equals, file = weights.source.partition("=")
+        return cls(
+            source=f"{kind}{equals}{_file_name(file)}",
+            file=_file_name(weights.path) if weights.path else None,
+            sha256=weights.sha256,
+            licence=weights.licence,
+            trained_on=weights.trained_on,
+            against_the_rules=against_the_rules,
+            parts=tuple(cls.of(part) for part in weights.parts),
+        )
+
+
+def _file_name(path: str) -> str:
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+class PluginRecord(Part):
+    """One plugin that took part."""
+
+    kind: str
+    """``model``, ``task``, ``metric``, ``database`` or ``runtime``."""
+    name: str
+    distribution: str
+    version: str
+    digest: str
+    """SHA-256 over the plugin's source."""
+
+
+class DatabaseRecord(Part):
+    """The data of the run."""
+
+    name: str
+    layout: str | None = None
+    """The official layout the files had, for example ``aff-wild2``."""
+    synthetic: bool
+    fingerprint: str
+    """SHA-256 over the annotation files."""
+    split: str
+    """The split that was scored."""
+    tracks_sha256: str | None = None
+    """SHA-256 over the sorted ids of the scored tracks, each followed by a line feed."""
+
+
+class ProtocolRecord(Part):
+    """How frames became decisions, and which tracks were fitted and scored."""
+
+    no_face: str = "nearest"
+    """What stood for a frame without an image: ``nearest``, ``interpolate``, ``black`` or ``zero``."""
+    smoothing: str = "none"
+    """Of scores before decisions, in frames: ``none``, ``box:<half width>`` or ``gaussian:<sigma>``."""
+    thresholds: str = "fixed"
+    """``fixed``, ``published`` with the model, or ``tuned`` on training subjects; the last two with
+    ``threshold_values`` by output, one set for each fit."""
+    threshold_values: tuple[dict[str, Number], ...] = ()
+    tuned_on: str | None = None
+    """On which tracks, where thresholds were tuned. Stored scores are stretched so that the task's own decides."""
+    clip_length: Count
+    """Frames the model saw at once."""
+    clip_stride: Count
+    """Frames between clips; a frame in several clips has the mean of their outputs."""
+    folds: Count = 0
+    """Of a cross-validation over training and validation tracks together, grouped by subject; 0: official split."""
+    refit: bool = False
+    """Whether training and validation tracks were fitted together, with nothing left to score."""
+    readings: dict[str, str] = Field(default_factory=dict)
+    """Of uncertain facts, where another than the default took effect (docs/choices.md)."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Return the options that are not the official protocol's, as ``name=value``; the split names folds."""
+        given = {"no_face": self.no_face, "smoothing": self.smoothing, "thresholds": self.thresholds}
+        return tuple(f"{name}={v}" for name, v in given.items() if v != type(self).model_fields[name].default)
+
+
+class Interval(Part):
+    """A confidence interval, and how it was made."""
+
+    low: Number
+    high: Number
+    level: float = Field(default=0.95, gt=0, lt=1)
+    method: str
+    """For example ``track bootstrap, percentile``."""
+    replicates: Count
+    units: str
+    """What was resampled, for example ``tracks``."""
+
+
+class PartScore(Part):
+    """A named part of the metric: a class, a dimension, a companion metric."""
+
+    value: Number
+    interval: Interval | None = None
+    percentile: Interval | None = None
+    """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
+
+
+class Score(Part):
+    """The official value on the scored split."""
+
+    metric: str
+    value: Number
+    reason: str | None = None
+    """Why there is no value, where there is none."""
+    interval: Interval | None = None
+    percentile: Interval | None = None
+    """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
+    design_effect: Number = None
+    """How many times larger the variance over tracks is than if every annotated frame were drawn by itself."""
+    effective_frames: Number = None
+    """Annotated frames divided by the design effect: how many independent frames would know as much."""
+    parts: dict[str, PartScore] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _explain_a_missing_value(cls, data: Any) -> Any:
+        if isinstance(data, dict) and finite(data.get("value")) is None and not data.get("reason"):
+            return {**data, "reason": "the metric is not defined on these labels and predictions"}
+        return data
+
+
+class Floor(Part):
+    """What the best predictor that looks at no input scores: the value to beat."""
+
+    value: Number
+    interval: Interval | None = None
+    what: str
+    """Which constant predictor it is, for example ``the most frequent class of the training labels``."""
+
+
+class MissingInput(Part):
+    """How many of the scored tracks lack an input of the model wholly, and how many of their frames lack it."""
+
+    tracks: Count
+    frames: Count
+
+
+class Counts(Part):
+    """How much was scored, and what was wrong with it."""
+
+    tracks: Count
+    frames: Count
+    annotated_frames: Count
+    coverage: Number = None
+    """Annotated frames that have a prediction, divided by annotated frames."""
+    frames_without_image: Count = 0
+    """Frames without a usable image, filled by the rule ``protocol.no_face``."""
+    missing_inputs: dict[str, MissingInput] = Field(default_factory=dict)
+    """Input -> where it was missing and the model did without, for models with several inputs."""
+    broken_images: Count = 0
+    skipped_tracks: Count = 0
+    problems: tuple[str, ...] = Field(default=(), max_length=MAX_PROBLEMS)
+    problems_total: Count = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cap_problems(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "problems" not in data:
+            return data
+        problems = [str(problem) for problem in data["problems"]]
+        return {"problems_total": len(problems), **data, "problems": problems[:MAX_PROBLEMS]}
+
+
+class Seconds(Part):
+    """Wall time by phase, in seconds."""
+
+    read: float = 0.0
+    embed: float = 0.0
+    fit: float = 0.0
+    predict: float = 0.0
+    score: float = 0.0
+    cost: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Return the sum over the phases."""
+        return self.read + self.embed + self.fit + self.predict + self.score + self.cost
+
+
+class Hardware(Part):
+    """The machine, in words that say nothing about whose it is."""
+
+    cpu: str
+    cores: Count
+    threads: Count
+    gpu: str | None = None
+    memory_bytes: Count | None = None
+
+
+class Epoch(Part):
+    """One epoch of training."""
+
+    epoch: Count
+    fold: Count | None = None
+    """Of a cross-validation, from 1."""
+    loss: Number
+    held_out: Number = None
+    """The official value on held-out training tracks."""
+
+
+class NamedFile(Part):
+    """A file beside the record."""
+
+    file: str = Field(pattern=r"^[^/\\]+$")
+    sha256: str
+
+
+class Record(Part):
+    """One run: one model on one task on one database with one seed."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    abawbench: str
+    """The version of abawbench that ran."""
+    job: str = Field(min_length=8)
+    """Digest of everything that determines the result; equal jobs give equal results."""
+    status: Status = "ok"
+    reason: str | None = None
+    """Why the run gave no result, where it gave none."""
+    started: AwareDatetime
+    finished: AwareDatetime
+
+    model: str
+    task: str
+    edition: int
+    level: Level
+    database: DatabaseRecord
+    seed: int
+    settings: Settings = Field(default_factory=dict)
+    """The recipe after overrides."""
+    protocol: ProtocolRecord | None = None
+    weights: WeightsRecord | None = None
+    plugins: tuple[PluginRecord, ...] = ()
+
+    score: Score | None = None
+    floor: Floor | None = None
+    counts: Counts | None = None
+    cost: Cost | None = None
+    parity: Parity | None = None
+    """The runtime that was timed beside eager execution, which made the scores; null where that was timed itself."""
+    training: tuple[Epoch, ...] = ()
+    predictions: NamedFile | None = None
+    """Parquet: the scores of every frame."""
+    statistics: NamedFile | None = None
+    """Parquet: the additive statistics of every scored track, from which runs are compared."""
+    trained: NamedFile | None = None
+    """Safetensors: the parameters after training, without those of a frozen ``embed``."""
+    seconds: Seconds = Seconds()
+    hardware: Hardware | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Library -> version, ``python`` among them."""
+
+    @model_validator(mode="after")
+    def _say_what_happened(self) -> Self:
+        if self.status == "ok" and self.score is None:
+            raise ValueError("a run that is ok has a score")
+        if self.status != "ok" and not self.reason:
+            raise ValueError(f"a run that is {self.status} says why in its reason")
+        return self
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Return what keeps the value from being ranked; such results are shown and marked.
+
+        ``weights=none`` for a network, or a part of it, that started from no weights, ``size=...`` for one smaller than
+        the published, ``control=...`` for a run that checks the harness, ``trained on ...`` for weights that have seen
+        what an entry to the challenge may not, ``<name>=<value>`` for an uncertain fact that was not taken as by
+        default, ``NAME changes ...`` for a runtime that moves the metric.
+        """
+        control = self.settings.get("control")
+        size = self.settings.get("size")
+        sources = {one.source for one in (self.weights, *self.weights.parts)} if self.weights else set()
+        forbidden = self.weights.against_the_rules if self.weights else ()
+        return (
+            *(["weights=none"] if "none" in sources else []),
+            *([f"size={size}"] if isinstance(size, str) and size != "full" else []),
+            *([f"control={control}"] if control else []),
+            *(f"trained on {seen}" for seen in forbidden),
+            *(f"{name}={value}" for name, value in (self.protocol.readings if self.protocol else {}).items()),
+            *([self.parity.mark] if self.parity and not self.parity.kept else []),
+        )
+
+    @property
+    def entry(self) -> tuple[str, ...]:
+        """Return what ran, apart from its seed: the model, protocol options and marks. Equal ones are one system."""
+        return (self.model, *(self.protocol.options if self.protocol else ()), *self.marks)
+
+    def describe(self, *, seeds: bool = False, width: int | None = None) -> str:
+        """Return ``entry`` in words, with the seed where asked; ``width`` cuts the model's name and nothing else."""
+        model, *more = self.entry
+        return " ".join([plain(model, width), *([f"seed {self.seed}"] if seeds else []), *more])
+
+    @property
+    def macs_per_frame(self) -> float | None:
+        """Return the MACs of one frame by flop_counter, or by another counter where that one gave none.
+
+        None where the counters differ by more than named operators account for: neither is to be believed then.
+        """
+        counts = self.cost.macs_per_frame if self.cost and self.cost.macs_explained else {}
+        return counts.get("flop_counter") or next((value for value in counts.values() if value is not None), None)
+
+    def near(self, kind: str) -> tuple[str, ...]:
+        """Return the distributions where names of a kind in this record are looked for first: the run's, then ours."""
+        return (*(plugin.distribution for plugin in self.plugins if plugin.kind == kind), FIRST_PARTY)
+
+    def to_json(self) -> str:
+        """Return the record as indented JSON that holds no NaN, ending in a newline."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the record that JSON text holds. Raises pydantic's ValidationError when it does not hold one."""
+        return cls.model_validate_json(text)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of a record, as published in ``schema.json``."""
+        return cls.model_json_schema(mode="serialization")
+
+
+def all_synthetic(records: Sequence[Record]) -> bool:
+    """Return whether the results are synthetic. Raises ValueError when synthetic and real ones are mixed.
+
+    A run without a score mixes with either: it may have failed before its database was opened.
+    """
+    scored = [record for record in records if record.score]
+    kinds = {record.database.synthetic for record in scored or records}
+    if len(kinds) > 1:
+        raise ValueError("synthetic and real results never share a table; split the records by database.synthetic")
+    return kinds == {True}

@@ -1,0 +1,204 @@
+"""Run folders: ``<out>/<model>/<task>/<database>-seed<seed>-<job>/`` with ``result.json`` and predictions beside it."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from abawbench.contracts.errors import DataError
+from abawbench.records.predictions import Predictions, read_predictions, write_predictions
+from abawbench.records.record import SCHEMA_VERSION, NamedFile, Record
+from abawbench.records.track_statistics import TrackStatistics, read_statistics, write_statistics
+from abawbench.system import locks
+from abawbench.system.files import (
+    replacing,
+    sha256,
+    sweep,
+    sync,
+)
+from abawbench.system.text import plain
+
+RESULT = "result.json"
+FAILED = "failed.json"
+"""The record of a job that gave no result; a result beside it is of an earlier run."""
+LOG = "log.txt"
+"""What the job's process printed."""
+PREDICTIONS = "predictions.parquet"
+STATISTICS = "statistics.parquet"
+WEIGHTS = "weights.safetensors"
+
+_log = logging.getLogger(__name__)
+
+
+def run_folder(out: Path, *, model: str, task: str, database: str, seed: int, job: str) -> Path:
+    """Return the folder of a run.
+
+    The first eight characters of the job's digest keep runs with other settings, splits or files apart. Names are
+    percent-encoded, so that one from a plugin never leaves ``out`` and two never meet.
+
+    >>> run_folder(Path("runs"), model="mnv4-tam", task="va", database="synthetic", seed=0, job="0f3a" * 16).as_posix()
+    'runs/mnv4-tam/va/synthetic-seed0-0f3a0f3a'
+    """
+    return out / _safe(model) / _safe(task) / f"{_safe(database)}-seed{seed}-{_safe(job[:8])}"
+
+
+def folder_of(out: Path, record: Record) -> Path:
+    """Return the folder of the run that a record tells of."""
+    return run_folder(
+        out,
+        model=record.model,
+        task=record.task,
+        database=record.database.name,
+        seed=record.seed,
+        job=record.job,
+    )
+
+
+def _safe(name: str) -> str:
+    encoded = quote(name, safe="")
+    return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
+
+
+def write(
+    folder: Path,
+    record: Record,
+    predictions: Predictions | None = None,
+    weights: bytes | None = None,
+    statistics: TrackStatistics | None = None,
+) -> Record:
+    """Write a run and return its record, which names the files beside it.
+
+    Those are the predictions, the trained weights (safetensors) and the statistics of the tracks, where given.
+
+    Everything is written to the disk under temporary names first, and ``result.json`` takes its place last: a reader
+    finds the old run, none, or the new one, and a full disk leaves the old one.
+    """
+    result = folder / RESULT
+    written: list[Path] = []
+    named: dict[str, NamedFile | None] = {"predictions": None, "statistics": None, "trained": None}
+    with ExitStack() as stack:
+        last = stack.enter_context(replacing(result))  # the first to be entered is the last to be renamed
+        if predictions is not None:
+            fresh = stack.enter_context(replacing(folder / PREDICTIONS))
+            write_predictions(fresh, predictions)
+            written.append(fresh)
+            named["predictions"] = NamedFile(file=PREDICTIONS, sha256=sha256(fresh))
+        if statistics is not None:
+            fresh = stack.enter_context(replacing(folder / STATISTICS))
+            write_statistics(fresh, statistics)
+            written.append(fresh)
+            named["statistics"] = NamedFile(file=STATISTICS, sha256=sha256(fresh))
+        if weights is not None:
+            fresh = stack.enter_context(replacing(folder / WEIGHTS))
+            fresh.write_bytes(weights)
+            written.append(fresh)
+            named["trained"] = NamedFile(file=WEIGHTS, sha256=sha256(fresh))
+        record = record.model_copy(update=named)
+        last.write_text(record.to_json(), encoding="utf-8")
+        written.append(last)
+        for path in written:
+            sync(path)
+        result.unlink(missing_ok=True)
+    for kind, name in (("predictions", PREDICTIONS), ("statistics", STATISTICS), ("trained", WEIGHTS)):
+        if named[kind] is None:
+            (folder / name).unlink(missing_ok=True)
+    (folder / FAILED).unlink(missing_ok=True)
+    return record
+
+
+def write_failed(folder: Path, record: Record) -> None:
+    """Write the record of a job that gave no result. A result that lies there stays."""
+    with replacing(folder / FAILED) as temporary:
+        temporary.write_text(record.to_json(), encoding="utf-8")
+
+
+@contextmanager
+def claimed(folder: Path, waits: Callable[[bool], None] = lambda waiting: None) -> Iterator[None]:
+    """Keep other runs off a run folder, waiting for them first, and sweep what killed ones left in it.
+
+    A folder that is still empty at the end is removed. ``waits`` is told when the waiting begins and ends.
+    """
+    with locks.hold_alone(folder, waits) as alone:
+        try:
+            if alone:
+                sweep(folder)
+            yield
+        finally:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def read(folder: Path) -> Record:
+    """Return the record of a run folder, or of a record file. Raises DataError naming the file and what is wrong."""
+    path = folder / RESULT if folder.is_dir() else folder
+    try:
+        return Record.from_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no result here; the run did not finish, or this is not a run folder") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise DataError(
+            f"{path}: not a record of schema {SCHEMA_VERSION}: {where}: {first['msg']}; "
+            "run it again, or read it with the abawbench that wrote it"
+        ) from error
+
+
+def read_run_predictions(folder: Path, outputs: Sequence[str] | None = None) -> Predictions:
+    """Return the predictions of a run folder.
+
+    Raises DataError when the run has none and when the file is not the one the record names.
+    """
+    record = read(folder)
+    if record.predictions is None:
+        raise DataError(f"{folder}: the run is {record.status} and has no predictions")
+    return read_predictions(_unchanged(folder / record.predictions.file, record.predictions), outputs)
+
+
+def read_run_statistics(path: Path, record: Record) -> TrackStatistics:
+    """Return the statistics of the tracks of a run, given its folder or record file and its record.
+
+    Beside a record file of another name than ``result.json`` they lie under that name, with ``.parquet``. Raises
+    DataError when the run has none and when the file is not the one the record names.
+    """
+    if record.statistics is None:
+        raise DataError(f"{path}: the run has no statistics of its tracks, so it cannot be compared; run it again")
+    if path.is_dir():
+        file = path / record.statistics.file
+    else:
+        file = path.with_name(record.statistics.file) if path.name == RESULT else path.with_suffix(".parquet")
+    return read_statistics(_unchanged(file, record.statistics))
+
+
+def check_run_weights(folder: Path, record: Record) -> None:
+    """Raise DataError when the weights that the record of a run names are missing or others."""
+    if record.trained is not None:
+        _unchanged(folder / record.trained.file, record.trained)
+
+
+def _unchanged(path: Path, named: NamedFile) -> Path:
+    if not path.is_file():
+        raise DataError(f"{path}: named in the record beside it but missing; run it again")
+    if sha256(path) != named.sha256:
+        raise DataError(f"{path}: not the file that the record beside it names; run it again")
+    return path
+
+
+def find(out: Path, unreadable: Callable[[DataError], None] | None = None) -> list[tuple[Path, Record]]:
+    """Return the runs below a folder, sorted by path.
+
+    A result that cannot be read is skipped and handed to ``unreadable``; without it, it is named in the log.
+    """
+    report = unreadable or (lambda error: _log.warning("skipped %s", plain(str(error))))
+    found = []
+    for path in sorted(out.rglob(RESULT)):
+        try:
+            found.append((path.parent, read(path.parent)))
+        except DataError as error:
+            report(error)
+    return found

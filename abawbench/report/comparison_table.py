@@ -1,0 +1,99 @@
+"""A comparison as text: a table for the terminal, Markdown for a pull request, JSON for machines."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from abawbench.compare.comparison import Comparison, Ratio, TaskComparison
+from abawbench.compare.gate import Check
+from abawbench.report.table import SYNTHETIC
+from abawbench.system.text import (
+    NONE,
+    markdown,
+    number,
+    plain,
+)
+
+MARKS = {"pass": "✅", "fail": "❌", "unsure": "❓", "refused": "🚫"}
+
+
+def comparison_text(comparison: Comparison, found: Sequence[Check] = (), *, fmt: str = "simple") -> str:
+    """Return the table, what was refused, and the gate's checks; ``fmt`` is ``simple`` or ``github`` (Markdown)."""
+    from tabulate import tabulate
+
+    md = fmt == "github"
+    escape = markdown if md else plain
+    lines = [f"{'### ' if md else ''}{escape(comparison.b)} against {escape(comparison.a)}", ""]
+    if any(task.synthetic for task in comparison.tasks):
+        lines += [f"{SYNTHETIC}.", ""]
+    if comparison.tasks:
+        columns = _columns(comparison.tasks, escape)
+        align = ["left" if name in ("task", "metric") else "right" for name in columns]
+        rows = list(zip(*columns.values(), strict=True))
+        lines += [tabulate(rows, headers=list(columns), tablefmt=fmt, disable_numparse=True, colalign=align), ""]
+        lines += _legend(comparison)
+    bullet = "- " if md else ""
+    if not found:  # the gate's checks say it too
+        lines += [f"{bullet}{escape(one.task)}: not compared: {escape(one.reason)}" for one in comparison.refused]
+    if found:
+        lines += ["", *(f"{bullet}{MARKS[one.outcome]} {escape(one.what)}: {escape(one.words)}" for one in found)]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def comparison_json(comparison: Comparison, found: Sequence[Check] = (), status: int | None = None) -> str:
+    """Return the comparison and the gate's checks as indented JSON; numbers that do not exist are null."""
+    data = comparison.model_dump(mode="json")
+    if status is not None:
+        data["gate"] = {"exit_status": status, "checks": [vars(check) for check in found]}
+    return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _columns(tasks: Sequence[TaskComparison], escape: Callable[..., str]) -> dict[str, list[str]]:
+    columns = {
+        "task": [escape(task.task, 12) for task in tasks],
+        "metric": [escape(task.metric, 12) for task in tasks],
+        "A": [_value(task.value_a, task.seed_sd_a) for task in tasks],
+        "B": [_value(task.value_b, task.seed_sd_b) for task in tasks],
+        "B - A [interval]": [_difference(task) for task in tasks],
+        "p": [_p(task.p_value) for task in tasks],
+        "p, Holm": [_p(task.p_holm) for task in tasks],
+        "detectable": [NONE if task.detectable is None else f"{task.detectable:.3f}" for task in tasks],
+        "tracks": [str(task.tracks) for task in tasks],
+    }
+    for name, heading in (("parameters", "params"), ("macs", "MACs"), ("latency", "p50"), ("memory", "memory")):
+        columns[f"{heading} B/A"] = [_ratio(task.cost[name]) for task in tasks]
+    return columns
+
+
+def _legend(comparison: Comparison) -> list[str]:
+    level = comparison.tasks[0].interval.level
+    lines = [
+        f"{level:.0%} intervals of {comparison.replicates} paired resamples of tracks, those of one subject together; "
+        "detectable: the smallest true difference that would have shown 4 times in 5."
+    ]
+    if any(task.seeds > 1 for task in comparison.tasks):
+        lines.append("±: standard deviation between seeds, apart from the interval, which is over tracks.")
+    reasons = [f"{task.task}: {task.reason}" for task in comparison.tasks if task.reason]
+    return [*lines, *reasons, ""]
+
+
+def _value(value: float | None, seeds: float | None) -> str:
+    if value is None:
+        return NONE
+    return f"{value:.3f}" if seeds is None else f"{value:.3f} ±{seeds:.3f}"
+
+
+def _difference(task: TaskComparison) -> str:
+    low, high = task.interval.low, task.interval.high
+    if task.difference is None or low is None or high is None:
+        return NONE
+    return f"{task.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return NONE
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _ratio(cost: Ratio) -> str:
+    return NONE if cost.ratio is None else f"×{number(cost.ratio)}"

@@ -1,0 +1,200 @@
+"""The leaderboards: what others published, and what abawbench measured, in one generated Markdown page."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import TypeVar
+
+from abawbench.compare.sides import Run
+from abawbench.compare.ties import Separated, all_apart, told_apart
+from abawbench.plugins import Plugins, default_plugins
+from abawbench.records.published import PUBLISHED, Published, load
+from abawbench.records.record import Record
+from abawbench.records.store import read
+from abawbench.report.table import (
+    COVERAGE,
+    SYNTHETIC,
+    cost_columns,
+    coverage_text,
+    timing_notes,
+    value_text,
+)
+from abawbench.statistics.ranking import shared_ranks
+from abawbench.system.files import replacing
+from abawbench.system.text import NONE, markdown
+
+PAGE = "README.md"
+LONGEST = 300
+"""Characters of what a system needs to be measured."""
+TASKS = {
+    "va": "Valence and arousal",
+    "expr": "Expressions",
+    "au": "Action units",
+    "ce": "Compound expressions",
+    "emi": "Emotional mimicry intensity",
+    "ah": "Ambivalence/hesitancy",
+    "mtl": "Multi-task learning",
+    "vd": "Violence detection",
+}
+"""Headings of the published tables, in their order; other tasks follow under their names."""
+
+_HEAD = """\
+# Leaderboards
+
+<!-- Generated from published.yaml and results/*.json. Do not edit, but run:
+abawbench leaderboard --folder leaderboards --write -->
+
+Measured results come from `results/*.json`, the records of runs. Published ones come from `published.yaml` and were
+not measured here: `CONFIRMED` was read in the source itself or in two independent places, `SINGLE` in one place, often
+about the source, and `INFERRED` is recalled or derived and wants checking before it is quoted. Rows of different
+editions may rest on different data. Measured neighbours that the data cannot tell apart share a rank, marked `=`.
+"""
+
+_T = TypeVar("_T")
+_K = TypeVar("_K")
+
+
+def render(published: Sequence[Published], records: Sequence[Record], separated: Separated = all_apart) -> str:
+    """Return the page: measured results, real apart from synthetic, then published ones, the best first.
+
+    ``separated`` tells which neighbours differ; the others share a rank. Only runs with a value stand in it. Marked
+    runs (no weights, controls) stand below the others, without a rank.
+    """
+    scored = [record for record in records if record.status == "ok" and record.score and record.score.value is not None]
+    real = [record for record in scored if not record.database.synthetic]
+    synthetic = [record for record in scored if record.database.synthetic]
+    parts = [_HEAD, "## Measured\n", *_measured(real, separated)]
+    if synthetic:
+        parts += [f"## Measured on synthetic data\n\n{SYNTHETIC}.\n", *_measured(synthetic, separated)]
+    return "\n".join([*parts, "## Published\n", *_published(published)]).rstrip("\n") + "\n"
+
+
+def write(folder: Path) -> Path:
+    """Write ``README.md`` anew from ``published.yaml`` and ``results/*.json`` in a folder, and return its path."""
+    page = folder / PAGE
+    text = page_text(folder)
+    with replacing(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return page
+
+
+def page_text(folder: Path, more: Sequence[Run] = (), plugins: Plugins | None = None) -> str:
+    """Return what ``README.md`` in a folder should hold, with ``more`` runs among the measured ones.
+
+    Neighbours are told apart by the statistics beside the records. Raises DataError when a source is unreadable.
+    """
+    runs = measured(folder, more)
+    separated = told_apart(runs, plugins or default_plugins())
+    return render(load(folder / PUBLISHED), [run.record for run in runs], separated)
+
+
+def measured(folder: Path, more: Sequence[Run] = ()) -> list[Run]:
+    """Return the measured results in a folder, and then ``more`` runs. Raises DataError when one is unreadable."""
+    return [*(Run(path, read(path)) for path in sorted((folder / "results").glob("*.json"))), *more]
+
+
+def _measured(records: Sequence[Record], separated: Separated) -> list[str]:
+    if not records:
+        return ["None yet.\n"]
+    parts = []
+    groups = _grouped(records, lambda r: (r.task, r.edition, r.database.name, r.database.split, r.database.fingerprint))
+    for (task, edition, database, split, fingerprint), group in groups.items():
+        metric = " and ".join(sorted({record.score.metric for record in group if record.score}))
+        title = markdown(f"{task}, edition {edition}: {metric} on {database} {split}")
+        parts += [
+            f"### {title}\n",
+            f"Annotations {markdown(str(fingerprint), 13)}\n",
+            _measured_table(group, separated),
+            *_timing(group),
+            *_seeds(group),
+        ]
+    return parts
+
+
+def _timing(records: Sequence[Record]) -> list[str]:
+    """Return a list of the times above that are INVALID or too noisy to quote, nothing where none is."""
+    notes = [f"- {markdown(note)}" for note in timing_notes(records)]
+    return ["\n".join([*notes, ""])] if notes else []
+
+
+def _seeds(records: Sequence[Record]) -> list[str]:
+    """Return a line for each system that ran with several seeds: what training again changes, on the same tracks."""
+    lines = []
+    for group in _grouped(records, lambda r: (r.entry, json.dumps(r.settings, sort_keys=True))).values():
+        values = [record.score.value for record in group if record.score and record.score.value is not None]
+        if len({record.seed for record in group}) == len(values) > 1:
+            lines.append(
+                f"{markdown(group[0].describe())}, {len(values)} seeds: mean {mean(values):.3f}, "
+                f"standard deviation between seeds {stdev(values):.3f}; the intervals above are over tracks.\n"
+            )
+    return lines
+
+
+def _measured_table(records: Sequence[Record], separated: Separated) -> str:
+    ordered = sorted(
+        records, key=lambda r: (bool(r.marks), -(r.score.value or 0.0) if r.score else 0.0, r.model, r.seed)
+    )
+    floors = [record.floor.value if record.floor else None for record in ordered]
+    columns = {
+        "rank": _ranks(ordered, separated),
+        "model": [markdown(record.describe(), 60) for record in ordered],
+        "seed": [str(record.seed) for record in ordered],
+        "value [interval]": [value_text(record.score) for record in ordered],
+        "floor": [NONE if floor is None else f"{floor:.3f}" for floor in floors],
+        COVERAGE: [coverage_text(record.counts) for record in ordered],
+        **cost_columns(ordered),
+        "runtime": [markdown(_runtime(record), 40) for record in ordered],
+    }
+    return _table(columns)
+
+
+def _ranks(ordered: Sequence[Record], separated: Separated) -> list[str]:
+    ranked = [record for record in ordered if not record.marks]
+    ranks = shared_ranks(separated(ranked)) if ranked else []
+    words = [f"{rank}=" if ranks.count(rank) > 1 else str(rank) for rank in ranks]
+    return [*words, *[NONE] * (len(ordered) - len(ranked))]
+
+
+def _runtime(record: Record) -> str:
+    latency = record.cost.latency if record.cost else None
+    return latency.where if latency else NONE
+
+
+def _published(rows: Sequence[Published]) -> list[str]:
+    parts: list[str] = []
+    order = {task: place for place, task in enumerate(TASKS)}
+    by_task = _grouped(sorted(rows, key=lambda row: (order.get(row.task, len(order)), row.task)), lambda row: row.task)
+    for task, of_task in by_task.items():
+        parts.append(f"### {markdown(TASKS.get(task, task))}\n")
+        tables = _grouped(of_task, lambda row: (row.database, row.metric, row.split))
+        for (database, metric, split), group in sorted(tables.items()):
+            ordered = sorted(group, key=lambda row: (-row.value, row.edition, row.system))
+            columns: dict[str, list[str]] = {
+                "system": [markdown(row.system) for row in ordered],
+                "plugin": [f"`{row.plugin}`" if row.plugin else "" for row in ordered],
+                "edition": [str(row.edition) for row in ordered],
+                "value": [f"{row.value:.4g}" for row in ordered],
+                "confidence": [row.confidence for row in ordered],
+                "source": [markdown(row.source) for row in ordered],
+                "note": [markdown(row.note or "") for row in ordered],
+                "to measure it": [markdown(row.needs or "", LONGEST) for row in ordered],
+            }
+            told = {name: cells for name, cells in columns.items() if any(cells) or name == "note"}
+            parts += [f"#### {markdown(f'{metric} on {database}, {split}')}\n", _table(told)]
+    return parts
+
+
+def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+    groups: dict[_K, list[_T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups
+
+
+def _table(columns: Mapping[str, Sequence[str]]) -> str:
+    from tabulate import tabulate
+
+    rows = list(zip(*columns.values(), strict=True))
+    return tabulate(rows, headers=list(columns), tablefmt="github", disable_numparse=True) + "\n"

@@ -1,0 +1,176 @@
+"""The table of a run: accuracy beside cost, one row per task."""
+
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+
+from abawbench.records.record import (
+    Counts,
+    Interval,
+    Latency,
+    Record,
+    Score,
+    all_synthetic,
+)
+from abawbench.system.text import (
+    NONE,
+    markdown,
+    millions,
+    number,
+    plain,
+)
+
+MARKDOWN_FORMATS = frozenset({"github", "pipe"})
+SYNTHETIC = "SYNTHETIC DATA: these values say nothing about real faces"
+COVERAGE = "coverage (filled)"
+"""Heading: annotated frames predicted, and in brackets the frames without image that a rule filled."""
+_WIDTH = 150
+
+
+def table(records: Sequence[Record], fmt: str = "simple") -> str:
+    """Return a title, one row per record in the order given, and the reasons of runs without a result.
+
+    ``fmt`` is a table format of tabulate, for example ``simple`` or ``github``. What all records share stands in the
+    title; a model column appears when they differ. Raises ValueError when synthetic and real records are mixed.
+    """
+    from tabulate import tabulate
+
+    escape = markdown if fmt in MARKDOWN_FORMATS else plain
+    if not records:
+        return "no results"
+    synthetic = all_synthetic(records)
+    seeds = len({record.seed for record in records}) > 1
+    systems = [record.describe(seeds=seeds) for record in records]
+    places = [f"{record.database.name} {record.database.split}" for record in records]
+    title = [SYNTHETIC] if synthetic else []
+    title += [escape(words[0]) for words in (systems, places) if len(set(words)) == 1]
+    columns: dict[str, list[str]] = {}
+    if len(set(systems)) > 1:
+        columns["model"] = [escape(record.describe(seeds=seeds, width=14)) for record in records]
+    columns["task"] = [escape(record.task, 10) for record in records]
+    if len(set(places)) > 1:
+        columns["on"] = [escape(text, 16) for text in places]
+    columns |= _accuracy(records, escape) | cost_columns(records)
+    body = tabulate(
+        list(zip(*columns.values(), strict=True)),
+        headers=list(columns) if fmt in MARKDOWN_FORMATS else [_stacked(name) for name in columns],
+        tablefmt=fmt,
+        disable_numparse=True,
+        colalign=["left" if name in {"model", "task", "on", "metric"} else "right" for name in columns],
+    )
+    return "\n".join([" · ".join(title), "", body, *_notes(records, systems, escape, fmt)]).lstrip("\n")
+
+
+def _stacked(heading: str) -> str:
+    """Return a heading on two lines, so that the table fits a terminal."""
+    return heading.replace("/frame", "/\nframe").replace(" ", "\n", 1)
+
+
+def value_text(score: Score | None) -> str:
+    """Return the official value with its interval, for example ``0.412 [0.380, 0.441]``."""
+    if score is None or score.value is None:
+        return NONE
+    return f"{score.value:.3f}{interval_text(score.interval)}"
+
+
+def coverage_text(counts: Counts | None) -> str:
+    """Return the share of annotated frames that were predicted, and the frames filled by a rule: ``100% (4)``.
+
+    The share is cut, not rounded: only all of the frames are 100%.
+    """
+    if counts is None or counts.coverage is None:
+        return NONE
+    share = f"{math.floor(counts.coverage * 1000) / 10:.1f}%" if counts.coverage < 1 else "100%"
+    return f"{share} ({counts.frames_without_image})"
+
+
+def missing_text(counts: Counts | None) -> str:
+    """Return which inputs were missing how often, for example ``audio in 3 tracks (120 frames)``; empty if none was."""
+    found = counts.missing_inputs if counts else {}
+    absent = [
+        f"{name} in {one.tracks} tracks ({one.frames} frames)" for name, one in sorted(found.items()) if one.frames
+    ]
+    return ", ".join(absent)
+
+
+def interval_text(interval: Interval | None) -> str:
+    """Return an interval in brackets after a space, or nothing where there is none."""
+    if interval is None or interval.low is None or interval.high is None:
+        return ""
+    return f" [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def value_heading(records: Sequence[Record]) -> str:
+    """Return the heading of the value column, with the level of the intervals when they share one."""
+    levels = {record.score.interval.level for record in records if record.score and record.score.interval}
+    return f"value [{levels.pop():.0%} interval]" if len(levels) == 1 else "value [interval]" if levels else "value"
+
+
+def latency_text(latency: Latency | None) -> str:
+    """Return the earned percentiles in milliseconds, for example ``12.1/14.0/–``."""
+    if latency is None:
+        return NONE
+    return "/".join(number(value) for value in (latency.p50_ms, latency.p90_ms, latency.p99_ms))
+
+
+def _accuracy(records: Sequence[Record], escape: Callable[..., str]) -> dict[str, list[str]]:
+    floors = [record.floor.value if record.floor else None for record in records]
+    return {
+        "metric": [escape(record.score.metric, 12) if record.score else NONE for record in records],
+        value_heading(records): [
+            value_text(record.score) if record.status == "ok" else record.status for record in records
+        ],
+        "floor": [NONE if floor is None else f"{floor:.3f}" for floor in floors],
+        COVERAGE: [coverage_text(record.counts) for record in records],
+    }
+
+
+def cost_columns(records: Sequence[Record]) -> dict[str, list[str]]:
+    """Return heading -> one cell per record: parameters, MACs, latency, throughput, memory and time."""
+    costs = [record.cost for record in records]
+    rates = [cost.throughput.frames_per_second if cost and cost.throughput else None for cost in costs]
+    memory = [cost.peak_memory_bytes if cost else None for cost in costs]
+    return {
+        "params": [millions(cost.parameters_total if cost else None) for cost in costs],
+        "MACs/frame": [millions(record.macs_per_frame) for record in records],
+        "p50/p90/p99 ms": [latency_text(cost.latency if cost else None) for cost in costs],
+        "frames/s": [NONE if rate is None else f"{rate:.0f}" for rate in rates],
+        "peak MB": [NONE if size is None else f"{size / 1e6:.0f}" for size in memory],
+        "time s": [f"{record.seconds.total:.1f}" for record in records],
+    }
+
+
+def timing_notes(records: Sequence[Record]) -> list[str]:
+    """Return a line for each model whose times do not keep the rules of their scenario or are too noisy to quote.
+
+    It says by what and on what the model was timed where that is not the same for all.
+    """
+    timed = [
+        (f"{what} of {record.model}", one)
+        for record in records
+        for what in ("latency", "throughput")
+        if (one := getattr(record.cost, what, None)) is not None
+    ]
+    several = len({one.where for _, one in timed}) > 1
+    found: dict[str, None] = {}
+    for name, one in timed:
+        if one.advice:
+            where = f" ({one.where})" if several else ""
+            found[f"{name}{where}: {'VALID' if one.valid else 'INVALID'}: {'; '.join(one.advice)}"] = None
+    return list(found)
+
+
+def _notes(records: Sequence[Record], systems: Sequence[str], escape: Callable[..., str], fmt: str) -> list[str]:
+    notes = []
+    for record, name in zip(records, systems, strict=True):
+        reason = record.reason or (record.score.reason if record.score else None)
+        if reason:
+            notes.append(escape(f"{record.task} ({name}): {record.status}: {reason}"))
+        elif absent := missing_text(record.counts):
+            notes.append(escape(f"{record.task} ({name}): predicted without {absent}"))
+        if record.parity:
+            notes.append(escape(f"{record.task} ({record.model}): {record.parity.text}"))
+    notes += [escape(note) for note in timing_notes(records)]
+    if notes and fmt in MARKDOWN_FORMATS:
+        return ["", *(f"- {note}" for note in notes)]
+    return ["", *(line for note in notes for line in textwrap.wrap(note, _WIDTH))] if notes else []

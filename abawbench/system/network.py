@@ -1,0 +1,54 @@
+"""No network without being asked: connections to other machines are refused in a job's process and in a command's.
+
+A guard against what happens by accident, not a prison: code below Python does not pass here.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from abawbench.contracts import PluginError
+from abawbench.system.audit import audited, watch
+
+_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
+
+
+def refuse() -> None:
+    """Refuse, for the rest of this process, every connection to another machine with a PluginError that names it."""
+    watch(_guard)
+
+
+@contextmanager
+def refused(*, unless: bool) -> Iterator[None]:
+    """Refuse the same inside, unless it is allowed; the process goes on as before."""
+    with nullcontext() if unless else audited(_guard):
+        yield
+
+
+def _guard(event: str, given: tuple[Any, ...]) -> None:
+    if host := elsewhere(event, given):
+        raise PluginError(f"network access to {host} was refused; --network allows it")
+
+
+def elsewhere(event: str, given: tuple[Any, ...]) -> str | None:
+    """Return the other machine that an audit event is about, None for any other event."""
+    host = _host(event, given) if event in _EVENTS else None
+    return host if host and not _is_here(host) else None
+
+
+def _host(event: str, given: tuple[Any, ...]) -> str | None:
+    """Return the host of an event of Python's audit table, None where there is none, as for a socket in a folder."""
+    host = given[0]
+    if event in ("socket.connect", "socket.sendto"):
+        host = given[1][0] if isinstance(given[1], tuple) else None
+    return host.decode(errors="replace") if isinstance(host, bytes) else host
+
+
+def _is_here(host: str) -> bool:
+    if host in ("", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False

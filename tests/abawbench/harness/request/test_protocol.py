@@ -1,0 +1,103 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from abawbench.contracts import Clip, DataError, Labels, UsageError
+from abawbench.harness.request.folds import assigned, folds_of
+from abawbench.harness.request.protocol import OFFICIAL, Protocol, protocol_of
+
+
+def test_options_are_written_as_on_the_command_line_or_in_python() -> None:
+    assert protocol_of({"no-face": "zero", "folds": 3}) == protocol_of({"no_face": "zero", "folds": "3"})
+    assert protocol_of({}) == OFFICIAL
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"smothing": "box:3"}, "did you mean smoothing"),
+        ({"zzz": 1}, "it has no_face, smoothing"),
+        ({"no_face": "nearst"}, "'nearest', 'interpolate', 'black' or 'zero'"),
+        ({"smoothing": "box"}, "for example box:50"),
+        ({"smoothing": "box:1.5"}, "for example box:50"),
+        ({"smoothing": "box:nan"}, "for example box:50"),
+        ({"smoothing": "gaussian:0"}, "for example box:50"),
+        ({"smoothing": "median:3"}, "for example box:50"),
+        ({"thresholds": 0.3}, "'fixed', 'tuned' or 'published'"),
+        ({"folds": 1}, "give 2 or more"),
+        ({"folds": -2}, "give 2 or more"),
+        ({"folds": 2, "refit": True}, "exclude each other"),
+    ],
+)
+def test_what_is_no_option_is_refused_with_the_choices(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        protocol_of(options)
+
+
+def test_options_that_mean_nothing_for_a_task_fall_to_their_defaults(toys) -> None:
+    wanted = Protocol(no_face="interpolate", smoothing="box:3", thresholds="tuned", folds=2)
+    va, au, emi, mtl = (toys.get("task", name).build() for name in ("va", "au", "emi", "mtl"))
+    assert wanted.for_task(au) == wanted.for_task(mtl) == wanted
+    assert wanted.for_task(va) == replace(wanted, thresholds="fixed")
+    assert wanted.for_task(emi) == Protocol(folds=2)
+    assert Protocol(no_face="black").for_task(emi).no_face == "black"
+
+
+def test_the_record_holds_every_option_and_names_those_that_are_not_official() -> None:
+    clip = Clip(length=8, stride=4, size=16)
+    record = Protocol(no_face="zero", smoothing="gaussian:2").record(clip)
+    assert (record.no_face, record.smoothing, record.clip_length, record.clip_stride) == ("zero", "gaussian:2", 8, 4)
+    assert record.options == ("no_face=zero", "smoothing=gaussian:2")
+    assert OFFICIAL.record(clip).options == ()
+
+
+class Named:
+    def __init__(self, name: str, subject: str, n_frames: int = 10) -> None:
+        self.id, self.subject, self.n_frames = name, subject, n_frames
+
+
+KNOWN = Labels(np.zeros(10), np.ones(10, dtype=bool))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 500)), min_size=1, max_size=40), st.integers(2, 5)
+)
+def test_every_track_is_scored_once_by_a_fold_that_fits_none_of_its_subject(found, folds: int) -> None:
+    tracks = [Named(f"t{i}", subject, frames) for i, (subject, frames) in enumerate(found)]
+    labels: list[Labels | None] = [KNOWN] * len(tracks)
+    if len({track.subject for track in tracks}) < folds:
+        with pytest.raises(UsageError, match="give fewer folds"):
+            folds_of(Protocol(folds=folds), tracks, labels, 0)  # type: ignore[arg-type]
+        return
+    made = folds_of(Protocol(folds=folds), tracks, labels, len(tracks) // 2)  # type: ignore[arg-type]
+    assert sorted(n for fold in made for n in fold.scored) == list(range(len(tracks)))
+    for fold in made:
+        assert fold.scored
+        assert sorted(fold.fitted + fold.scored) == list(range(len(tracks)))
+        assert not {tracks[n].subject for n in fold.fitted} & {tracks[n].subject for n in fold.scored}
+
+
+@given(st.permutations([("a", 90), ("b", 50), ("b", 5), ("c", 60), ("d", 10), ("e", 9), ("f", 8)]))
+def test_folds_do_not_depend_on_the_order_of_tracks_and_are_of_like_size(found) -> None:
+    own = assigned([s for s, _ in found], [n for _, n in found], 3)
+    by_subject = {subject: int(fold) for (subject, _), fold in zip(found, own, strict=True)}
+    assert by_subject == {"a": 0, "c": 1, "b": 2, "d": 2, "e": 1, "f": 2}
+
+
+def test_the_official_split_and_the_refit() -> None:
+    tracks = [Named(name, name) for name in "abcd"]
+    labels = [KNOWN, None, KNOWN, KNOWN]
+    (official,) = folds_of(OFFICIAL, tracks, labels, 2)  # type: ignore[arg-type]
+    assert (official.fitted, official.scored) == ([0], [2, 3])
+    (refit,) = folds_of(Protocol(refit=True), tracks, labels, 2)  # type: ignore[arg-type]
+    assert (refit.fitted, refit.scored) == ([0, 2, 3], [])
+
+
+def test_a_track_in_both_splits_cannot_be_pooled() -> None:
+    tracks = [Named("a", "a"), Named("a", "a")]
+    with pytest.raises(DataError, match="track 'a' is in the training and the validation split"):
+        folds_of(Protocol(folds=2), tracks, [KNOWN, KNOWN], 1)  # type: ignore[arg-type]
