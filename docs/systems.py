@@ -12,12 +12,7 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.models import (
-    EfficientNet_B0_Weights,
-    RegNet_Y_400MF_Weights,
-    ResNet50_Weights,
-    VGG16_Weights,
-)
+from torchvision.models import EfficientNet_B0_Weights, RegNet_Y_400MF_Weights, ResNet50_Weights, VGG16_Weights
 
 from abawbench.contracts import Model, Weights
 from abawbench.harness.measure.counting import count_parameters

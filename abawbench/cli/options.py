@@ -17,7 +17,7 @@ reading = click.option(
 network = click.option(
     "--network", is_flag=True, help="Allow connections to other machines, for example to a hub for weights."
 )
-"""``network: bool``, for ``abawbench.system.network.refused(unless=network)``."""
+"""``network: bool``, for ``abawbench.system.network.network_refused(unless=network)``."""
 
 
 class _Quantity(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only

@@ -70,9 +70,9 @@ def profile(
     from abawbench.cli.progress import TerminalProgress
     from abawbench.harness.request.settings import parse_assignments
     from abawbench.report.profile_table import profile_text
-    from abawbench.system import network as no_network
+    from abawbench.system.network import network_refused
 
-    with closing(TerminalProgress(quiet)) as progress, no_network.refused(unless=network):
+    with closing(TerminalProgress(quiet)) as progress, network_refused(unless=network):
         found = api.profile(
             model,
             task,

@@ -102,8 +102,8 @@ def run(
     from abawbench.harness.request.settings import parse_assignments
     from abawbench.records.record import Record
     from abawbench.report.table import table
-    from abawbench.system import network as no_network
     from abawbench.system.limits import Limits
+    from abawbench.system.network import network_refused
 
     done: list[Record] = []
 
@@ -122,7 +122,7 @@ def run(
                 click.echo(table(chosen))
 
     try:
-        with closing(TerminalProgress(quiet or not speaks)) as progress, no_network.refused(unless=network):
+        with closing(TerminalProgress(quiet or not speaks)) as progress, network_refused(unless=network):
             done = api.run(
                 models,
                 tasks,

@@ -54,9 +54,9 @@ def score(
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
     from abawbench.harness.request.assumptions import parse_readings
-    from abawbench.system import network as no_network
+    from abawbench.system.network import network_refused
 
-    with closing(TerminalProgress(quiet=as_json)) as progress, no_network.refused(unless=network):
+    with closing(TerminalProgress(quiet=as_json)) as progress, network_refused(unless=network):
         found = api.score(
             file,
             task,

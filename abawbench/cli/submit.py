@@ -59,10 +59,10 @@ def submit(
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import parse_data
     from abawbench.harness.request.assumptions import parse_readings
-    from abawbench.system import network as no_network
+    from abawbench.system.network import network_refused
     from abawbench.system.text import plain
 
-    with closing(TerminalProgress(quiet=as_json)) as progress, no_network.refused(unless=network):
+    with closing(TerminalProgress(quiet=as_json)) as progress, network_refused(unless=network):
         done = api.submit(
             run,
             out,

@@ -218,7 +218,7 @@ _SAME: dict[str, Callable[[Record], object]] = {
     "edition": lambda record: record.edition,
     "database": lambda record: record.database.name,
     "reading of uncertain facts": lambda record: _readings(record),
-    "split": lambda record: record.database.split,
+    "split": lambda record: record.scored_part,
     "annotation (database.fingerprint)": lambda record: record.database.fingerprint[:12],
     "metric": lambda record: record.score and record.score.metric,
 }
@@ -243,7 +243,7 @@ def _task(
         edition=one.edition,
         metric=one.score.metric,
         database=one.database.name,
-        split=one.database.split,
+        split=one.scored_part,
         synthetic=one.database.synthetic,
         a=one.describe(),
         b=other.describe(),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from abawbench.contracts.inspection import Count, Expected, Inspection, Part
     from abawbench.contracts.metric import Metric
     from abawbench.contracts.model import Clip, Model, Predictor, Recipe, Sound, Weights
+    from abawbench.contracts.problems import Problem, Problems
     from abawbench.contracts.runtime import Inputs, Runtime
     from abawbench.contracts.submission import BadRow, Decided, Sheet, Submission, Template
     from abawbench.contracts.task import Task
@@ -48,6 +49,8 @@ __all__ = [
     "Part",
     "PluginError",
     "Predictor",
+    "Problem",
+    "Problems",
     "Reading",
     "Recipe",
     "Runtime",
@@ -64,7 +67,18 @@ __all__ = [
 ]
 
 # light modules first: a name is looked for until it is found
-_MODULES = ("declarations", "errors", "dataset", "inspection", "metric", "model", "runtime", "submission", "task")
+_MODULES = (
+    "declarations",
+    "errors",
+    "database",
+    "problems",
+    "inspection",
+    "metric",
+    "model",
+    "runtime",
+    "submission",
+    "task",
+)
 
 
 def __getattr__(name: str) -> object:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from abawbench.contracts.database import Problem
+from abawbench.contracts.problems import Problem
 
 Confidence = Literal["CONFIRMED", "SINGLE", "INFERRED"]
 

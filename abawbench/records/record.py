@@ -12,18 +12,12 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from abawbench.contracts.model import Weights
 from abawbench.contracts.task import Level
-from abawbench.plugins import FIRST_PARTY
+from abawbench.plugins import FIRST_PARTY, Plugin
 from abawbench.records.cost import Cost as Cost
 from abawbench.records.cost import Latency as Latency
 from abawbench.records.cost import RelativeTime as RelativeTime
 from abawbench.records.cost import Throughput as Throughput
-from abawbench.records.fields import (
-    Count,
-    Number,
-    Part,
-    Settings,
-    finite,
-)
+from abawbench.records.fields import Count, Number, Part, Settings, finite
 from abawbench.records.parity import Parity
 from abawbench.system.text import plain
 
@@ -81,6 +75,20 @@ class PluginRecord(Part):
     """SHA-256 over the plugin's source."""
 
 
+class Blamed(Part):
+    """The plugin whose code a failed job ended in."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+
+    @classmethod
+    def of(cls, plugin: Plugin) -> Self:
+        """Return what the record says of a plugin."""
+        return cls(kind=plugin.kind, name=plugin.name, distribution=plugin.distribution, version=plugin.version)
+
+
 class DatabaseRecord(Part):
     """The data of the run."""
 
@@ -90,8 +98,8 @@ class DatabaseRecord(Part):
     synthetic: bool
     fingerprint: str
     """SHA-256 over the annotation files."""
-    split: str
-    """The split that was scored."""
+    split: str | None
+    """The split that was scored: ``val``, or ``train+val`` of a cross-validation; null for a refit."""
     tracks_sha256: str | None = None
     """SHA-256 over the sorted ids of the scored tracks, each followed by a line feed."""
 
@@ -270,6 +278,10 @@ class Record(Part):
     status: Status = "ok"
     reason: str | None = None
     """Why the run gave no result, where it gave none."""
+    phase: str | None = None
+    """The phase in which it ended without one."""
+    blamed: Blamed | None = None
+    """The plugin whose fault that was, where it was one's."""
     started: AwareDatetime
     finished: AwareDatetime
 
@@ -351,6 +363,19 @@ class Record(Part):
         """
         counts = self.cost.macs_per_frame if self.cost and self.cost.macs_explained else {}
         return counts.get("flop_counter") or next((value for value in counts.values() if value is not None), None)
+
+    @property
+    def scored_part(self) -> str:
+        """Return what of the database was scored, in words."""
+        if self.protocol is not None and self.protocol.refit:
+            return "nothing (fitted on train+val)"
+        folds = self.protocol.folds if self.protocol else 0
+        return f"{self.database.split}, {folds} folds by subject" if folds else str(self.database.split)
+
+    @property
+    def scored_on(self) -> str:
+        """Return the database and what of it was scored, in words."""
+        return f"{self.database.name} {self.scored_part}"
 
     def near(self, kind: str) -> tuple[str, ...]:
         """Return the distributions where names of a kind in this record are looked for first: the run's, then ours."""

@@ -13,12 +13,7 @@ from abawbench.records.predictions import Predictions, read_predictions, write_p
 from abawbench.records.record import SCHEMA_VERSION, NamedFile, Record
 from abawbench.records.track_statistics import TrackStatistics, read_statistics, write_statistics
 from abawbench.system import locks
-from abawbench.system.files import (
-    replacing,
-    sha256,
-    sweep,
-    sync,
-)
+from abawbench.system.files import replacing, sha256, sweep, sync
 from abawbench.system.text import plain
 
 RESULT = "result.json"
@@ -33,28 +28,21 @@ WEIGHTS = "weights.safetensors"
 _log = logging.getLogger(__name__)
 
 
-def run_folder(out: Path, *, model: str, task: str, database: str, seed: int, job: str) -> Path:
-    """Return the folder of a run.
+def run_folder(out: Path, model: str, task: str, data: str, job: str) -> Path:
+    """Return the folder of a run; ``data`` names database and seed.
 
     The first eight characters of the job's digest keep runs with other settings, splits or files apart. Names are
     percent-encoded, so that one from a plugin never leaves ``out`` and two never meet.
 
-    >>> run_folder(Path("runs"), model="mnv4-tam", task="va", database="synthetic", seed=0, job="0f3a" * 16).as_posix()
+    >>> run_folder(Path("runs"), "mnv4-tam", "va", "synthetic-seed0", "0f3a" * 16).as_posix()
     'runs/mnv4-tam/va/synthetic-seed0-0f3a0f3a'
     """
-    return out / _safe(model) / _safe(task) / f"{_safe(database)}-seed{seed}-{_safe(job[:8])}"
+    return out / _safe(model) / _safe(task) / f"{_safe(data)}-{_safe(job[:8])}"
 
 
 def folder_of(out: Path, record: Record) -> Path:
     """Return the folder of the run that a record tells of."""
-    return run_folder(
-        out,
-        model=record.model,
-        task=record.task,
-        database=record.database.name,
-        seed=record.seed,
-        job=record.job,
-    )
+    return run_folder(out, record.model, record.task, f"{record.database.name}-seed{record.seed}", record.job)
 
 
 def _safe(name: str) -> str:

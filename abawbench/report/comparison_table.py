@@ -6,12 +6,7 @@ from collections.abc import Callable, Sequence
 from abawbench.compare.comparison import Comparison, Ratio, TaskComparison
 from abawbench.compare.gate import Check
 from abawbench.report.table import SYNTHETIC
-from abawbench.system.text import (
-    NONE,
-    markdown,
-    number,
-    plain,
-)
+from abawbench.system.text import NONE, markdown, number, plain
 
 MARKS = {"pass": "✅", "fail": "❌", "unsure": "❓", "refused": "🚫"}
 

@@ -13,14 +13,7 @@ from abawbench.plugins import Plugins, default_plugins
 from abawbench.records.published import PUBLISHED, Published, load
 from abawbench.records.record import Record
 from abawbench.records.store import read
-from abawbench.report.table import (
-    COVERAGE,
-    SYNTHETIC,
-    cost_columns,
-    coverage_text,
-    timing_notes,
-    value_text,
-)
+from abawbench.report.table import COVERAGE, SYNTHETIC, cost_columns, coverage_text, timing_notes, value_text
 from abawbench.statistics.ranking import shared_ranks
 from abawbench.system.files import replacing
 from abawbench.system.text import NONE, markdown
@@ -99,10 +92,10 @@ def _measured(records: Sequence[Record], separated: Separated) -> list[str]:
     if not records:
         return ["None yet.\n"]
     parts = []
-    groups = _grouped(records, lambda r: (r.task, r.edition, r.database.name, r.database.split, r.database.fingerprint))
-    for (task, edition, database, split, fingerprint), group in groups.items():
+    groups = _grouped(records, lambda r: (r.task, r.edition, r.scored_on, r.database.fingerprint))
+    for (task, edition, scored_on, fingerprint), group in groups.items():
         metric = " and ".join(sorted({record.score.metric for record in group if record.score}))
-        title = markdown(f"{task}, edition {edition}: {metric} on {database} {split}")
+        title = markdown(f"{task}, edition {edition}: {metric} on {scored_on}")
         parts += [
             f"### {title}\n",
             f"Annotations {markdown(str(fingerprint), 13)}\n",

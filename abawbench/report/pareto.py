@@ -94,7 +94,9 @@ def panels(records: Sequence[Record], published: Sequence[Published], cost: str)
     for record in records:
         at, score, data = axis.of(record), record.score, record.database
         if record.status == "ok" and score is not None and score.value is not None and at:
-            panel = Panel(record.task, record.edition, data.name, data.split, data.fingerprint, axis.clock(record))
+            panel = Panel(
+                record.task, record.edition, data.name, record.scored_part, data.fingerprint, axis.clock(record)
+            )
             interval = score.interval
             found[panel].append(
                 Point(

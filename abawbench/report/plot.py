@@ -10,14 +10,7 @@ from abawbench.contracts.errors import UsageError
 from abawbench.records.published import Published
 from abawbench.records.record import Record
 from abawbench.report.leaderboard import TASKS
-from abawbench.report.pareto import (
-    COSTS,
-    Panel,
-    Point,
-    frontier,
-    panels,
-    titles,
-)
+from abawbench.report.pareto import COSTS, Panel, Point, frontier, panels, titles
 from abawbench.report.table import SYNTHETIC
 from abawbench.system.files import replacing
 

@@ -3,25 +3,9 @@
 import textwrap
 from collections.abc import Sequence
 
-from abawbench.records.cost import (
-    Cost,
-    Latency,
-    Live,
-    Throughput,
-    Timed,
-)
-from abawbench.records.profile import (
-    PLAIN,
-    ModuleCost,
-    Profile,
-    Turns,
-)
-from abawbench.system.text import (
-    NONE,
-    millions,
-    number,
-    plain,
-)
+from abawbench.records.cost import Cost, Latency, Live, Throughput, Timed
+from abawbench.records.profile import PLAIN, ModuleCost, Profile, Turns
+from abawbench.system.text import NONE, millions, number, plain
 
 _WIDTH = 110
 

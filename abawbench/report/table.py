@@ -4,21 +4,8 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 
-from abawbench.records.record import (
-    Counts,
-    Interval,
-    Latency,
-    Record,
-    Score,
-    all_synthetic,
-)
-from abawbench.system.text import (
-    NONE,
-    markdown,
-    millions,
-    number,
-    plain,
-)
+from abawbench.records.record import Counts, Interval, Latency, Record, Score, all_synthetic
+from abawbench.system.text import NONE, markdown, millions, number, plain
 
 MARKDOWN_FORMATS = frozenset({"github", "pipe"})
 SYNTHETIC = "SYNTHETIC DATA: these values say nothing about real faces"
@@ -41,7 +28,7 @@ def table(records: Sequence[Record], fmt: str = "simple") -> str:
     synthetic = all_synthetic(records)
     seeds = len({record.seed for record in records}) > 1
     systems = [record.describe(seeds=seeds) for record in records]
-    places = [f"{record.database.name} {record.database.split}" for record in records]
+    places = [record.scored_on for record in records]
     title = [SYNTHETIC] if synthetic else []
     title += [escape(words[0]) for words in (systems, places) if len(set(words)) == 1]
     columns: dict[str, list[str]] = {}

@@ -26,6 +26,11 @@ class Log:
             self._left_out += len(self._end) - HALF
             del self._end[:-HALF]
 
+    @property
+    def end(self) -> bytes:
+        """Return the last of what was printed, at most half a MiB and at least all of that much."""
+        return bytes(self._start + self._end)[-HALF:]
+
     def write(self, path: Path) -> bool:
         """Write the log and return whether there was anything to write; a disk that is full keeps none."""
         if not self._start:

@@ -8,30 +8,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from abawbench.contracts import PluginError
+from abawbench.contracts.errors import PluginError
 from abawbench.system.audit import audited, watch
 
 _EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 
 
-def refuse() -> None:
+def refuse_network() -> None:
     """Refuse, for the rest of this process, every connection to another machine with a PluginError that names it."""
     watch(_guard)
 
 
 @contextmanager
-def refused(*, unless: bool) -> Iterator[None]:
+def network_refused(*, unless: bool = False) -> Iterator[None]:
     """Refuse the same inside, unless it is allowed; the process goes on as before."""
     with nullcontext() if unless else audited(_guard):
         yield
 
 
+@contextmanager
+def network_watched() -> Iterator[list[str]]:
+    """Refuse connections and look-ups of names inside; yield the list of the machines that were asked for."""
+    calls: list[str] = []
+
+    def note(event: str, given: tuple[Any, ...]) -> None:
+        if host := other_machine(event, given):
+            calls.append(host)
+            raise ConnectionRefusedError(f"no network while a plugin is checked: {host}")
+
+    with audited(note):
+        yield calls
+
+
 def _guard(event: str, given: tuple[Any, ...]) -> None:
-    if host := elsewhere(event, given):
+    if host := other_machine(event, given):
         raise PluginError(f"network access to {host} was refused; --network allows it")
 
 
-def elsewhere(event: str, given: tuple[Any, ...]) -> str | None:
+def other_machine(event: str, given: tuple[Any, ...]) -> str | None:
     """Return the other machine that an audit event is about, None for any other event."""
     host = _host(event, given) if event in _EVENTS else None
     return host if host and not _is_here(host) else None

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import SkipTest
 
 from abawbench.plugins import KINDS, Plugin, Plugins, one_line
-from abawbench.testing.network import no_network
+from abawbench.system.network import network_watched
 
 PAGES = {kind: f"docs/contracts/{kind}.md" for kind in KINDS}
 """Kind -> the page that explains its contract."""
@@ -59,7 +59,7 @@ class Check:
         """Check a plugin. Raises Breach and nothing else, or ``unittest.SkipTest``."""
         page = PAGES[self.kind]
         try:
-            with no_network() as calls:
+            with network_watched() as calls:
                 self.function(subject)
         except SkipTest:
             raise

@@ -11,7 +11,7 @@ from unittest import SkipTest
 import numpy as np
 
 from abawbench.contracts import Database, DatabaseDeclaration, Labels, Task, Track
-from abawbench.contracts.database import Problems
+from abawbench.contracts.problems import Problems
 from abawbench.system.audit import audited
 from abawbench.testing.checks import Subject, expect
 

@@ -6,9 +6,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from abawbench.contracts.database import Database, Problems, Track
+from abawbench.contracts.database import Database, Track
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.inspection import Count, Expected, Inspection, Part
+from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._expected import expected_counts
 from abawbench_plugins.databases._folders import check_roots
 from abawbench_plugins.databases._inspect import count_label, double_tracks

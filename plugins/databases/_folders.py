@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from abawbench.contracts.database import Problems
 from abawbench.contracts.errors import DataError
+from abawbench.contracts.problems import Problems
 
 _JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
 _VIDEO_FOLDER = re.compile(r"batch_?\d*|videos|new_?vids.*|raw.*", re.IGNORECASE)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.database import Problems
 from abawbench.contracts.errors import DataError
+from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._folders import entries
 
 EMPTY_SIZE = (112, 112)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.database import Problems
 from abawbench.contracts.errors import DataError
+from abawbench.contracts.problems import Problems
 
 _ROW = re.compile(r"\s*(.+)/(?:frame-)?(\d{1,9})\.jpe?g\s*(?:,(.*))?$", re.IGNORECASE | re.DOTALL)
 _CLASS = re.compile(r"\s*[-+]?\d{1,9}\s*$", re.ASCII)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import DataError, Labels, Task
-from abawbench.contracts.database import Problems
+from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._rows import Rows, read_rows, show
 from abawbench_plugins.tasks import ah, ah_video, au, ce, emi, eri, expr, mtl, va, vd
 

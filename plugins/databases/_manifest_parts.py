@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import Count, Part
-from abawbench.contracts.database import Problem, Problems
+from abawbench.contracts.problems import Problem, Problems
 from abawbench_plugins.databases._images import decode_jpeg
 
 if TYPE_CHECKING:

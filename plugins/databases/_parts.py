@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from abawbench.contracts.database import Problem, Problems
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.inspection import Part
+from abawbench.contracts.problems import Problem, Problems
 from abawbench_plugins.databases._folders import entries
 from abawbench_plugins.databases._images import NUMBERED, decode_jpeg, jpeg_size
 from abawbench_plugins.databases._text import compose, mapping, scalar

@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.database import Labels, Problems, Track
+from abawbench.contracts.database import Labels, Track
+from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._video import Video
 

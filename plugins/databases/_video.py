@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.database import Problems
+from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._images import EMPTY_SIZE
 
 SIDE = 256

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.database import Problems
 from abawbench.contracts.declarations import DatabaseDeclaration, Reading
+from abawbench.contracts.problems import Problems
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import ACTION_UNITS, EXPRESSIONS, FORMATS, RowError, read_annotation
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase

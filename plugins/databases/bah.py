@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from abawbench.contracts.database import Labels, Problems
+from abawbench.contracts.database import Labels
 from abawbench.contracts.declarations import DatabaseDeclaration, Reading
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.inspection import Part
+from abawbench.contracts.problems import Problems
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, entries, subfolders

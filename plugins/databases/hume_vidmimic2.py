@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.database import Labels, Problems
+from abawbench.contracts.database import Labels
 from abawbench.contracts.declarations import DatabaseDeclaration
 from abawbench.contracts.errors import DataError
+from abawbench.contracts.problems import Problems
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import is_number
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase

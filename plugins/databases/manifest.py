@@ -19,7 +19,7 @@ from abawbench.contracts import (
     Track,
     UsageError,
 )
-from abawbench.contracts.database import Problems
+from abawbench.contracts.problems import Problems
 from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._images import EMPTY_SIZE
 from abawbench_plugins.databases._manifest import SPLITS, TRACK_LEVEL, Manifest, read_manifest

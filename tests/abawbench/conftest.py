@@ -27,7 +27,7 @@ from abawbench.contracts import (
     Track,
     Weights,
 )
-from abawbench.contracts.database import Problems
+from abawbench.contracts.problems import Problems
 from abawbench.hookspecs import hookimpl
 from abawbench.nn import ClipNetwork, freeze, gather
 from abawbench.plugins import Plugins

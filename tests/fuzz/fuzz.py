@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from abawbench.contracts import AbawbenchError, Task, Track
-from abawbench.contracts.database import Problems
+from abawbench.contracts.problems import Problems
 from abawbench.harness.score.prediction_files import read_prediction_file, submission_of
 from abawbench.plugins import default_plugins
 from abawbench_plugins.databases import bah, dvd, hume_vidmimic2, manifest, s_aff_wild2

@@ -12,21 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip, Track
-from abawbench.harness.data.feature_cache import (
-    Entry,
-    entry_file,
-    folder,
-    limit,
-    load,
-    store,
-    trim,
-)
-from abawbench.harness.data.images import (
-    TrackImages,
-    read_images,
-    resize,
-    track_images,
-)
+from abawbench.harness.data.feature_cache import Entry, entry_file, folder, limit, load, store, trim
+from abawbench.harness.data.images import TrackImages, read_images, resize, track_images
 from abawbench.nn import as_tuple, is_frozen
 from abawbench.progress import Progress
 

@@ -11,15 +11,7 @@ from torch import Tensor, nn
 from abawbench.contracts import DataError, Model, Track, UsageError
 from abawbench.harness.data.features import Features, Reading, features
 from abawbench.harness.data.images import TrackImages, track_images
-from abawbench.harness.data.sequences import (
-    Rows,
-    SoundReader,
-    Steps,
-    TextReader,
-    computed,
-    shipped,
-    sound_identity,
-)
+from abawbench.harness.data.sequences import Rows, SoundReader, Steps, TextReader, computed, shipped, sound_identity
 from abawbench.harness.request.protocol import Protocol
 from abawbench.progress import Progress
 

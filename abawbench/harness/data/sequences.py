@@ -13,15 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abawbench.contracts import DataError, Model, Sound, Track
-from abawbench.harness.data.feature_cache import (
-    Entry,
-    entry_file,
-    folder,
-    limit,
-    load,
-    store,
-    trim,
-)
+from abawbench.harness.data.feature_cache import Entry, entry_file, folder, limit, load, store, trim
 from abawbench.harness.data.features import Reading, digest
 from abawbench.nn import as_tuple, is_frozen
 from abawbench.progress import Progress

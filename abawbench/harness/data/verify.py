@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from abawbench.contracts import Count, Database, DatabaseDeclaration, Expected, Part, UsageError
-from abawbench.contracts.database import Problem
+from abawbench.contracts.problems import Problem
 from abawbench.harness.request.databases import Generated
 from abawbench.plugins import Plugin
 from abawbench.progress import Progress

@@ -10,17 +10,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-from abawbench.harness.jobs.failures import About, Ending
+from abawbench.harness.jobs.failures import About, Failure
 from abawbench.harness.jobs.isolation import Orders
 from abawbench.harness.jobs.worker import Watcher, run_one
 from abawbench.harness.measure.cost import CostMeter
 from abawbench.harness.request.databases import Databases
+from abawbench.plugins import Plugin
 from abawbench.progress import Advance, Progress
-from abawbench.system import network as no_network
 from abawbench.system.limits import adopt, flush
+from abawbench.system.network import refuse_network
 
 _LONGEST = 2000
 """Characters of one message: a text that a plugin made must not fill the pipe."""
@@ -40,13 +42,13 @@ def main(pipe: Connection, output: Connection, orders: Orders) -> None:
         meter.speeds |= pickle.loads(known)  # from a process of this run
     before = set(meter.speeds)
     if not orders.network:
-        no_network.refuse()
+        refuse_network()
     databases = Databases(work.plugins, work.roots, work.generated, report, orders.job.protocol.readings)
     outcome = run_one(orders.job, work, databases, meter, report, report)
     speeds = {kind: speed for kind, speed in meter.speeds.items() if kind not in before}
     flush()
-    if isinstance(outcome, Ending):
-        report.send("ended", Ending(outcome.status, outcome.reason[:_LONGEST]))
+    if isinstance(outcome, Failure):
+        report.send("failed", replace(outcome, what=outcome.what[:_LONGEST]))
     else:
         report.send("done", pickle.dumps(speeds))
     threading.Event().wait()  # to be ended by whoever started this one, who can still see what it started
@@ -101,8 +103,8 @@ class _Report(Progress, Watcher):
     def opened(self, about: About) -> None:
         self.send("opened", about)
 
-    def phase(self, name: str) -> None:
-        self.send("phase", name)
+    def phase(self, name: str, plugin: Plugin | None, took_part: tuple[Plugin, ...]) -> None:
+        self.send("phase", name, plugin, took_part)
 
     def waits(self, waiting: bool) -> None:
         self.send("waits", waiting)

@@ -1,23 +1,21 @@
-"""Jobs that gave no result: who is to blame, and the record that says so."""
+"""Jobs that gave no result: in which phase, through whose fault, and the record that says so."""
 
 import errno
 import hashlib
-import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from abawbench._version import __version__
-from abawbench.contracts import AbawbenchError, PluginError, UsageError
+from abawbench.contracts import AbawbenchError, DataError, UsageError
 from abawbench.contracts.task import Level
-from abawbench.harness.jobs.phases import READ
+from abawbench.harness.jobs.blame import raised_by
 from abawbench.harness.request.jobs import Job
-from abawbench.plugins import Plugin, Plugins, one_line
+from abawbench.harness.request.journal import READ, Journal
+from abawbench.plugins import Plugin, one_line
 from abawbench.records import store
-from abawbench.records.record import DatabaseRecord, Record, Status
+from abawbench.records.record import Blamed, DatabaseRecord, Record, Status
 
-FULL = "no space is left"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_SPACE_TEXTS = ("No space left", "StorageFull", "File too large", "Disk quota exceeded")
 
@@ -34,9 +32,7 @@ class About:
 
     def folder(self, job: Job, out: Path) -> Path:
         """Return the job's run folder."""
-        return store.run_folder(
-            out, model=job.model, task=job.task, database=self.database, seed=job.seed, job=self.digest
-        )
+        return store.run_folder(out, job.model, job.task, f"{self.database}-seed{job.seed}", self.digest)
 
 
 def unopened(job: Job) -> About:
@@ -45,46 +41,61 @@ def unopened(job: Job) -> About:
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How a job ended without a result."""
+class Failure:
+    """Why a job gave no result."""
 
     status: Status
-    reason: str
+    what: str
+    """What happened, in one sentence."""
+    phase: str = READ
+    plugin: Plugin | None = None
+    """Who is to blame; None where it is no plugin's fault."""
+    disk_full: bool = False
+    explains_itself: bool = False
+    """Whether the sentence needs no phase and no plugin before it."""
 
     @property
-    def disk_full(self) -> bool:
-        """Whether it was for want of space."""
-        return FULL in self.reason
+    def reason(self) -> str:
+        """Return phase, plugin and what happened as one sentence."""
+        if self.explains_itself:
+            return self.what
+        who = f", {self.plugin}" if self.plugin else ""
+        return f"in {self.phase}{who}: {self.what}"
 
 
-def ending_of(error: BaseException, phase: str, job: Job, plugins: Plugins) -> Ending:
-    """Return how a job ended that raised: a usage or data error in its own words, anything else with its plugin."""
+def failure_of(error: BaseException, journal: Journal) -> Failure:
+    """Return why a job ended that raised.
+
+    A usage error leaves it unsupported. A data error is of the database's files, whoever met it. Anything else is the
+    fault of the plugin whose code raised it, or of the one at work.
+    """
+    phase = journal.phase
     if isinstance(error, UsageError):
-        return Ending("unsupported", str(error))
+        return Failure("unsupported", str(error), phase, explains_itself=True)
     if is_disk_full(error):
-        return Ending("failed", f"in {phase}: {FULL} on the disk ({one_line(error)}); free some and run again: "
-                      "what is finished is read back")  # fmt: skip
-    if isinstance(error, AbawbenchError) and not isinstance(error, PluginError):
-        who = _default_blame(phase, job, plugins)
-        return Ending("failed", str(error) if phase == READ else f"in {phase}{who}: {error}")
-    found = _raised_by(error, _plugins_of(job, plugins))
-    who = f", {found}" if found else _default_blame(phase, job, plugins)
-    return Ending("failed", f"in {phase}{who}: {error if isinstance(error, PluginError) else one_line(error)}")
+        what = (
+            f"no space is left on the disk ({one_line(error)}); free some and run again: what is finished is read back"
+        )
+        return Failure("failed", what, phase, disk_full=True)
+    ours = isinstance(error, AbawbenchError)
+    if isinstance(error, DataError):
+        plugin = journal.of_kind("database")
+    else:
+        plugin = raised_by(error, journal.took_part) or journal.plugin
+    what = str(error) if ours else one_line(error)
+    return Failure("failed", what, phase, plugin, explains_itself=ours and phase == READ)
 
 
-def died(phase: str, job: Job, plugins: Plugins, how: str) -> Ending:
-    """Return how a job ended whose process is gone."""
-    return Ending("failed", f"in {phase}{_default_blame(phase, job, plugins)}: {how}")
-
-
-def record_of(job: Job, about: About, ending: Ending) -> Record:
+def record_of(job: Job, about: About, failure: Failure) -> Record:
     """Return the record of a job that gave no result."""
     now = datetime.now(UTC)
     return Record(
         abawbench=__version__,
         job=about.digest,
-        status=ending.status,
-        reason=ending.reason,
+        status=failure.status,
+        reason=failure.reason,
+        phase=failure.phase,
+        blamed=None if failure.plugin is None else Blamed.of(failure.plugin),
         started=now,
         finished=now,
         model=job.model,
@@ -92,7 +103,7 @@ def record_of(job: Job, about: About, ending: Ending) -> Record:
         edition=about.edition,
         level=about.level,
         database=DatabaseRecord(
-            name=about.database, synthetic=about.synthetic, fingerprint="", split=job.protocol.scored
+            name=about.database, synthetic=about.synthetic, fingerprint="", split=job.protocol.scored_split
         ),
         seed=job.seed,
     )
@@ -107,27 +118,3 @@ def is_disk_full(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _plugins_of(job: Job, plugins: Plugins) -> list[Plugin]:
-    """Return whoever may have taken part: the job's model and task, then every metric and database."""
-    found = []
-    for kind, name in (("model", job.model), ("task", job.task)):
-        found += [p for p in plugins.all(kind) if name in (p.name, f"{p.distribution}:{p.name}")]
-    return found + plugins.all("metric") + plugins.all("database")
-
-
-def _raised_by(error: BaseException, plugins: Sequence[Plugin]) -> Plugin | None:
-    """Return the plugin whose code is deepest in the traceback."""
-    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        module = str(frame.f_globals.get("__name__", ""))
-        for plugin in plugins:
-            if module == plugin.declaration.build.partition(":")[0]:
-                return plugin
-    return None
-
-
-def _default_blame(phase: str, job: Job, plugins: Plugins) -> str:
-    if phase == READ:
-        return ""
-    return next((f", {p}" for p in _plugins_of(job, plugins) if p.kind == "model"), "")

@@ -13,7 +13,6 @@ from torch import nn
 from abawbench.contracts import Labels, PluginError, Predictor
 from abawbench.harness.data.features import Features
 from abawbench.harness.data.inputs import inputs_of, no_inputs
-from abawbench.harness.jobs.phases import phase
 from abawbench.harness.learn.postprocessing import finished, stretched, tuned_thresholds
 from abawbench.harness.learn.prediction import predict
 from abawbench.harness.learn.training import Fitted, fit, hold_out
@@ -53,7 +52,7 @@ def fit_and_predict(ready: "Prepared", fold: Fold, accelerator: Accelerator, pro
     )
     network, source, log, predicted = fitted
     task, protocol = ready.task, ready.protocol
-    with phase(ready.seconds, "predict"):
+    with ready.journal.timed("predict", ready.took_part["model"]):
         scores = predicted(fold.scored, progress)
         if protocol.thresholds == "fixed":
             return Fit(network, source, log, scores, {}, None)
@@ -81,9 +80,10 @@ _Fitted = tuple[nn.Module | None, Features, Fitted, Predict]
 
 
 def _fit_network(ready: "Prepared", fold: Fold, accelerator: Accelerator, progress: Progress) -> _Fitted:
-    task, model, seconds, protocol = ready.task, ready.model, ready.seconds, ready.protocol
+    task, model, journal, protocol = ready.task, ready.model, ready.journal, ready.protocol
+    plugin = ready.took_part["model"]
     device = accelerator.device
-    with phase(seconds, "embed"):
+    with journal.timed("embed", plugin):
         network = model.network(task, ready.weights).to(device)
         source = inputs_of(network, model, ready.tracks, device, progress, protocol)
 
@@ -104,7 +104,7 @@ def _fit_network(ready: "Prepared", fold: Fold, accelerator: Accelerator, progre
         names = [ready.tracks[n].id for n in numbers]
         return official(ready.metric, task, names, list(predicted(numbers).values()), known_labels(ready, numbers))
 
-    with phase(seconds, "fit"):
+    with journal.timed("fit", plugin):
         fitted = fit(
             network,
             model.clip,
@@ -124,7 +124,7 @@ def _fit_network(ready: "Prepared", fold: Fold, accelerator: Accelerator, progre
 
 def _fit_predictor(ready: "Prepared", model: Predictor, fold: Fold) -> _Fitted:
     task = ready.task
-    with phase(ready.seconds, "fit"):
+    with ready.journal.timed("fit", ready.took_part["model"]):
         model.fit(task, [ready.tracks[n] for n in fold.fitted], known_labels(ready, fold.fitted), ready.job.seed)
 
     def predicted(numbers: Sequence[int], progress: Progress | None = None) -> dict[int, NDArray[np.float32]]:

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import util
 from multiprocessing.connection import Connection, wait
@@ -23,16 +23,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from abawbench.contracts.errors import DataError
-from abawbench.harness.jobs.failures import (
-    About,
-    Ending,
-    died,
-    unopened,
-)
-from abawbench.harness.jobs.phases import READ
+from abawbench.harness.jobs.blame import crashed_in
+from abawbench.harness.jobs.failures import About, Failure, unopened
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.request.jobs import Job, Work
-from abawbench.plugins import FIRST_PARTY
+from abawbench.harness.request.journal import READ
+from abawbench.plugins import FIRST_PARTY, Plugin
 from abawbench.progress import Advance, Progress
 from abawbench.records import store
 from abawbench.system import locks
@@ -158,8 +154,11 @@ class _Running:
         self._work, self._limits, self._memory = start.work, start.limits, start.memory
         self._progress = progress
         self._bars: dict[int, tuple[ExitStack, Advance]] = {}
-        self._phase, self._done = READ, False
-        self._ending: Ending | None = None
+        self._phase = READ
+        self._plugin: Plugin | None = None
+        self._took_part: tuple[Plugin, ...] = ()
+        self._done = False
+        self._failure: Failure | None = None
         self._log = Log()
         self._stack = ExitStack()
         self._temporary = self._stack.enter_context(_temporary_folder())
@@ -175,9 +174,9 @@ class _Running:
         """Take in what the job says and takes; return whether it is still at work."""
         alive = self._process.exitcode is None
         self._listen()
-        if alive and self._ending is None and not self._done:
-            self._ending = self._over_time() or self._over_memory()
-            if self._ending is None:
+        if alive and self._failure is None and not self._done:
+            self._failure = self._over_time() or self._over_memory()
+            if self._failure is None:
                 return True
         self.stop()
         return False
@@ -185,16 +184,17 @@ class _Running:
     def outcome(self) -> Any:
         """Return the record, or how the job ended without one; what it printed lies in its run folder."""
         folder = (self.about or unopened(self.job)).folder(self.job, self._work.out)
-        if self._ending is None and self._done:
+        if self._failure is None and self._done:
             self._log.write(folder / store.LOG)
             try:
                 return store.read(folder)
             except DataError as error:  # another run took it away, or a plugin did
-                self._ending = died("write", self.job, self._work.plugins, str(error))
-        ending = self._ending or self._died(_how(self._process.exitcode))
-        kept = self._log.write(folder / store.LOG) if ending.status == "failed" else False
+                model = next((plugin for plugin in self._took_part if plugin.kind == "model"), None)
+                self._failure = Failure("failed", str(error), "write", model)
+        failure = self._failure or self._died(_how(self._process.exitcode))
+        kept = self._log.write(folder / store.LOG) if failure.status == "failed" else False
         hint = f"; see {store.LOG} in {folder.relative_to(self._work.out).as_posix()}" if kept else ""
-        return Ending(ending.status, plain(ending.reason) + hint)
+        return replace(failure, what=plain(failure.what) + hint)
 
     def stop(self) -> None:
         """End the job's processes and leave nothing of them."""
@@ -226,8 +226,8 @@ class _Running:
     def _on_opened(self, about: About) -> None:
         self.about = about
 
-    def _on_phase(self, name: str) -> None:
-        self._phase = name
+    def _on_phase(self, name: str, plugin: Plugin | None, took_part: tuple[Plugin, ...]) -> None:
+        self._phase, self._plugin, self._took_part = name, plugin, took_part
 
     def _on_waits(self, waiting: bool) -> None:
         self._since = None if waiting else time.monotonic()
@@ -254,27 +254,34 @@ class _Running:
         self._done = True
         self.speeds.append(speeds)
 
-    def _on_ended(self, ending: Ending) -> None:
-        self._ending = ending
+    def _on_failed(self, failure: Failure) -> None:
+        self._failure = failure
 
-    def _died(self, how: str) -> Ending:
-        return died(self._phase, self.job, self._work.plugins, how)
+    def _died(self, how: str) -> Failure:
+        plugin = crashed_in(self._log.end, self._took_part) or self._plugin
+        return Failure("failed", how, self._phase, plugin)
 
-    def _over_time(self) -> Ending | None:
+    def _over_time(self) -> Failure | None:
         limit = self._limits.seconds
         if limit is None or self._since is None or time.monotonic() - self._since <= limit:
             return None
-        if hasattr(signal, "SIGUSR1"):
-            with suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGUSR1)  # writes where every thread stands
-            wait([self._process.sentinel], _LAST_WORDS)
+        self._ask_where()
         return self._died(f"no result within {limit:g} s (--job-timeout), stopped")
 
-    def _over_memory(self) -> Ending | None:
+    def _over_memory(self) -> Failure | None:
         taken = self._tree.bytes()
         if taken <= self._memory:
             return None
+        self._ask_where(_TICK)  # it goes on eating meanwhile
         return self._died(f"took more than {self._memory / 2**20:.0f} MiB of memory (--job-memory), stopped")
+
+    def _ask_where(self, seconds: float = _LAST_WORDS) -> None:
+        """Let the process print where every one of its threads is."""
+        if hasattr(signal, "SIGUSR1"):
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGUSR1)
+            wait([self._process.sentinel], seconds)
+            self._listen()
 
 
 class _NotesOnly(Progress):

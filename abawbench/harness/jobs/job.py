@@ -33,7 +33,6 @@ from abawbench.harness.data.features import Features
 from abawbench.harness.data.inputs import SeveralInputs, identities, require_inputs
 from abawbench.harness.jobs.fitting import fit_and_predict, known_labels
 from abawbench.harness.jobs.job_cost import measured
-from abawbench.harness.jobs.phases import enter, phase
 from abawbench.harness.measure.cost import CostMeter
 from abawbench.harness.measure.parity import require_frames
 from abawbench.harness.request import devices
@@ -41,15 +40,11 @@ from abawbench.harness.request.assumptions import counted, in_effect
 from abawbench.harness.request.databases import TRAIN, VALIDATION, Databases
 from abawbench.harness.request.folds import Fold, folds_of
 from abawbench.harness.request.jobs import EAGER, Job, runtime_plugin
+from abawbench.harness.request.journal import READ, Journal
 from abawbench.harness.request.protocol import Protocol
 from abawbench.harness.request.rules import forbidden, layout_of
 from abawbench.harness.request.settings import apply
-from abawbench.harness.score.scoring import (
-    score,
-    track_statistics,
-    tracks_digest,
-    unscored,
-)
+from abawbench.harness.score.scoring import score, track_statistics, tracks_digest, unscored
 from abawbench.nn import frozen_prefixes
 from abawbench.plugins import Plugin, Plugins, source_digest
 from abawbench.progress import Progress
@@ -82,7 +77,10 @@ class Prepared:
     runtime: Runtime
     database_name: str
     database: Database
+    took_part: dict[str, Plugin]
+    """Kind -> plugin."""
     plugins: tuple[PluginRecord, ...]
+    journal: Journal
     tracks: list[Track]
     """Training tracks, then validation tracks."""
     training: int
@@ -97,7 +95,6 @@ class Prepared:
     """What the weights have seen that an entry to the task's challenge may not."""
     published: dict[str, float] = field(default_factory=dict)
     """Thresholds by output that the model's publication gives, where the protocol asks for them."""
-    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def scored(self) -> list[int]:
@@ -111,48 +108,59 @@ class Prepared:
             layout=layout_of(self.task, self.database),
             synthetic=self.database.synthetic,
             fingerprint=self.database.fingerprint(),
-            split=self.protocol.scored,
+            split=self.protocol.scored_split,
             tracks_sha256=tracks_digest([self.tracks[n] for n in self.scored], known_labels(self, self.scored)),
         )
 
 
-def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
+def prepare(job: Job, plugins: Plugins, databases: Databases, journal: Journal) -> Prepared:
     """Resolve every name and open every file list. Raises UsageError, DataError or PluginError; computes nothing."""
-    seconds: dict[str, float] = {}
-    with phase(seconds, "read"):
-        took_part = {"task": plugins.get("task", job.task), "model": plugins.get("model", job.model)}
-        task: Task = took_part["task"].build_under(job.protocol.readings)
-        took_part["metric"] = plugins.get("metric", task.metric, took_part["task"].near)
-        metric: Metric = took_part["metric"].build_under(job.protocol.readings, task)
-        took_part["runtime"] = runtime_plugin(plugins, job.runtime)
+    took_part: dict[str, Plugin] = {}
+
+    def at_work(plugin: Plugin) -> Plugin:
+        took_part[plugin.kind] = plugin
+        journal.enter(READ, plugin)
+        return plugin
+
+    with journal.timed(READ):
+        model_plugin = plugins.get("model", job.model)
+        task: Task = at_work(plugins.get("task", job.task)).build_under(job.protocol.readings)
+        metric_plugin = plugins.get("metric", task.metric, took_part["task"].near)
+        metric: Metric = at_work(metric_plugin).build_under(job.protocol.readings, task)
         if job.protocol.refit and job.runtime != EAGER:
             raise UsageError(
                 f"a refit scores no track on which runtime '{job.runtime}' could be compared with eager execution; "
                 "leave out --runtime"
             )
-        runtime: Runtime = took_part["runtime"].build()
-        builder: Any = took_part["model"].builder()
+        runtime: Runtime = at_work(runtime_plugin(plugins, job.runtime)).build()
+        builder: Any = at_work(model_plugin).builder()
         apply(builder.Settings, job.overrides, job.model)  # a wrong setting is told before a database is made
         protocol = job.protocol.for_task(task)
+        journal.enter(READ)
         name, database = databases.for_task(task, pooled=protocol.pooled)
-        took_part["database"] = databases.plugin(name)
-        protocol = replace(protocol, readings=in_effect(protocol.readings, task, took_part.values()))
-        stand_ins = builder.Settings.on_synthetic if database.synthetic and job.weights is None else {}
-        model: Model = builder(apply(builder.Settings, {**stand_ins, **job.overrides}, job.model))
-        protocol, published = protocol.of_model(model, task)
-        weights = model.weights(job.weights, synthetic=database.synthetic)
+        database_plugin = at_work(databases.plugin(name))
         there = database.splits(task.label)
         train, validation = (
             list(database.tracks(task.label, split)) if split in there else [] for split in (TRAIN, VALIDATION)
         )
         tracks = train + validation
+        labels = [track.labels(task.label) for track in tracks]
+        at_work(model_plugin)
+        protocol = replace(protocol, readings=in_effect(protocol.readings, task, took_part.values()))
+        stand_ins = builder.Settings.on_synthetic if database.synthetic and job.weights is None else {}
+        model: Model = builder(apply(builder.Settings, {**stand_ins, **job.overrides}, job.model))
+        protocol, published = protocol.of_model(model, task)
+        weights = model.weights(job.weights, synthetic=database.synthetic)
+        at_work(database_plugin)
         require_inputs(model, job.model, tracks, name, job.task)
         if job.runtime != EAGER:
             require_frames(model.inputs, job.model)
-        labels = [counted(track.labels(task.label), track, task, protocol.readings) for track in tracks]
+        pairs = zip(labels, tracks, strict=True)
+        labels = [counted(known, track, task, protocol.readings) for known, track in pairs]
         if job.control == "shuffled-labels":
             labels[: len(train)] = shuffled(labels[: len(train)], job.seed)
-        records = tuple(_plugin_record(p) for p in took_part.values())
+        kinds = ("task", "model", "metric", "runtime", "database")
+        records = tuple(_plugin_record(took_part[kind]) for kind in kinds)
         digest = _digest(job, protocol, task, model, weights, database, tracks, records)
     return Prepared(
         job=job,
@@ -163,7 +171,9 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         runtime=runtime,
         database_name=name,
         database=database,
+        took_part=took_part,
         plugins=records,
+        journal=journal,
         tracks=tracks,
         training=len(train),
         labels=labels,
@@ -172,23 +182,23 @@ def prepare(job: Job, plugins: Plugins, databases: Databases) -> Prepared:
         published=published,
         folds=folds_of(protocol, tracks, labels, len(train)),
         against_the_rules=forbidden(task, database, weights, took_part["model"]),
-        seconds=seconds,
     )
 
 
 def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMeter, progress: Progress) -> Record:
     """Run a prepared job and return its record, written to its folder under ``out`` with the predictions."""
     started = datetime.now(UTC)
-    job, task, model, seconds = ready.job, ready.task, ready.model, ready.seconds
+    job, task, model, journal = ready.job, ready.task, ready.model, ready.journal
     device = accelerator.device
     fits = [fit_and_predict(ready, fold, accelerator, progress) for fold in ready.folds]
     network, source = fits[-1].network, fits[-1].source
     scores = {n: found for one in fits for n, found in one.scores.items()}
     scored = [ready.tracks[n] for n in scores]
     known = [labels for n in scores if (labels := ready.labels[n]) is not None]
-    with phase(seconds, "score"):
+    with journal.timed("score", ready.took_part["metric"]):
         result, floor, statistics = _scored(ready, scored, list(scores.values()), known)
-    with phase(seconds, "cost"):
+    at_cost = ready.took_part["model" if job.runtime == EAGER else "runtime"]
+    with journal.timed("cost", at_cost):
         cost, parity = measured(ready, network, source, meter, device, progress)
     record = Record(
         abawbench=__version__,
@@ -219,7 +229,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
             for place, one in enumerate(fits, 1)
             for row in one.fitted.log
         ),
-        seconds=Seconds(**seconds),
+        seconds=Seconds(**journal.seconds),
         hardware=devices.hardware(device),
         versions=devices.versions(),
     )
@@ -233,7 +243,7 @@ def execute(ready: Prepared, out: Path, accelerator: Accelerator, meter: CostMet
         else {ready.tracks[n].id: ready.tracks[n].frame_names() for n in scores},
     )
     kept = None if ready.protocol.folds or network is None else trained_weights(network)
-    enter("write")
+    journal.enter("write")
     return store.write(store.folder_of(out, record), record, predictions, kept, statistics)
 
 

@@ -11,12 +11,7 @@ from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
 from abawbench.harness.data.clips import clips_of, distinct, given
-from abawbench.harness.data.features import (
-    Features,
-    LiveImages,
-    Reading,
-    normalise,
-)
+from abawbench.harness.data.features import Features, LiveImages, Reading, normalise
 from abawbench.harness.learn.training import Trained
 from abawbench.harness.measure.cost import CostMeter, Scored
 from abawbench.harness.measure.examples import example_of

@@ -1,4 +1,4 @@
-"""A run: a list of independent jobs, each ending in a record; one that fails does not touch the others."""
+"""A run: a list of independent jobs, each failure in a record; one that fails does not touch the others."""
 
 import os
 import shutil
@@ -8,16 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from abawbench.harness.jobs.failures import (
-    About,
-    Ending,
-    record_of,
-    unopened,
-)
-from abawbench.harness.request.jobs import (
-    Job,
-    Work,
-)
+from abawbench.harness.jobs.failures import About, Failure, record_of, unopened
+from abawbench.harness.request.jobs import Job, Work
 from abawbench.plugins import KINDS, Plugins
 from abawbench.progress import Progress
 from abawbench.records import store
@@ -77,27 +69,27 @@ class Outcomes:
         job = self._jobs[number]
         return f"[{number + 1}/{len(self._jobs)}] {job.model} on {job.task}, seed {job.seed}"
 
-    def ended(self, number: int, outcome: Record | Ending, about: About | None = None) -> None:
+    def ended(self, number: int, outcome: Record | Failure, about: About | None = None) -> None:
         """Take in how a job ended. ``about`` is what is known of one without a result."""
-        if isinstance(outcome, Ending):
+        if isinstance(outcome, Failure):
             outcome = self._failure(self._jobs[number], outcome, about)
         self._records[number] = outcome
         self._finished(outcome)
 
     def skip(self, number: int) -> None:
         """Leave out a job because a disk is full."""
-        self.ended(number, Ending("skipped", self.full or ""))
+        self.ended(number, Failure("skipped", self.full or "", explains_itself=True))
 
-    def _failure(self, job: Job, ending: Ending, about: About | None) -> Record:
-        if ending.status != "skipped":
-            self._progress.note(f"{ending.status}: {ending.reason}")
+    def _failure(self, job: Job, failure: Failure, about: About | None) -> Record:
+        if failure.status != "skipped":
+            self._progress.note(f"{failure.status}: {failure.reason}")
         about = about or unopened(job)
-        record = record_of(job, about, ending)
-        if ending.status == "failed":
+        record = record_of(job, about, failure)
+        if failure.status == "failed":
             # a full disk must not cost the records of the others
             with suppress(OSError):
                 store.write_failed(about.folder(job, self._work.out), record)
-        if ending.disk_full and (folder := self._no_room()) is not None:
+        if failure.disk_full and (folder := self._no_room()) is not None:
             self.full = f"the disk of {folder} is full; free some space and run again: what is finished is read back"
         return record
 

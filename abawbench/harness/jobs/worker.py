@@ -5,13 +5,14 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from abawbench.contracts import AbawbenchError, DataError
-from abawbench.harness.jobs import phases
-from abawbench.harness.jobs.failures import About, Ending, ending_of
+from abawbench.harness.jobs.failures import About, Failure, failure_of
 from abawbench.harness.jobs.job import Prepared, execute, prepare
 from abawbench.harness.measure.cost import CostMeter
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.request.devices import accelerator_on
 from abawbench.harness.request.jobs import Job, Work
+from abawbench.harness.request.journal import Journal
+from abawbench.plugins import Plugin
 from abawbench.progress import Progress
 from abawbench.records import store
 from abawbench.records.record import Record
@@ -26,8 +27,8 @@ class Watcher:
     def opened(self, about: About) -> None:
         """Hear what the job is, once its files are opened."""
 
-    def phase(self, name: str) -> None:
-        """Hear that a phase begins."""
+    def phase(self, name: str, plugin: Plugin | None, took_part: tuple[Plugin, ...]) -> None:
+        """Hear that a phase begins, which plugin is at work, and which took part so far."""
 
     def waits(self, waiting: bool) -> None:
         """Hear that another run has the same job in hand, or that it let go."""
@@ -35,11 +36,11 @@ class Watcher:
 
 def run_one(
     job: Job, work: Work, databases: Databases, meter: CostMeter, progress: Progress, watcher: Watcher
-) -> Record | Ending:
+) -> Record | Failure:
     """Return the record of a job, read back if it is done and not to be forced; or how it ended without one."""
-    phases.begin(watcher.phase)
+    journal = Journal(watcher.phase)
     try:
-        ready = prepare(job, work.plugins, databases)
+        ready = prepare(job, work.plugins, databases, journal)
         about = about_of(ready)
         watcher.opened(about)
         accelerator = accelerator_on(job.device, job.precision)
@@ -53,7 +54,7 @@ def run_one(
     except Exception as error:
         if not isinstance(error, AbawbenchError):
             _log.exception("%s on %s", job.model, job.task)
-        return ending_of(error, phases.current(), job, work.plugins)
+        return failure_of(error, journal)
 
 
 def about_of(ready: Prepared) -> About:

@@ -12,14 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip, Labels, Recipe, Task, UsageError
-from abawbench.harness.data.clips import (
-    ClipBatches,
-    ClipIndex,
-    Index,
-    Inputs,
-    annotated,
-    clips_of,
-)
+from abawbench.harness.data.clips import ClipBatches, ClipIndex, Index, Inputs, annotated, clips_of
 from abawbench.harness.data.features import Features, normalise
 from abawbench.harness.learn.balance import with_weights
 from abawbench.harness.learn.mixing import Mixer

@@ -24,12 +24,7 @@ from abawbench.harness.measure.offline import best_throughput, repeated
 from abawbench.harness.measure.reference import one_thread, relative_time
 from abawbench.harness.measure.timing import EARNED, Call, Inputs
 from abawbench.progress import Progress
-from abawbench.records.cost import (
-    Cost,
-    Latency,
-    RelativeTime,
-    Throughput,
-)
+from abawbench.records.cost import Cost, Latency, RelativeTime, Throughput
 
 
 @dataclass

@@ -11,12 +11,7 @@ from torch import Tensor, nn
 
 from abawbench.contracts import Runtime
 from abawbench.harness.measure.offline import repeated
-from abawbench.harness.measure.timing import (
-    Call,
-    Inputs,
-    device_of,
-    finish,
-)
+from abawbench.harness.measure.timing import Call, Inputs, device_of, finish
 from abawbench.records.profile import PLAIN, Turns
 
 ROUNDS = 60

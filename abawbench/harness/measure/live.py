@@ -16,14 +16,7 @@ from abawbench.harness.data.features import normalise
 from abawbench.harness.data.images import resize
 from abawbench.harness.measure.counting import evaluating
 from abawbench.harness.measure.examples import FRAME_RATE
-from abawbench.harness.measure.timing import (
-    EARNED,
-    circumstances,
-    earned,
-    finish,
-    noise_advice,
-    noise_of,
-)
+from abawbench.harness.measure.timing import EARNED, circumstances, earned, finish, noise_advice, noise_of
 from abawbench.nn import ClipNetwork, as_tuple
 from abawbench.records.cost import Live
 

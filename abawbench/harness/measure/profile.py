@@ -11,12 +11,7 @@ from torch import nn
 from abawbench._version import __version__
 from abawbench.contracts import AbawbenchError, Model, Runtime, Task, UsageError, Weights
 from abawbench.harness.measure.cost import counted
-from abawbench.harness.measure.counting import (
-    Macs,
-    count_macs,
-    evaluating,
-    stage_of,
-)
+from abawbench.harness.measure.counting import Macs, count_macs, evaluating, stage_of
 from abawbench.harness.measure.examples import FRAME_RATE, example_of
 from abawbench.harness.measure.interleaved import by_turns, compiled
 from abawbench.harness.measure.latency import measure_latency

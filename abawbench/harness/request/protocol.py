@@ -58,11 +58,11 @@ class Protocol:
         return self.no_face if self.no_face in ("black", "zero") else None
 
     @property
-    def scored(self) -> str:
-        """Name what is scored, as the record and the tables call it."""
+    def scored_split(self) -> str | None:
+        """Name the split that is scored, None for a refit."""
         if self.refit:
-            return "nothing (fitted on train+val)"
-        return f"train+val, {self.folds} folds by subject" if self.folds else "val"
+            return None
+        return "train+val" if self.folds else "val"
 
     def for_task(self, task: Task) -> "Protocol":
         """Return the protocol as it takes effect on a task: options that mean nothing for it fall to their defaults.

@@ -36,7 +36,7 @@ class _Labelled:
     tracks: list[Track]
     labels: list[Labels]
 
-    def record(self, task: Task, split: str) -> DatabaseRecord:
+    def record(self, task: Task, split: str | None) -> DatabaseRecord:
         return DatabaseRecord(
             name=self.name,
             layout=layout_of(task, self.database),
@@ -163,7 +163,8 @@ def _run_tracks(
     """
     name, database = databases.for_task(task, pooled=True)
     there = database.splits(task.label)
-    splits = [record.database.split] if record.database.split in there else [s for s in there if s != "test"]
+    own = record.database.split
+    splits = [own] if own is not None and own in there else [split for split in there if split != "test"]
     tracks = {track.id: track for split in splits for track in database.tracks(task.label, split)}
     known_labels = {i: counted(track.labels(task.label), track, task, readings) for i, track in tracks.items()}
     labels = {track_id: found for track_id, found in known_labels.items() if found is not None}
@@ -231,7 +232,7 @@ def _scored(
     task: Task,
     metric: Metric,
     known: _Labelled,
-    split: str,
+    split: str | None,
     predicted: Sequence[Predicted],
     *,
     filled_frames: int = 0,

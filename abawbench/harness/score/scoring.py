@@ -9,12 +9,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts import DataError, Decided, Labels, Metric, Task, Track
 from abawbench.contracts.metric import Statistics
-from abawbench.records.record import (
-    Floor,
-    Interval,
-    PartScore,
-    Score,
-)
+from abawbench.records.record import Floor, Interval, PartScore, Score
 from abawbench.records.track_statistics import TrackStatistics
 from abawbench.statistics import bootstrap
 from abawbench.statistics.floor import floor

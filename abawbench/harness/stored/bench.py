@@ -6,7 +6,6 @@ from abawbench.contracts import Database, DataError, Model, Task
 from abawbench.harness.measure.parity import Bench, require_frames
 from abawbench.harness.request.assumptions import counted
 from abawbench.harness.request.databases import TRAIN, VALIDATION, Databases
-from abawbench.harness.request.protocol import Protocol
 from abawbench.harness.stored.load import restored
 from abawbench.harness.stored.submit import protocol_of_record
 from abawbench.plugins import Plugins
@@ -32,7 +31,7 @@ def bench_of_run(
     with repeatable(record.seed):
         model, network = restored(folder, record, plugins, task, weights)
     require_frames(model.inputs, record.model)
-    split, database = _shown(protocol, record, task, databases)
+    split, database = _shown(record, task, databases)
     if (found := database.fingerprint()) != record.database.fingerprint:
         raise DataError(
             f"{folder}: the run was scored on other annotations ({record.database.fingerprint[:12]}) than "
@@ -57,9 +56,9 @@ def bench_of_run(
     )
 
 
-def _shown(protocol: Protocol, record: Record, task: Task, databases: Databases) -> tuple[str, Database]:
+def _shown(record: Record, task: Task, databases: Databases) -> tuple[str, Database]:
     """Return the split whose clips the network sees, and its database."""
-    if not protocol.refit:
+    if record.database.split is not None:
         return record.database.split, databases.for_split(task, record.database.split)[1]
     database = databases.for_task(task, pooled=True)[1]
     return next(split for split in (VALIDATION, TRAIN) if split in database.splits(task.label)), database

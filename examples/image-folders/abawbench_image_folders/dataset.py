@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from abawbench.contracts import Database, DataError, Labels, Track
-from abawbench.contracts.database import Problems
+from abawbench.contracts.problems import Problems
 from numpy.typing import NDArray
 
 CLASSES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")

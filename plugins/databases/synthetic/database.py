@@ -10,24 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from abawbench import cache_folder
-from abawbench.contracts.database import (
-    Database,
-    Labels,
-    Problems,
-    Track,
-)
+from abawbench.contracts.database import Database, Labels, Track
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.inspection import Count, Expected, Inspection
+from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._tracks import CountedTrack, FileTrack
 from abawbench_plugins.databases.synthetic import manifest
-from abawbench_plugins.databases.synthetic.generate import (
-    ANSWERS,
-    TEST_SET,
-    Progress,
-    ensure,
-    folder_beside,
-    folder_of,
-)
+from abawbench_plugins.databases.synthetic.generate import ANSWERS, TEST_SET, Progress, ensure, folder_beside, folder_of
 from abawbench_plugins.databases.synthetic.inspection import count_tracks, manifest_parts, strangers
 from abawbench_plugins.databases.synthetic.plan import DATABASES, FURTHER
 from abawbench_plugins.databases.synthetic.presets import preset_named

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from abawbench.contracts.database import Problem, Problems
 from abawbench.contracts.inspection import Expected, Part
+from abawbench.contracts.problems import Problem, Problems
 from abawbench_plugins.databases.synthetic import manifest
 
 _TOGETHER = 500

@@ -8,21 +8,11 @@ from typing import Any
 import pytest
 
 from abawbench.compare.comparison import Comparison, compare
-from abawbench.compare.sides import (
-    Run,
-    baselines,
-    load_side,
-    save_baseline,
-)
+from abawbench.compare.sides import Run, baselines, load_side, save_baseline
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.plugins import Plugins
 from abawbench.records import store
-from abawbench.records.record import (
-    Cost,
-    DatabaseRecord,
-    Record,
-    Score,
-)
+from abawbench.records.record import Cost, DatabaseRecord, Record, Score
 from abawbench.report.comparison_table import comparison_json, comparison_text
 from abawbench.report.leaderboard import page_text
 

@@ -9,14 +9,7 @@ import numpy as np
 import pytest
 
 from abawbench.compare.comparison import Comparison, Speed, compare
-from abawbench.compare.gate import (
-    Check,
-    Gate,
-    checks,
-    exit_status,
-    read_gate,
-    speed_check,
-)
+from abawbench.compare.gate import Check, Gate, checks, exit_status, read_gate, speed_check
 from abawbench.compare.sides import load_side
 from abawbench.contracts.errors import DataError
 from abawbench.plugins import Plugins

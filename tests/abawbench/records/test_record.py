@@ -14,14 +14,7 @@ from pydantic import ValidationError
 
 from abawbench.contracts.model import Weights
 from abawbench.records import schema
-from abawbench.records.record import (
-    MAX_PROBLEMS,
-    Counts,
-    Record,
-    Score,
-    WeightsRecord,
-    all_synthetic,
-)
+from abawbench.records.record import MAX_PROBLEMS, Counts, Record, Score, WeightsRecord, all_synthetic
 
 Make = Callable[..., Record]
 

@@ -165,16 +165,16 @@ def test_a_record_of_a_newer_schema_is_refused_with_the_remedy(tmp_path: Path, m
 
 
 def test_other_jobs_seeds_databases_tasks_and_models_have_other_folders() -> None:
-    key = {"model": "m", "task": "t", "database": "d", "seed": 0, "job": "a" * 64}
-    others = [{"model": "n"}, {"task": "u"}, {"database": "e"}, {"seed": 1}, {"job": "b" * 64}]
-    folders = {store.run_folder(Path("out"), **key | other) for other in [{}, *others]}  # type: ignore[arg-type]
+    key = {"model": "m", "task": "t", "data": "d-seed0", "job": "a" * 64}
+    others = [{"model": "n"}, {"task": "u"}, {"data": "e-seed0"}, {"data": "d-seed1"}, {"job": "b" * 64}]
+    folders = {store.run_folder(Path("out"), **key | other) for other in [{}, *others]}
     assert len(folders) == 6
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_no_name_leads_out_of_the_folder(name: str) -> None:
     out = Path("/out")
-    folder = store.run_folder(out, model=name, task=name, database=name, seed=0, job="a" * 64)
+    folder = store.run_folder(out, name, name, f"{name}-seed0", "a" * 64)
     assert folder.parents[2] == out
     assert ".." not in folder.parts
 
@@ -183,7 +183,7 @@ def test_no_name_leads_out_of_the_folder(name: str) -> None:
 def test_no_name_leads_out_of_the_folder_of_runs(model: str, task: str, database: str) -> None:
     out = Path("/runs")
     try:
-        folder = store.run_folder(out, model=model, task=task, database=database, seed=0, job="0" * 64)
+        folder = store.run_folder(out, model, task, f"{database}-seed0", "0" * 64)
     except UnicodeEncodeError:  # a lone surrogate is no text that a file could be named by
         return
     assert Path(os.path.normpath(folder)) == folder

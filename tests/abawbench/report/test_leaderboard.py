@@ -8,14 +8,7 @@ import pytest
 from abawbench.contracts.errors import DataError
 from abawbench.plugins import default_plugins
 from abawbench.records.published import Published, load
-from abawbench.records.record import (
-    Cost,
-    DatabaseRecord,
-    Latency,
-    ProtocolRecord,
-    Record,
-    WeightsRecord,
-)
+from abawbench.records.record import Cost, DatabaseRecord, Latency, ProtocolRecord, Record, WeightsRecord
 from abawbench.report import leaderboard
 from abawbench.report.leaderboard import page_text, render, write
 

@@ -8,20 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abawbench.records.published import Published
-from abawbench.records.record import (
-    Cost,
-    DatabaseRecord,
-    Latency,
-    Record,
-)
-from abawbench.report.pareto import (
-    COSTS,
-    Panel,
-    Point,
-    frontier,
-    panels,
-    titles,
-)
+from abawbench.records.record import Cost, DatabaseRecord, Latency, Record
+from abawbench.report.pareto import COSTS, Panel, Point, frontier, panels, titles
 
 Make = Callable[..., Record]
 ROW = {"system": "theirs", "task": "va", "edition": 8, "database": "aff-wild2", "split": "val", "metric": "mean CCC"}

@@ -4,14 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from abawbench.records.record import (
-    Cost,
-    Counts,
-    DatabaseRecord,
-    Latency,
-    ProtocolRecord,
-    Record,
-)
+from abawbench.records.record import Cost, Counts, DatabaseRecord, Latency, ProtocolRecord, Record
 from abawbench.report.table import table
 
 Make = Callable[..., Record]

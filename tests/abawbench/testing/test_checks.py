@@ -10,8 +10,8 @@ from unittest import SkipTest
 import pytest
 
 from abawbench.plugins import KINDS, Plugins
+from abawbench.system.network import network_watched
 from abawbench.testing import PAGES, Breach, Check, checks
-from abawbench.testing.network import no_network
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "dataset"])
@@ -61,7 +61,7 @@ def test_a_call_to_the_network_is_told_even_when_the_plugin_hides_it() -> None:
 
 
 def test_outside_a_check_the_network_is_nobodys_business() -> None:
-    with no_network() as calls, pytest.raises(ConnectionRefusedError):
+    with network_watched() as calls, pytest.raises(ConnectionRefusedError):
         socket.getaddrinfo("203.0.113.1", 80)
     assert calls == ["203.0.113.1"]
     assert socket.getaddrinfo("127.0.0.1", 80)

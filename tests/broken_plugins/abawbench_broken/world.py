@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip, Database, Labels, Model, Recipe, Task, Track, UsageError, Weights
-from abawbench.contracts.database import Problems
+from abawbench.contracts.problems import Problems
 from abawbench.nn import ClipNetwork, freeze, gather
 
 COLOURS = np.array([[250, 10, 10], [10, 250, 10], [10, 10, 250]], dtype=np.uint8)

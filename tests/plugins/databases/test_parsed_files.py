@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abawbench.contracts.database import Problems
+from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases import _parsed, aff_wild2
 from abawbench_plugins.databases._listings import read_listing
 from abawbench_plugins.databases._parsed import ParsedFiles

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from abawbench import cli
-from abawbench.contracts.database import Problem
+from abawbench.contracts.problems import Problem
 from abawbench.harness.data.verify import Status, Verification, verify
 from abawbench_plugins.databases.synthetic.media import mp3, mp4
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abawbench.contracts.database import Problems
 from abawbench.contracts.errors import DataError
+from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases.s_aff_wild2 import open_database, read_rows
 
 HEADER = "image,valence,arousal,expression,AU1,AU2,AU4,AU6,AU7,AU10,AU12,AU15,AU23,AU24,AU25,AU26\n"

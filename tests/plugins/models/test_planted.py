@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import abawbench
 from abawbench.contracts import Database, DatabaseDeclaration, Labels, Task, TaskDeclaration, Track
-from abawbench.contracts.database import Problems
+from abawbench.contracts.problems import Problems
 from abawbench.hookspecs import hookimpl
 from abawbench.plugins import Plugins
 from abawbench_plugins.databases.synthetic.transcript import _HESITANT, _PLAIN

@@ -4,12 +4,7 @@ import numpy as np
 import torch
 
 from abawbench.contracts import Clip, Labels
-from abawbench.harness.data.clips import (
-    ClipBatches,
-    annotated,
-    clips_of,
-    distinct,
-)
+from abawbench.harness.data.clips import ClipBatches, annotated, clips_of, distinct
 from abawbench.harness.data.features import Features, Reading
 from abawbench.harness.data.images import track_images
 from abawbench.harness.learn.training import flat_loss

@@ -5,12 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from abawbench.contracts import UsageError
-from abawbench.harness.data.images import (
-    nearest,
-    resize,
-    track_images,
-    windows,
-)
+from abawbench.harness.data.images import nearest, resize, track_images, windows
 
 masks = arrays.arrays(bool, st.integers(1, 60))
 

@@ -8,12 +8,7 @@ from torch import nn
 
 from abawbench.contracts import Clip
 from abawbench.harness.data.feature_cache import trim
-from abawbench.harness.data.features import (
-    CachedFeatures,
-    LiveImages,
-    digest_of,
-    features,
-)
+from abawbench.harness.data.features import CachedFeatures, LiveImages, digest_of, features
 from abawbench.nn import freeze
 from abawbench.progress import Progress
 from abawbench.system.cache import cache_folder

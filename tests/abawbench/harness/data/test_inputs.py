@@ -17,18 +17,8 @@ from torch import Tensor, nn
 from abawbench.contracts import Clip, DataError, Labels, Model, Recipe, Sound, Track, UsageError
 from abawbench.harness.data import clips as clips_module
 from abawbench.harness.data.clips import clips_of
-from abawbench.harness.data.inputs import (
-    SeveralInputs,
-    identities,
-    inputs_of,
-    require_inputs,
-)
-from abawbench.harness.data.sequences import (
-    LiveSteps,
-    SoundReader,
-    StoredSteps,
-    covering,
-)
+from abawbench.harness.data.inputs import SeveralInputs, identities, inputs_of, require_inputs
+from abawbench.harness.data.sequences import LiveSteps, SoundReader, StoredSteps, covering
 from abawbench.harness.learn.training import Trained
 from abawbench.harness.request.protocol import OFFICIAL
 from abawbench.nn import InputsNetwork, freeze, gather

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from abawbench.contracts import Count, Database, Expected, Inspection, Part, UsageError
-from abawbench.contracts.database import Problem, Problems
 from abawbench.contracts.inspection import Confidence
+from abawbench.contracts.problems import Problem, Problems
 from abawbench.harness.data.verify import Line, Status, verify
 from abawbench_plugins.databases._expected import expected_counts
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-BROKEN = Path(__file__).parents[2] / "broken_plugins"
+BROKEN = Path(__file__).parents[3] / "broken_plugins"
 STRAY = {"PYTHONPATH": os.pathsep.join((str(BROKEN.with_name("stray_plugins")), str(BROKEN)))}
 OPTIONS = ("--task", "colours", "--data", "coloured", "--set", "epochs=2", "--latency-seconds", "0", "--json")
 RUN = {
@@ -281,8 +281,8 @@ from pathlib import Path
 
 def note(event, given):
     if event.startswith("socket."):
-        from abawbench.harness.no_network import elsewhere
-        if host := elsewhere(event, given):
+        from abawbench.system.network import other_machine
+        if host := other_machine(event, given):
             with open(Path(__file__).with_name("asked.txt"), "a") as file:
                 print(host, file=file)
 

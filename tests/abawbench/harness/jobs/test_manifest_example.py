@@ -11,7 +11,7 @@ import pytest
 import abawbench
 from abawbench import api
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "manifest.md"
+PAGE = Path(__file__).resolve().parents[4] / "docs" / "manifest.md"
 
 
 def block(mark: str) -> str:
@@ -63,4 +63,4 @@ def test_folds_work_without_any_split(here: Path) -> None:
     assert record.status == "ok", record.reason
     assert record.counts.tracks == 4
     assert record.counts.frames_without_image == 1
-    assert record.database.split == "train+val, 3 folds by subject"
+    assert record.scored_part == "train+val, 3 folds by subject"

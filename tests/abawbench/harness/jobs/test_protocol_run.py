@@ -77,7 +77,7 @@ def test_folds_score_every_track_out_of_fold(run, tmp_path: Path, toy_database, 
     record = run({"folds": 3})
     tracks = [*toy_database.tracks("colour", "train"), *toy_database.tracks("colour", "val")]
     assert record.protocol.folds == len(seen) == 3
-    assert record.database.split == "train+val, 3 folds by subject"
+    assert (record.database.split, record.scored_part) == ("train+val", "train+val, 3 folds by subject")
     assert record.counts.tracks == len(tracks) == 13
     assert set(scores(tmp_path, record)) == {track.id for track in tracks}
     for fold in seen:

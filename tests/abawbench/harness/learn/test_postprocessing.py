@@ -6,13 +6,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.ndimage import gaussian_filter1d
 
 from abawbench.contracts import Labels, Task
-from abawbench.harness.learn.postprocessing import (
-    finished,
-    interpolated,
-    smoothed,
-    stretched,
-    tuned_thresholds,
-)
+from abawbench.harness.learn.postprocessing import finished, interpolated, smoothed, stretched, tuned_thresholds
 from abawbench.harness.request.protocol import Protocol
 
 unit = st.floats(0, 1, width=32)

@@ -9,13 +9,7 @@ from torch import Tensor
 
 from abawbench.harness.measure import latency, timing
 from abawbench.harness.measure.latency import measure_latency
-from abawbench.harness.measure.timing import (
-    Answers,
-    earned,
-    noise_advice,
-    noise_of,
-    percentile,
-)
+from abawbench.harness.measure.timing import Answers, earned, noise_advice, noise_of, percentile
 
 ONE = [(torch.zeros(1, 2),)]
 

@@ -5,12 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip
-from abawbench.harness.measure.live import (
-    Camera,
-    Stream,
-    measure_live,
-    noise_frames,
-)
+from abawbench.harness.measure.live import Camera, Stream, measure_live, noise_frames
 from abawbench.nn import ClipNetwork, SplitHead, gather
 
 CPU = torch.device("cpu")

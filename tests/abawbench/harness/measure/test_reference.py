@@ -7,13 +7,7 @@ import time
 import pytest
 import torch
 
-from abawbench.harness.measure.reference import (
-    MINIMUM,
-    ROUNDS_PER_SECOND,
-    WORKLOAD,
-    relative_time,
-    workload,
-)
+from abawbench.harness.measure.reference import MINIMUM, ROUNDS_PER_SECOND, WORKLOAD, relative_time, workload
 
 
 def test_rounds_hold_both_times_and_the_ratio_is_theirs() -> None:

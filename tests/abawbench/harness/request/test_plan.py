@@ -18,6 +18,7 @@ from abawbench.contracts.declarations import Declaration
 from abawbench.harness.jobs.job import prepare
 from abawbench.harness.request.databases import Databases, Generated
 from abawbench.harness.request.jobs import Job, model_names, task_names
+from abawbench.harness.request.journal import Journal
 from abawbench.hookspecs import hookimpl
 from abawbench.plugins import KINDS, Plugins, default_plugins
 from abawbench.progress import Progress
@@ -82,7 +83,7 @@ def test_what_a_job_refers_to_stays_ours_beside_a_stranger_of_the_same_name(crow
     for found in (databases, databases.under({"absent-class": "left-out"})):
         assert found.plugin("synthetic").distribution == "abawbench"
     job = Job(model="prior", task="abawbench:va")
-    ready = prepare(job, crowded, databases)
+    ready = prepare(job, crowded, databases, Journal())
     assert {(p.kind, p.distribution) for p in ready.plugins} == {(kind, "abawbench") for kind in KINDS}
 
 

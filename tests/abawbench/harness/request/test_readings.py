@@ -11,17 +11,11 @@ import abawbench
 from abawbench.compare.comparison import compare
 from abawbench.compare.sides import load_side
 from abawbench.contracts import Labels, UsageError
-from abawbench.harness.request.assumptions import (
-    all_readings,
-    checked_readings,
-    counted,
-    in_effect,
-    parse_readings,
-)
+from abawbench.harness.request.assumptions import all_readings, checked_readings, counted, in_effect, parse_readings
 from abawbench.plugins import default_plugins
 from abawbench.records import store
 
-PAGE = Path(__file__).parents[3] / "docs" / "choices.md"
+PAGE = Path(__file__).parents[4] / "docs" / "choices.md"
 WITH_IMAGE = {"counted-frames": "with-image"}
 
 

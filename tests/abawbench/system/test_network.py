@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from abawbench.contracts import PluginError
-from abawbench.system import network as no_network
+from abawbench.system.network import network_refused
 
 GUARDED = """
 import os, socket, tempfile
 from abawbench.contracts import PluginError
-from abawbench.harness import no_network
-no_network.refuse()
+from abawbench.system.network import refuse_network
+refuse_network()
 try:
     {statement}
 except PluginError as error:
@@ -48,10 +48,10 @@ def test_another_machine_is_refused_by_name(statement: str, host: str) -> None:
 
 def test_a_command_may_refuse_for_as_long_as_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.getaddrinfo", lambda host, port: sys.audit("socket.getaddrinfo", host, port))
-    with no_network.refused(unless=False), pytest.raises(PluginError, match=r"to example\.invalid was refused"):
+    with network_refused(unless=False), pytest.raises(PluginError, match=r"to example\.invalid was refused"):
         socket.getaddrinfo("example.invalid", 80)
     socket.getaddrinfo("example.invalid", 80)
-    with no_network.refused(unless=True):
+    with network_refused(unless=True):
         socket.getaddrinfo("example.invalid", 80)
 
 
