@@ -12,17 +12,25 @@ from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, U
 
 if TYPE_CHECKING:
     from abawbench.api import export, load_run, profile, run, score, submit
+    from abawbench.harness.request.databases import Sources
+    from abawbench.harness.request.jobs import Machine
+    from abawbench.harness.request.protocol import Protocol
     from abawbench.hookspecs import hookimpl
     from abawbench.records.record import Record
     from abawbench.system.cache import cache_folder
+    from abawbench.system.limits import Limits
     from abawbench.system.locks import hold_alone, hold_shared, remove_abandoned
     from abawbench.system.processes import map_in_processes
 
 __all__ = [
     "AbawbenchError",
     "DataError",
+    "Limits",
+    "Machine",
     "PluginError",
+    "Protocol",
     "Record",
+    "Sources",
     "UsageError",
     "__version__",
     "cache_folder",
@@ -40,7 +48,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Limits": "system.limits",
+    "Machine": "harness.request.jobs",
+    "Protocol": "harness.request.protocol",
     "Record": "records.record",
+    "Sources": "harness.request.databases",
     "cache_folder": "system.cache",
     "hold_alone": "system.locks",
     "hold_shared": "system.locks",

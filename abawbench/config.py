@@ -20,7 +20,7 @@ def parse_data(items: Iterable[str]) -> Roots:
         name, equals, path = item.partition("=")
         if not name or (equals and not path):
             raise UsageError(f"--data '{item}': write NAME=ROOT, for example --data aff-wild2=/data/Aff-Wild2")
-        roots[name] = roots.get(name, ()) + ((_existing(Path(path), f"--data {item}"),) if equals else ())
+        roots[name] = roots.get(name, ()) + ((_require_existing(Path(path), f"--data {item}"),) if equals else ())
     return roots
 
 
@@ -47,11 +47,11 @@ def read_config(folder: Path) -> Roots:
         paths = [value] if isinstance(value, str) else value
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
             raise UsageError(f"{file}: {name} must be a path or a list of paths")
-        roots[name] = tuple(_existing(folder / Path(path).expanduser(), f"{file}: {name}") for path in paths)
+        roots[name] = tuple(_require_existing(folder / Path(path).expanduser(), f"{file}: {name}") for path in paths)
     return roots
 
 
-def _existing(path: Path, where: str) -> Path:
+def _require_existing(path: Path, where: str) -> Path:
     expanded = path.expanduser()
     if not expanded.exists():
         raise UsageError(f"{where}: no folder or file at {expanded}")

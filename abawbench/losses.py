@@ -6,15 +6,18 @@ It returns a scalar: over the annotated rows only, computed in float32, and zero
 none. Logits may be large; they must be finite.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from abawbench.contracts import Task, UsageError
+from abawbench.contracts import Labels, Task, UsageError
 
 EPSILON = 1e-8
+BALANCED = "balanced"
 
 
 def activate(logits: Tensor, activation: str) -> Tensor:
@@ -159,3 +162,29 @@ def _weights(weights: Sequence[float], logits: Tensor, task: Task) -> Tensor:
     if len(weights) != logits.shape[-1]:
         raise UsageError(f"task {task.name} has {logits.shape[-1]} outputs; class_weights has {len(weights)} numbers")
     return logits.new_tensor(weights)
+
+
+def balance_classes(task: Task, labels: Sequence[Labels]) -> list[float]:
+    """Return a weight per output [K]: largest count / count of a class, negatives / positives of a label.
+
+    Over all annotated frames of the training tracks; an output that never occurs weighs 1. Raises UsageError for a task
+    without classes.
+    """
+    known = [one.values[one.mask] for one in labels]
+    if task.kind == "multiclass":
+        counts = np.bincount(np.concatenate(known).astype(np.int64), minlength=len(task.outputs))
+        weights = counts.max() / np.maximum(counts, 1)
+    elif task.kind == "multilabel":
+        values = np.concatenate(known)
+        counts = values.sum(axis=0)
+        weights = (len(values) - counts) / np.maximum(counts, 1)
+    else:
+        raise UsageError(f"class_weights={BALANCED} needs a task of classes or labels, and '{task.name}' has none")
+    return [float(weight) if count else 1.0 for weight, count in zip(weights, counts, strict=True)]
+
+
+def resolve_options(options: Mapping[str, Any], task: Task, labels: Sequence[Labels]) -> Mapping[str, Any]:
+    """Return the options of a loss with ``class_weights="balanced"`` replaced by the weights of the training labels."""
+    if options.get("class_weights") != BALANCED:
+        return options
+    return {**options, "class_weights": balance_classes(task, labels)}

@@ -64,8 +64,9 @@ class InputsNetwork(nn.Module):
 
     ``embed`` has a module for every input that is computed, ``head(features, index, present)`` sees mappings by input.
     Called with one tensor per name of ``inputs``, in this order: images [B, T, 3, S, S] for ``frames``, samples [B, N]
-    that last as long as the clip for ``audio``, tokens [B, L] for ``text``, rows [B, R, D] for ``features:NAME``.
-    ``length`` is T, the frames of a clip. ``stages`` is as for ``ClipNetwork``.
+    that last as long as the clip for ``audio``, tokens [B, L] for ``text``, rows [B, R, D] for ``features:NAME``. One
+    more tensor, bool [B, inputs, T], says which frames have which input; without it all have all. ``length`` is T, the
+    frames of a clip. ``stages`` is as for ``ClipNetwork``.
     """
 
     stages: Mapping[str, str] = {
@@ -83,16 +84,22 @@ class InputsNetwork(nn.Module):
         self.head = head
 
     def forward(self, *given: Tensor) -> Tensor:
-        """Return the logits [B, K] or [B, T, K] of clips whose inputs are all present."""
-        clips = dict(zip(self.inputs, given, strict=True))
+        """Return the logits [B, K] or [B, T, K] of clips."""
+        there = given[len(self.inputs)] if len(given) > len(self.inputs) else None
         features, index, present = {}, {}, {}
-        for name, x in clips.items():
+        for place, (name, x) in enumerate(zip(self.inputs, given, strict=False)):
             steps = self._steps(name, x)
             batch, count = steps[0].shape[:2]
             at = torch.arange(self.length, device=x.device) * count // self.length
             index[name] = torch.arange(batch, device=x.device)[:, None] * count + at
-            present[name] = torch.ones(batch, self.length, dtype=torch.bool, device=x.device)
-            features[name] = single(tuple(level.flatten(0, 1) for level in steps))
+            levels = tuple(level.flatten(0, 1) for level in steps)
+            if there is None:
+                present[name] = torch.ones(batch, self.length, dtype=torch.bool, device=x.device)
+            else:  # as in a run, where a frame without the input sees zeros
+                present[name] = there[:, place]
+                index[name] = torch.where(present[name], index[name], batch * count)
+                levels = tuple(torch.cat([level, torch.zeros_like(level[:1])]) for level in levels)
+            features[name] = single(levels)
         logits: Tensor = self.head(features, index, present)
         return logits
 

@@ -6,9 +6,9 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,20 +18,19 @@ from typing import Any
 import pluggy
 
 from abawbench import hookspecs
-from abawbench.contracts.declarations import CONTRACT_VERSION, Declaration, Reading
+from abawbench.contracts.declarations import CONTRACT_VERSION, Assumption, Declaration, SuiteDeclaration
 from abawbench.contracts.errors import PluginError, UsageError
 
 GROUP = "abawbench"
 FIRST_PARTY = "abawbench"
 LOAD_SECONDS = 30.0
 """What one plugin may take to be imported and to declare itself."""
-KINDS = {
-    "task": "abawbench_tasks",
-    "database": "abawbench_databases",
-    "model": "abawbench_models",
-    "metric": "abawbench_metrics",
-    "runtime": "abawbench_runtimes",
-}
+KINDS = ("task", "database", "model", "metric", "runtime")
+"""Kinds of plugins that build something."""
+SUITE = "suite"
+HOOK = "abawbench_plugins"
+_OLD_HOOKS = tuple(f"abawbench_{kind}s" for kind in KINDS)
+"""Of contract 1."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Plugin:
 
     @property
     def kind(self) -> str:
-        """``task``, ``database``, ``model``, ``metric`` or ``runtime``."""
+        """``task``, ``database``, ``model``, ``metric``, ``runtime`` or ``suite``."""
         return self.declaration.kind
 
     @property
@@ -61,6 +60,10 @@ class Plugin:
         """The name that is its own alone: ``distribution:name``."""
         return f"{self.distribution}:{self.name}"
 
+    def name_in(self, plugins: "Plugins") -> str:
+        """Return the name to give for it among others: ``distribution:name`` where two share a name."""
+        return next(name for name, plugin in plugins.names(self.kind).items() if plugin == self)
+
     @property
     def near(self) -> tuple[str, str]:
         """The distributions where names that it refers to are looked for first: its own, then abawbench."""
@@ -71,7 +74,7 @@ class Plugin:
         """The command that installs what the plugin needs."""
         return f"pip install '{self.declaration.extra or ' '.join(self.declaration.missing)}'"
 
-    def builder(self) -> Callable[..., Any]:
+    def builder(self) -> Any:
         """Import and return the builder. Raises PluginError naming the plugin when that fails.
 
         Raises UsageError, with the command that installs them, when modules it needs are missing.
@@ -86,16 +89,23 @@ class Plugin:
             raise PluginError(f"{self} cannot be imported: {one_line(error)}{remedy}") from error
         if not callable(builder):
             raise PluginError(f"{self}: {self.declaration.build} is not callable")
-        return builder  # type: ignore[no-any-return]
+        return builder
 
     def build(self, *args: Any, **kwargs: Any) -> Any:
-        """Build the plugin's object. The builder's own errors pass through if abawbench can explain them."""
-        return self.builder()(*args, **kwargs)
+        """Build the plugin's object, under the name of its declaration; the builder's own errors pass through."""
+        try:
+            made = self.builder()(*args, **kwargs)
+        except UsageError as error:  # of a metric that cannot serve the task, which does not know its name
+            raise UsageError(f"{self.kind} '{self.name}': {error}") if self.kind == "metric" else error from error
+        if is_dataclass(made) and not isinstance(made, type):
+            return replace(made, name=self.name)
+        made.name = self.name
+        return made
 
-    def build_under(self, readings: Mapping[str, str], *args: Any, **kwargs: Any) -> Any:
-        """Build the plugin's object under the readings that it declares; others mean nothing to it."""
-        own = {reading.name for reading in self.declaration.readings} & readings.keys()
-        return self.build(*args, **kwargs, **{name.replace("-", "_"): readings[name] for name in own})
+    def build_under(self, assumptions: Mapping[str, str], *args: Any, **kwargs: Any) -> Any:
+        """Build the plugin's object under the assumptions that it declares; others mean nothing to it."""
+        own = {assumption.name for assumption in self.declaration.assumptions} & assumptions.keys()
+        return self.build(*args, **kwargs, **{name.replace("-", "_"): assumptions[name] for name in own})
 
     def digest(self) -> str:
         """Return the SHA-256 of the Python sources beside the builder, or of the declaration without any."""
@@ -108,7 +118,7 @@ class Plugin:
 
 
 @dataclass(frozen=True)
-class Failure:
+class LoadFailure:
     """A plugin that could not be loaded."""
 
     entry_point: str
@@ -123,7 +133,7 @@ class Failure:
 class Plugins:
     """Every plugin that loads, found through the ``abawbench`` entry-point group, ours and strangers' alike.
 
-    One broken plugin never stops the others: it is kept as a ``Failure``. With ``strict`` any failure raises
+    One broken plugin never stops the others: it is kept as a ``LoadFailure``. With ``strict`` any failure raises
     PluginError instead; ``third_party=False`` leaves out every distribution but abawbench itself.
     """
 
@@ -135,9 +145,9 @@ class Plugins:
         self._strict = strict
 
     @cached_property
-    def _loaded(self) -> tuple[list[Plugin], list[Failure]]:
+    def _loaded(self) -> tuple[list[Plugin], list[LoadFailure]]:
         plugins: list[Plugin] = []
-        failures: list[Failure] = []
+        failures: list[LoadFailure] = []
         points = entry_points(group=GROUP) if self._found is None else self._found
         # reading a distribution's name and version parses its metadata: once for each entry point
         origins = [(_origin(point), point) for point in points]
@@ -148,7 +158,7 @@ class Plugins:
                 with _at_most(LOAD_SECONDS):
                     declarations = _declarations(point.load())
             except (Exception, SystemExit) as error:
-                failures.append(Failure(point.name, distribution, version, one_line(error)))
+                failures.append(LoadFailure(point.name, distribution, version, one_line(error)))
                 continue
             plugins += [Plugin(d, distribution, version, point.value) for d in declarations]
         if failures and self._strict:
@@ -156,7 +166,7 @@ class Plugins:
         return plugins, failures
 
     @property
-    def failures(self) -> list[Failure]:
+    def failures(self) -> list[LoadFailure]:
         """The plugins that did not load."""
         return self._loaded[1]
 
@@ -170,12 +180,19 @@ class Plugins:
         claims = Counter(p.name for p in found)
         return {p.name if claims[p.name] == 1 else p.reference: p for p in found}
 
-    def get(self, kind: str, name: str, near: Sequence[str] = ()) -> Plugin:
+    def suites(self) -> dict[str, Plugin]:
+        """Return the suites of tasks by name, ``all`` being abawbench's first."""
+        found = self.names(SUITE)
+        ours = [plugin for plugin in self._loaded[0] if plugin.kind == SUITE and plugin.distribution == FIRST_PARTY]
+        return {**found, **({"all": ours[0]} if ours else {})}
+
+    def get(self, kind: str, name: str, near: Sequence[str] = (), others: Iterable[str] = ()) -> Plugin:
         """Return the plugin of that kind and name, or ``distribution:name``.
 
         A name that several claim is that of the first distribution in ``near`` that has it: what the code or a plugin
         refers to must not change with what else is installed; what a user types is left for the user to say. Raises
-        UsageError for an unknown name, with near misses, and for one that two distributions claim.
+        UsageError for an unknown name, with near misses among the plugins and ``others``, and for one that two
+        distributions claim.
         """
         distribution, _, bare = name.rpartition(":")
         matches = [p for p in self.all(kind) if p.name == bare and distribution in ("", p.distribution)]
@@ -188,12 +205,12 @@ class Plugins:
         if matches:
             claims = " or ".join(p.reference for p in matches)
             raise UsageError(f"{kind} '{name}' is given by {len(matches)} plugins; write {claims}")
-        raise UsageError(self._unknown(kind, name))
+        raise UsageError(self._unknown(kind, name, others))
 
-    def _unknown(self, kind: str, name: str) -> str:
+    def _unknown(self, kind: str, name: str, others: Iterable[str]) -> str:
         from difflib import get_close_matches
 
-        names = [p.name for p in self.all(kind)]
+        names = [*(p.name for p in self.all(kind)), *others]
         near = get_close_matches(name, names, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
         broken = f" ({len(self.failures)} plugins failed to load, see 'abawbench list')" if self.failures else ""
@@ -252,36 +269,45 @@ def _origin(point: EntryPoint) -> tuple[str, str]:
 
 
 def _declarations(module: ModuleType) -> list[Declaration]:
-    """Call one plugin's hooks by itself, so that whatever it does wrong is its own."""
+    """Call one plugin's hook by itself, so that whatever it does wrong is its own."""
+    if any(hasattr(module, hook) for hook in _OLD_HOOKS):
+        raise PluginError(
+            f"it was written for contract 1, and this abawbench keeps {CONTRACT_VERSION}: return all declarations from "
+            f"one hook, {HOOK}, and see CHANGELOG.md"
+        )
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.register(module)
     manager.check_pending()
     if not manager.get_hookcallers(module):
         raise PluginError(f"{module.__name__} implements no abawbench hook; see abawbench.hookspecs")
-    found: list[Declaration] = []
-    for kind, hook in KINDS.items():
-        for declarations in getattr(manager.hook, hook)():
-            found += [_checked(declaration, kind, hook) for declaration in declarations]
-    return found
+    return [
+        _require_valid(declaration) for declarations in manager.hook.abawbench_plugins() for declaration in declarations
+    ]
 
 
-def _checked(declaration: object, kind: str, hook: str) -> Declaration:
-    if not isinstance(declaration, Declaration) or declaration.kind != kind:
-        raise PluginError(f"{hook} must return {kind} declarations, not {type(declaration).__name__}")
+def _require_valid(declaration: object) -> Declaration:
+    if not isinstance(declaration, Declaration) or getattr(declaration, "kind", None) not in (*KINDS, SUITE):
+        raise PluginError(f"{HOOK} must return declarations, not {type(declaration).__name__}")
+    kind = declaration.kind
     for field in ("name", "summary", "build"):
         if not isinstance(getattr(declaration, field), str):
             raise PluginError(f"{kind} {declaration.name!r} declares a {field} that is not text")
     if not declaration.name or ":" in declaration.name:
         raise PluginError(f"{kind} {declaration.name!r} needs a name without ':'")
-    if not all(declaration.build.partition(":")):
+    if isinstance(declaration, SuiteDeclaration):
+        if not declaration.tasks or not _are(str, declaration.tasks):
+            raise PluginError(f"suite '{declaration.name}' declares tasks that are not a tuple of names")
+    elif not all(declaration.build.partition(":")):
         raise PluginError(f"{kind} '{declaration.name}' declares build {declaration.build!r}, not package.module:name")
     if not _are(str, declaration.needs):
         raise PluginError(f"{kind} '{declaration.name}' declares needs that are not a tuple of text")
-    if not _are(Reading, declaration.readings) or not all(
-        r.values and _are(str, r.values) for r in declaration.readings
+    if not _are(Assumption, declaration.assumptions) or not all(
+        r.values and _are(str, r.values) for r in declaration.assumptions
     ):
-        raise PluginError(f"{kind} '{declaration.name}' declares readings that are not a tuple of Reading with values")
+        raise PluginError(
+            f"{kind} '{declaration.name}' declares assumptions that are not a tuple of Assumption with values"
+        )
     if declaration.contract != CONTRACT_VERSION:
         side = "newer" if declaration.contract > CONTRACT_VERSION else "older"
         raise PluginError(

@@ -24,12 +24,12 @@ def abawbench_run(tmp_path: Path) -> "Callable[..., Record]":
 
     def run(model: str, task: str, *, run_options: dict[str, Any] | None = None, **settings: Any) -> "Record":
         from abawbench import api
+        from abawbench.harness.request.databases import Sources
+        from abawbench.harness.request.jobs import Machine
 
         options: dict[str, Any] = {
-            "data": {"synthetic": ()},
-            "preset": "tiny",
-            "device": "cpu",
-            "latency_seconds": 0,
+            "data": Sources({"synthetic": ()}, "tiny"),
+            "machine": Machine(device="cpu", latency_seconds=0),
             "out": tmp_path / "runs",
         }
         records = api.run(model, task, settings=settings, **options | (run_options or {}))

@@ -1,38 +1,24 @@
-"""A new plugin as a complete package, from the templates that come with abawbench."""
+"""A new plugin as a complete package: the example of its kind under another name."""
 
 import re
 import tempfile
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from string import Template
 
 from abawbench.contracts.errors import UsageError
 from abawbench.plugins import Plugins
 
-MODULES = {"model": "model", "task": "task", "dataset": "dataset", "metric": "metric", "runtime": "runtime"}
-"""Kind -> the module that holds it."""
-TRY_IT = {
-    "model": "abawbench run --model $name --task expr --preset tiny",
-    "task": "abawbench run --model prior --task $name --preset tiny",
-    "dataset": "python -m $package.example example && abawbench run --model prior --task expr --data $name=example",
-    "metric": "abawbench run --model prior --task expr-$name --preset tiny",
-    "runtime": "abawbench run --model mnv4-tam --task expr --preset tiny --runtime $name",
+EXAMPLES = {
+    "model": "tiny-gru",
+    "task": "va-pearson",
+    "database": "image-folders",
+    "metric": "kappa",
+    "runtime": "bf16-autocast",
 }
-CHANGE = {
-    "model": "put your network into `network`, your recipe into `Settings`, and say where weights come from",
-    "task": "name your outputs, the label you read, the metric and the loss",
-    "dataset": "read your own layout, and write a tiny copy of it in `example.py`",
-    "metric": "count what you need per track in `statistics`, and make the value of a sum of them",
-    "runtime": "return what executes the network in `compile`",
-}
-COMMON = {
-    "pyproject.toml": "pyproject.toml",
-    "README.md": "README.md",
-    ".gitignore": "gitignore",
-    ".github/workflows/ci.yml": "ci.yml",
-    "tests/test_contract.py": "test_contract.py",
-}
+"""Kind -> the example that a plugin of that kind starts as."""
+FILES = ("*.toml", "*.md", ".gitignore", ".github/*/*.yml", "*/*.py", "*/py.typed")
+"""What belongs to an example (its tests leave more there); the package data of abawbench_examples is the same."""
 LONGEST = 40
 
 
@@ -48,10 +34,10 @@ def new_plugin(name: str, kind: str, out: Path) -> Path:
             f"'{name}' cannot name a plugin: use at most {LONGEST} small letters, digits and single hyphens, a letter "
             "first, for example tiny-gru"
         )
-    owners = [p for p in Plugins().all("database" if kind == "dataset" else kind) if p.name == name]
-    if owners:
-        raise UsageError(f"{owners[0]} has that name already; choose another")
-    package = _package(name)
+    for plugin in Plugins().all(kind):
+        if plugin.name == name:
+            raise UsageError(f"{plugin} has that name already; choose another")
+    package, _ = _spellings(name)
     if find_spec(package) is not None:
         raise UsageError(f"a package {package} is installed already; choose another name")
     folder = out / f"abawbench-{name}"
@@ -73,25 +59,17 @@ def new_plugin(name: str, kind: str, out: Path) -> Path:
 
 def package_files(name: str, kind: str) -> dict[str, str]:
     """Return relative path -> text of every file of the package."""
-    package = _package(name)
-    words = {
-        "name": name,
-        "kind": kind,
-        "distribution": f"abawbench-{name}",
-        "package": package,
-        "module": MODULES[kind],
-        "title": "".join(part.capitalize() for part in name.split("-")) + kind.capitalize(),
-        "change": CHANGE[kind],
-    }
-    words["try_it"] = Template(TRY_IT[kind]).substitute(words)
-    templates = files("abawbench") / "templates"
-    sources = {path: templates / "common" / f"{source}.tmpl" for path, source in COMMON.items()}
-    for entry in sorted((templates / kind).iterdir(), key=lambda entry: entry.name):
-        file = entry.name.removesuffix(".tmpl")
-        sources[f"tests/{file}" if file.startswith("test_") else f"{package}/{file}"] = entry
-    texts = {path: Template(source.read_text(encoding="utf-8")).substitute(words) for path, source in sources.items()}
-    return {**texts, f"{package}/py.typed": ""}
+    old = EXAMPLES[kind]
+    example = Path(str(files("abawbench_examples"))) / old
+    spelled = dict(zip((*_spellings(old), old), (*_spellings(name), name), strict=True))
+
+    def rename(text: str) -> str:
+        return re.sub("|".join(spelled), lambda found: spelled[found[0]], text)
+
+    found = sorted(path for pattern in FILES for path in example.glob(pattern))
+    return {rename(path.relative_to(example).as_posix()): rename(path.read_text(encoding="utf-8")) for path in found}
 
 
-def _package(name: str) -> str:
-    return f"abawbench_{name.replace('-', '_')}"
+def _spellings(name: str) -> tuple[str, str]:
+    """Return the name as a package and as a class."""
+    return f"abawbench_{name.replace('-', '_')}", "".join(part.capitalize() for part in name.split("-"))

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # how long an example takes says more about the machine than about the code
@@ -9,3 +10,10 @@ settings.register_profile("abawbench", deadline=None, suppress_health_check=[Hea
 settings.load_profile("abawbench")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is not slow as quick."""
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            item.add_marker(pytest.mark.quick)

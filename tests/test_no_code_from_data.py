@@ -13,8 +13,6 @@ ROOTS = {Path(str(module.__file__)).parent: module.__name__ for module in (abawb
 CALLS = {"pickle.load", "pickle.loads", "pickle.Unpickler", "torch.load", "np.load", "numpy.load", "yaml.load", "eval",
          "exec", "os.system", "os.popen", "joblib.load", "shutil.unpack_archive", "tarfile.open"}  # fmt: skip
 KNOWN = {
-    "abawbench.harness.jobs.child": {"pickle.loads"},  # what another job of this run measured
-    "abawbench.harness.stored.export": {"exec"},  # lines of an installed runtime plugin, which is code already
     "abawbench.harness.measure.memory": {"torch.load"},  # what the parent wrote a moment ago
     "abawbench.testing.databases": {"pickle.loads"},  # of what was pickled in the same line
     "abawbench.testing.metrics": {"pickle.loads"},

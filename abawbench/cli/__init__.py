@@ -25,7 +25,7 @@ COMMANDS = {
     "compare": ("compare:compare", "Compare runs B with runs A: paired differences with intervals, and a gate for CI."),
     "new-plugin": ("plugin_kit:new_plugin", "Write a plugin package that can be installed, tested and run as it is."),
     "profile": ("profile:profile", "Count and time a network in three scenarios; nothing is trained."),
-    "check": ("plugin_kit:check", "Try whether a plugin keeps its contract."),
+    "check": ("plugin_kit:check", "Check a plugin against its contract."),
     "baseline": ("baseline:baseline", "Keep records and statistics of runs, to compare against later."),
 }
 """Name -> where it is defined below this package, and its line in ``--help``: that imports no command."""
@@ -112,11 +112,11 @@ def _unwinding() -> Iterator[None]:
         yield
         return
 
-    def terminated(number: int, frame: Any) -> None:
+    def raise_exit(number: int, frame: Any) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending
         sys.exit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, terminated)
+    before = signal.signal(signal.SIGTERM, raise_exit)
     try:
         yield
     finally:

@@ -23,7 +23,7 @@ Exit status: 0 done, and every limit holds; 1 a limit is broken; 2 the data cann
 REFUSED = 3
 """Exit status of wrong usage and refused files; elsewhere it is 2, which is an answer here."""
 LIMITS = {
-    "max_drop": "How far a metric may fall, in its own unit.",
+    "max_drop": "How much worse a metric may get, in its own unit.",
     "max_parameters": "How many times the parameters may grow.",
     "max_macs": "How many times the multiply-accumulates may grow.",
     "max_memory": "How many times the peak memory may grow.",
@@ -36,16 +36,16 @@ class _Compare(click.Command):
     """A command that ends with ``REFUSED`` where others end with 2."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        with _refused():
+        with _explain_refusal():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _refused():
+        with _explain_refusal():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _refused() -> Iterator[None]:
+def _explain_refusal() -> Iterator[None]:
     try:
         try:
             yield
@@ -93,7 +93,7 @@ def compare(
     given = {name: value for name, value in limits.items() if value is not None}
     wanted = gate.read_gate(gate_file) if gate_file else gate.Gate() if given else None
     if wanted is not None:
-        wanted = gate.replaced(wanted, given)
+        wanted = gate.override_limits(wanted, given)
     found = comparison.compare(
         sides.load_side(a),
         sides.load_side(b),

@@ -3,7 +3,7 @@
 import json
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -41,25 +41,12 @@ def data() -> None:
 @click.option("--preset", default="small", show_default=True, help="Of a synthetic database without ROOTS; "
               "labels-only holds annotations of official size.")  # fmt: skip
 @click.option("--data-seed", default=0, show_default=True, help="Seed of a synthetic database without ROOTS.")
-@options.reading
+@options.assumption
 @click.option("--fast", is_flag=True, help="Read the sizes of images and the headers of media, decode nothing.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; default: one per processor.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
-def verify(
-    database: str,
-    roots: tuple[Path, ...],
-    edition: int | None,
-    labels: tuple[str, ...],
-    splits: tuple[str, ...],
-    preset: str,
-    data_seed: int,
-    readings: tuple[str, ...],
-    fast: bool,
-    jobs: int | None,
-    as_json: bool,
-    quiet: bool,
-) -> int:
+def verify(database: str, roots: tuple[Path, ...], as_json: bool, quiet: bool, **given: Any) -> int:
     """Compare a copy of DATABASE under ROOTS with the official one and read every file of it.
 
     Without ROOTS those of abawbench.toml are taken. A number that only one source gives is shown, and decides nothing.
@@ -67,24 +54,19 @@ def verify(
     from abawbench.cli.progress import TerminalProgress
     from abawbench.config import read_config
     from abawbench.harness.data import verify as harness
-    from abawbench.harness.request.assumptions import checked_readings, parse_readings
-    from abawbench.harness.request.databases import Generated
+    from abawbench.harness.request.assumptions import check_assumptions, parse_assumptions
+    from abawbench.harness.request.databases import Sources
     from abawbench.plugins import default_plugins
 
     plugins = default_plugins()
     plugin = plugins.get("database", database)
+    chosen = check_assumptions(plugins, parse_assumptions(given.pop("assumptions")))
+    found_roots = roots or read_config(Path.cwd()).get(database, ())
+    sources = Sources({plugin.name: found_roots}, given.pop("preset"), given.pop("data_seed"))
+    wanted = harness.VerifyRequest(**given)
     with closing(TerminalProgress(quiet)) as progress:
-        copy = harness.open_copy(
-            plugin,
-            roots or read_config(Path.cwd()).get(database, ()),
-            edition,
-            Generated(preset, data_seed),
-            progress,
-            checked_readings(plugins, parse_readings(readings)),
-        )
-        found = harness.verify(
-            copy, edition=edition, labels=labels, splits=splits, fast=fast, jobs=jobs, progress=progress
-        )
+        copy = harness.open_copy(plugin, sources, wanted.edition, progress, chosen)
+        found = harness.verify(copy, wanted, progress)
     click.echo(json.dumps(_json(found), indent=2) if as_json else _text(found))
     return int(found.status)
 

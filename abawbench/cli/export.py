@@ -4,10 +4,14 @@ import json
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from abawbench.cli import options
+
+if TYPE_CHECKING:
+    from abawbench.harness.request.databases import Sources
 
 EPILOG = """\b
 Examples:
@@ -21,29 +25,13 @@ Exit status: 0 written, 1 written and the metric changes by more than 0.002, 2 w
 
 
 @click.command(epilog=EPILOG)
-@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--format", "format_", required=True, help="onnx, openvino, or another that a runtime writes.")
+@options.stored_run
+@click.option("--format", required=True, help="onnx, openvino, or another that a runtime writes.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to make; default: MODEL-TASK-FORMAT.")
-@click.option("--task", "-t", help="Which run, when RUN holds several.")
-@click.option("--data", multiple=True, metavar="NAME=ROOT", help="Where the run's database lies. Repeatable; default: "
-              "abawbench.toml, else the synthetic database.")  # fmt: skip
-@click.option("--weights", help="Where the weights lie that the run started from, when they came from a file.")
-@click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small.")
-@click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database.")
+@options.sources
 @options.network
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-def export(
-    run: Path,
-    format_: str,
-    out: Path | None,
-    task: str | None,
-    data: tuple[str, ...],
-    weights: str | None,
-    preset: str,
-    data_seed: int,
-    network: bool,
-    as_json: bool,
-) -> int:
+@options.json_output
+def export(sources: "Sources", network: bool, as_json: bool, **given: Any) -> int:
     """Write a run's network as a folder that runs without abawbench.
 
     It holds the model, its preprocessing, how far its answers are from eager execution on the run's clips, and an
@@ -51,22 +39,12 @@ def export(
     """
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
-    from abawbench.config import parse_data
     from abawbench.system.network import network_refused
     from abawbench.system.text import plain
 
+    stored = given.pop("stored")
     with closing(TerminalProgress(quiet=as_json)) as progress, network_refused(unless=network):
-        done = api.export(
-            run,
-            format_,
-            task,
-            parse_data(data),
-            out=out,
-            weights=weights,
-            preset=preset,
-            data_seed=data_seed,
-            progress=progress,
-        )
+        done = api.export(**stored, data=sources, **given, progress=progress)
     found = done.parity
     if as_json:
         click.echo(json.dumps({**asdict(done), "parity": found.model_dump(mode="json")}, indent=2))

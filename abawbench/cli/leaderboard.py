@@ -27,7 +27,7 @@ def leaderboard(folder: Path | None, runs: Path | None, write: bool, plot: Path 
     """Print published results and measured ones, synthetic apart from real."""
     from abawbench.compare.sides import Run
     from abawbench.records.store import find
-    from abawbench.report.leaderboard import measured, page_text
+    from abawbench.report.leaderboard import load_measured, page_text
     from abawbench.report.leaderboard import write as write_page
     from abawbench.system.text import plain
 
@@ -44,16 +44,16 @@ def leaderboard(folder: Path | None, runs: Path | None, write: bool, plot: Path 
         from abawbench.records.published import PUBLISHED, load
         from abawbench.report.plot import draw
 
-        source = folder or installed()
-        records = [run.record for run in measured(source, more)]
+        source = folder or installed_folder()
+        records = [run.record for run in load_measured(source, more)]
         for path in draw(records, load(source / PUBLISHED), cost, plot):
             click.echo(f"wrote {path}")
         return 0
-    click.echo(page_text(folder or installed(), more), nl=False)
+    click.echo(page_text(folder or installed_folder(), more), nl=False)
     return 0
 
 
-def installed() -> Path:
+def installed_folder() -> Path:
     """Return the folder of the leaderboards that came with abawbench."""
     spec = find_spec("abawbench_leaderboards")
     if spec is None or spec.origin is None:

@@ -5,41 +5,41 @@ import json
 import click
 
 from abawbench.contracts.declarations import Declaration
-from abawbench.plugins import KINDS, Plugin, Plugins, default_plugins
+from abawbench.plugins import KINDS, SUITE, Plugin, Plugins, default_plugins
 from abawbench.system.text import plain
 
 PLURALS = {
     "tasks": "task",
     "databases": "database",
-    "datasets": "database",
     "models": "model",
     "metrics": "metric",
     "runtimes": "runtime",
+    "suites": "suite",
 }
-SHOWN = ("inputs", "licence", "weights", "trained_on", "in_all", "format", "extra", "missing")
+SHOWN = ("inputs", "licence", "weights", "trained_on", "tasks", "format", "extra", "missing")
 EPILOG = """\b
 Examples:
   abawbench list
   abawbench list models
   abawbench list tasks --json
-  abawbench list readings
-      facts that are not certain, and what --reading may choose
+  abawbench list assumptions
+      facts that are not certain, and what --assume may choose
 """
 
 
 @click.command("list", epilog=EPILOG)
-@click.argument("what", type=click.Choice([*PLURALS, "readings", "all"]), default="all")
+@click.argument("what", type=click.Choice([*PLURALS, "assumptions", "all"]), default="all")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 def list_plugins(what: str, as_json: bool) -> int:
     """Show every plugin and those that failed to load.
 
-    Kind, name, one line, distribution and version of each; 'readings' shows the facts that are not certain and how each
-    can be taken.
+    Kind, name, one line, distribution and version of each; 'assumptions' shows the facts that are not certain and how
+    each can be taken.
     """
     plugins = default_plugins()
-    if what == "readings":
-        return _list_readings(plugins, as_json)
-    kinds = list(KINDS) if what == "all" else [PLURALS[what]]
+    if what == "assumptions":
+        return _list_assumptions(plugins, as_json)
+    kinds = [*KINDS, SUITE] if what == "all" else [PLURALS[what]]
     found = [plugin for kind in kinds for plugin in plugins.all(kind)]
     if as_json:
         failures = [vars(failure) for failure in plugins.failures]
@@ -54,17 +54,17 @@ def list_plugins(what: str, as_json: bool) -> int:
     return 0
 
 
-def _list_readings(plugins: Plugins, as_json: bool) -> int:
-    from abawbench.harness.request.assumptions import all_readings
+def _list_assumptions(plugins: Plugins, as_json: bool) -> int:
+    from abawbench.harness.request.assumptions import all_assumptions
 
-    found = list(all_readings(plugins).values())
+    found = list(all_assumptions(plugins).values())
     if as_json:
-        click.echo(json.dumps([vars(reading) for reading in found], indent=2))
+        click.echo(json.dumps([vars(assumption) for assumption in found], indent=2))
         return 0
-    for reading in found:
-        first, *others = reading.values
-        click.echo(plain(f"{reading.name}={first} (or {', '.join(others)})"))
-        click.echo(f"    {plain(reading.fact)}\n    {plain(reading.source)}")
+    for assumption in found:
+        first, *others = assumption.values
+        click.echo(plain(f"{assumption.name}={first} (or {', '.join(others)})"))
+        click.echo(f"    {plain(assumption.fact)}\n    {plain(assumption.source)}")
     return 0
 
 

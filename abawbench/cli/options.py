@@ -1,23 +1,87 @@
 """Options that several commands share, and times and sizes as people write them."""
 
+import inspect
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-reading = click.option(
-    "--reading",
-    "readings",
+if TYPE_CHECKING:
+    from abawbench.harness.request.databases import Sources
+
+Command = Callable[..., Any]
+
+
+def gather(name: str, build: Command, *options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds options and hands what ``build`` makes of their values to one parameter.
+
+    ``build`` takes them by the names that click gives them.
+    """
+    keys = list(inspect.signature(build).parameters)
+
+    def decorate(function: Command) -> Command:
+        @wraps(function)
+        def call(**given: Any) -> Any:
+            own = {key: given.pop(key) for key in keys}
+            return function(**given, **{name: build(**own)})
+
+        wrapped: Command = call
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        return wrapped
+
+    return decorate
+
+
+def _sources(data: tuple[str, ...], preset: str, data_seed: int) -> "Sources":
+    from abawbench.config import parse_data
+    from abawbench.harness.request.databases import Sources
+
+    return Sources(parse_data(data), preset, data_seed)
+
+
+sources = gather(
+    "sources",
+    _sources,
+    click.option("--data", multiple=True, metavar="NAME=ROOT", help="Where a database lies. Repeatable; default: "
+                 "abawbench.toml, else the synthetic database."),
+    click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small."),
+    click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database."),
+)  # fmt: skip
+"""``sources: Sources``, where databases lie."""
+assumption = click.option(
+    "--assume",
+    "assumptions",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Take an uncertain fact in another way; 'abawbench list readings' shows them. Repeatable.",
+    help="Take an uncertain fact in another way; 'abawbench list assumptions' shows them. Repeatable.",
 )
-"""``readings: tuple[str, ...]``, for ``abawbench.harness.request.assumptions.parse_readings``."""
+"""``assumptions: tuple[str, ...]``, for ``abawbench.harness.request.assumptions.parse_assumptions``."""
 network = click.option(
     "--network", is_flag=True, help="Allow connections to other machines, for example to a hub for weights."
 )
 """``network: bool``, for ``abawbench.system.network.network_refused(unless=network)``."""
+
+
+def _stored_options(run: Path, task: str | None, weights: str | None) -> dict[str, Any]:
+    return {"run": run, "task": task, "weights": weights}
+
+
+stored_run = gather(
+    "stored",
+    _stored_options,
+    click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path)),
+    click.option("--task", "-t", help="Which run, when RUN holds several."),
+    click.option("--weights", help="Where the weights lie that the run started from, when they came from a file."),
+)
+"""``stored: dict``, the arguments ``run``, ``task`` and ``weights`` of the API."""
+json_output = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+"""``as_json: bool``."""
+quiet = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+"""``quiet: bool``."""
 
 
 class _Quantity(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only

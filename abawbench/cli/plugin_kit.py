@@ -1,27 +1,27 @@
-"""``abawbench new-plugin`` and ``abawbench check``: start a plugin, and see whether it keeps its contract."""
+"""``abawbench new-plugin`` and ``abawbench check``: start a plugin, and check it against its contract."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
+from abawbench.plugins import KINDS
 from abawbench.system.text import plain
 
 CHECK_EPILOG = """\b
 Examples:
   abawbench check my-model
-  abawbench check my-database --kind dataset --root /data/mine
+  abawbench check my-database --kind database --root /data/mine
   abawbench check my-distribution
       every plugin of an installed distribution, with those that do not load
   abawbench check my-model --json
 
 Each check runs in a process of its own: one that hangs or crashes is told as such.
 
-Exit status: 0 every promise kept, 1 some broken, 2 no such plugin.
+Exit status: 0 every check passed, 1 some failed, 2 no such plugin.
 """
-KINDS = ("model", "task", "dataset", "metric", "runtime")
-MARKS = {"kept": ("kept", "green"), "skipped": ("skipped", "yellow"), "broken": ("BROKEN", "red")}
+COLOURS = {"passed": "green", "failed": "red"}
 
 
 @click.command(epilog=CHECK_EPILOG)
@@ -35,45 +35,45 @@ MARKS = {"kept": ("kept", "green"), "skipped": ("skipped", "yellow"), "broken": 
 def check(
     name: str, kind: str | None, roots: tuple[Path, ...], time_limit: float, memory_limit: float, as_json: bool
 ) -> int:
-    """Try whether a plugin keeps its contract."""
+    """Check a plugin against its contract."""
     from abawbench.contracts.errors import UsageError
-    from abawbench.testing.checks import Outcome
-    from abawbench.testing.watched import Limits, outcomes
+    from abawbench.testing.checks import CheckResult
+    from abawbench.testing.run import ALLOWANCE, run_checks
 
     plugin = ""
 
-    def show(outcome: Outcome) -> None:
+    def show(result: CheckResult) -> None:
         nonlocal plugin
         if as_json:
             return
-        if outcome.plugin != plugin:
-            plugin = outcome.plugin
+        if result.plugin != plugin:
+            plugin = result.plugin
             click.echo(plain(plugin))
-        mark, colour = MARKS.get(outcome.status, (outcome.status, "yellow"))
-        promise = "" if outcome.status == "broken" else outcome.expected
-        more = f": {outcome.came}" if outcome.status == "skipped" else ""
-        click.echo(f"  {click.style(f'{mark:8}', fg=colour)} {outcome.check:12} {plain(promise + more)}")
-        if outcome.status == "broken":
-            for word, text in (("expected", outcome.expected), ("came", outcome.came), ("see", outcome.page)):
+        status = click.style(f"{result.status:8}", fg=COLOURS.get(result.status, "yellow"))
+        promise = "" if result.status == "failed" else result.expected
+        more = f": {result.came}" if result.status == "skipped" else ""
+        click.echo(f"  {status} {result.check:12} {plain(promise + more)}")
+        if result.status == "failed":
+            for word, text in (("expected", result.expected), ("came", result.came), ("see", result.page)):
                 click.echo(f"           {word:12} {plain(text)}")
 
-    limits = Limits(time_limit, int(memory_limit * 2**30))
-    found = outcomes(name, "database" if kind == "dataset" else kind or "", roots, limits, show)
+    allowance = replace(ALLOWANCE, seconds=time_limit, memory=int(memory_limit * 2**30))
+    found = run_checks(name, kind or "", roots, allowance, show)
     if not found:
         raise UsageError(f"no {kind or 'plugin'} '{name}' is installed; 'abawbench list' shows what is")
-    broken = sum(outcome.status == "broken" for outcome in found)
+    failed = sum(result.status == "failed" for result in found)
     if as_json:
-        click.echo(json.dumps([asdict(outcome) for outcome in found], indent=2))
+        click.echo(json.dumps([asdict(result) for result in found], indent=2))
     else:
-        kept = sum(outcome.status == "kept" for outcome in found)
-        click.echo(f"{kept} kept, {broken} broken, {len(found) - kept - broken} not tried")
-    return int(broken > 0)
+        passed = sum(result.status == "passed" for result in found)
+        click.echo(f"{passed} passed, {failed} failed, {len(found) - passed - failed} skipped")
+    return int(failed > 0)
 
 
 NEW_EPILOG = """\b
 Examples:
   abawbench new-plugin tiny-gru --kind model
-  abawbench new-plugin my-videos --kind dataset --out plugins
+  abawbench new-plugin my-videos --kind database --out plugins
 
 \b
 Then, in the new folder:
@@ -87,7 +87,7 @@ Exit status: 0 written, 2 wrong name, or a folder that is there already.
 
 @click.command("new-plugin", epilog=NEW_EPILOG)
 @click.argument("name")
-@click.option("--kind", type=click.Choice(["model", "task", "dataset", "metric", "runtime"]), required=True)
+@click.option("--kind", type=click.Choice(KINDS), required=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Default: here.")
 def new_plugin(name: str, kind: str, out: Path) -> int:
     """Write a plugin package that can be installed, tested and run as it is."""

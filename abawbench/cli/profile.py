@@ -2,6 +2,7 @@
 
 import os
 from contextlib import closing
+from typing import Any
 
 import click
 
@@ -13,7 +14,7 @@ Examples:
   abawbench profile mnv4-tam --threads 1 --scenario live
       does one core keep up with a camera of 30 frames a second?
   abawbench profile mnv4-tam --runtime openvino --runtime onnxruntime --runtime compile --threads 2
-      the first in single stream and offline, all by turns in one run as ratios to plain eager execution
+      the first in single stream and offline, all interleaved in one run, as ratios to plain eager execution
   abawbench profile mnv4-tam --set levels=1 --seconds 60 --json > profile.json
 
 Networks see noise: what a runtime does to the answers on real clips is measured by a run.
@@ -26,8 +27,8 @@ Exit status: 0 done (read VALID or INVALID), 2 wrong usage, 130 interrupted.
 @click.option("--task", "-t", default="va", show_default=True, help="The task whose outputs the network has.")
 @click.option("--weights", help="Where the parameters come from; default: the model's choice for synthetic data.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override a setting of the model.")
-@click.option("--runtime", "runtimes", multiple=True, help="How it is executed; default: eager. Repeatable.")
-@click.option("--scenario", "scenarios", multiple=True, type=click.Choice(["single-stream", "offline", "live"]),
+@click.option("--runtime", multiple=True, help="How it is executed; default: eager. Repeatable.")
+@click.option("--scenario", multiple=True, type=click.Choice(["single-stream", "offline", "live"]),
               help="Repeatable; default: all three.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Threads and cores it may use; default: as torch chooses.")
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(0), help="For each scenario at most; "
@@ -37,32 +38,15 @@ Exit status: 0 done (read VALID or INVALID), 2 wrong usage, 130 interrupted.
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Frames between live predictions.")
 @click.option("--memory-limit", default=2.0, show_default=True, type=click.FloatRange(0), help="GiB that an offline "
               "batch may add.")  # fmt: skip
-@click.option("--batch", default=4, show_default=True, type=click.IntRange(1), help="Clips a call by turns.")
+@click.option("--batch", default=4, show_default=True, type=click.IntRange(1), help="Clips a call, interleaved.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--depth", default=2, show_default=True, type=click.IntRange(1), help="Of the table of modules.")
 @options.network
 @click.option("--json", "as_json", is_flag=True, help="Print the profile as JSON, every module in it.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
-def profile(
-    model: str,
-    task: str,
-    weights: str | None,
-    settings: tuple[str, ...],
-    runtimes: tuple[str, ...],
-    scenarios: tuple[str, ...],
-    threads: int | None,
-    seconds: float,
-    frame_rate: float,
-    every: int,
-    memory_limit: float,
-    batch: int,
-    device: str,
-    depth: int,
-    network: bool,
-    as_json: bool,
-    quiet: bool,
-) -> int:
+def profile(model: str, depth: int, network: bool, as_json: bool, quiet: bool, **given: Any) -> int:
     """Count and time a network in three scenarios; nothing is trained."""
+    threads = given["threads"]
     if threads is not None and hasattr(os, "sched_setaffinity"):
         # before torch starts its threads, which inherit the cores
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
@@ -72,22 +56,9 @@ def profile(
     from abawbench.report.profile_table import profile_text
     from abawbench.system.network import network_refused
 
+    given["settings"] = parse_assignments(given["settings"])
+    given["memory_limit"] = int(given["memory_limit"] * 2**30)
     with closing(TerminalProgress(quiet)) as progress, network_refused(unless=network):
-        found = api.profile(
-            model,
-            task,
-            weights=weights,
-            settings=parse_assignments(settings),
-            runtime=runtimes,
-            scenario=scenarios,
-            threads=threads,
-            seconds=seconds,
-            frame_rate=frame_rate,
-            every=every,
-            memory_limit=int(memory_limit * 2**30),
-            batch=batch,
-            device=device,
-            progress=progress,
-        )
+        found = api.profile(model, **given, progress=progress)
     click.echo(found.model_dump_json(indent=2) if as_json else profile_text(found, depth))
     return 0

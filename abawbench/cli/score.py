@@ -2,14 +2,15 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from abawbench.cli import options
 
 if TYPE_CHECKING:
-    from abawbench.records.scored import ScoredFile
+    from abawbench.harness.request.databases import Sources
+    from abawbench.records.scored_file import ScoredFile
 
 EPILOG = """\b
 Examples:
@@ -27,47 +28,23 @@ Exit status: 0 scored, 2 wrong usage, or a file that cannot be scored.
 @click.command(epilog=EPILOG)
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--task", "-t", help="What the file predicts; a run folder knows.")
-@click.option("--data", multiple=True, metavar="NAME=ROOT", help="Where a database lies. Repeatable; default: "
-              "abawbench.toml, else the synthetic database.")  # fmt: skip
+@options.sources
 @click.option("--split", default="val", show_default=True, help="The split that is scored.")
 @click.option("--missing", type=click.Choice(["error", "nearest", "interpolate"]), default="error", show_default=True,
               help="What stands for annotated frames without a prediction.")  # fmt: skip
-@options.reading
-@click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small.")
-@click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database.")
+@options.assumption
 @options.network
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-def score(
-    file: Path,
-    task: str | None,
-    data: tuple[str, ...],
-    split: str,
-    missing: str,
-    readings: tuple[str, ...],
-    preset: str,
-    data_seed: int,
-    network: bool,
-    as_json: bool,
-) -> int:
+@options.json_output
+def score(file: Path, sources: "Sources", network: bool, as_json: bool, **given: Any) -> int:
     """Score a file of predictions, or verify a run, by the official metric."""
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
-    from abawbench.config import parse_data
-    from abawbench.harness.request.assumptions import parse_readings
+    from abawbench.harness.request.assumptions import parse_assumptions
     from abawbench.system.network import network_refused
 
+    given["assumptions"] = parse_assumptions(given["assumptions"])
     with closing(TerminalProgress(quiet=as_json)) as progress, network_refused(unless=network):
-        found = api.score(
-            file,
-            task,
-            parse_data(data),
-            split=split,
-            missing=missing,  # type: ignore[arg-type]  # click has checked it
-            readings=parse_readings(readings),
-            preset=preset,
-            data_seed=data_seed,
-            progress=progress,
-        )
+        found = api.score(file, data=sources, **given, progress=progress)
     click.echo(found.model_dump_json(indent=2) if as_json else report(found))
     return 0
 
@@ -95,7 +72,9 @@ def report(found: "ScoredFile") -> str:
         lines[-1] += f", {found.filled_frames} filled: {found.missing}"
     if found.score.reason:
         lines.append(plain(found.score.reason))
-    lines += [plain(f"reading: {name}={value}, which is not the default") for name, value in found.readings.items()]
+    lines += [
+        plain(f"assumption: {name}={value}, which is not the default") for name, value in found.assumptions.items()
+    ]
     if found.stored_value is not None:
         lines.append(f"verified: the record's value, {found.stored_value!r}, from the stored predictions")
     rows = [

@@ -9,11 +9,11 @@ from abawbench.contracts.errors import AbawbenchError, DataError
 from abawbench.contracts.metric import Metric, Statistics
 from abawbench.plugins import Plugins
 from abawbench.records import store
-from abawbench.records.fields import Number, Part
+from abawbench.records.fields import Number, RecordPart
 from abawbench.records.record import Record, RelativeTime
 from abawbench.records.track_statistics import TrackStatistics
 from abawbench.statistics.bootstrap import REPLICATES
-from abawbench.statistics.paired import Difference, paired, seed_spread
+from abawbench.statistics.paired import Difference, compare_paired, spread_of_seeds
 from abawbench.statistics.ranking import holm
 
 LEVEL = 0.95
@@ -21,7 +21,7 @@ ROUNDING = 1e-6
 """How far the installed metric may stray from the recorded value before it is called another metric."""
 
 
-class Bounds(Part):
+class Bounds(RecordPart):
     """An interval of the difference."""
 
     low: Number
@@ -29,7 +29,7 @@ class Bounds(Part):
     level: float
 
 
-class Ratio(Part):
+class Ratio(RecordPart):
     """A cost on both sides, and B's over A's."""
 
     a: Number
@@ -37,19 +37,20 @@ class Ratio(Part):
     ratio: Number
 
 
-class Speed(Part):
+class Speed(RecordPart):
     """Rounds of the network's time over the reference workload's on both sides; see ``RelativeTime``."""
 
     a: RelativeTime
     b: RelativeTime
 
 
-class TaskComparison(Part):
-    """One task: how much better B is than A, and what each costs."""
+class TaskComparison(RecordPart):
+    """One task: how far B is from A, and what each costs."""
 
     task: str
     edition: int
     metric: str
+    higher_is_better: bool
     database: str
     split: str
     synthetic: bool
@@ -80,14 +81,14 @@ class TaskComparison(Part):
     speed: dict[str, Speed]
 
 
-class Refused(Part):
+class Refused(RecordPart):
     """A task that cannot be compared, and why."""
 
     task: str
     reason: str
 
 
-class Comparison(Part):
+class Comparison(RecordPart):
     """Everything about B against A."""
 
     a: str
@@ -121,14 +122,16 @@ def compare(
     for pair in pairs(a, b):
         try:
             _comparable(pair)
-            ready.append((pair, *_opened(pair, plugins)))
+            ready.append((pair, *_open_pair(pair, plugins)))
         except _NotComparable as error:
             refused.append(Refused(task=pair.task, reason=str(error)))
     wide = 1 - (1 - level) / max(len(ready), 1)
 
     def difference(metric: Metric, sides: _Sides, level: float) -> Difference:
         groups = sides.subjects
-        return paired(metric.value, sides.a, sides.b, groups=groups, replicates=replicates, level=level, seed=seed)
+        return compare_paired(
+            metric.value, sides.a, sides.b, groups=groups, replicates=replicates, level=level, seed=seed
+        )
 
     differences = [difference(metric, sides, level) for _, metric, sides in ready]
     corrected = holm([1.0 if np.isnan(found.p_value) else found.p_value for found in differences])
@@ -142,18 +145,18 @@ def compare(
 def metric_of(record: Record, plugins: Plugins) -> Metric:
     """Return the metric a record was scored by. Raises DataError when the installed task is of another edition."""
     assert record.score is not None
-    readings = record.protocol.readings if record.protocol else {}
-    task = plugins.get("task", record.task, record.near("task")).build_under(readings)
+    assumptions = record.protocol.assumptions if record.protocol else {}
+    task = plugins.get("task", record.task, record.near("task")).build_under(assumptions)
     if task.edition != record.edition:
         raise DataError(
             f"task '{record.task}' is installed in edition {task.edition} but the record is of edition "
             f"{record.edition}; run it again"
         )
-    metric: Metric = plugins.get("metric", record.score.metric, record.near("metric")).build_under(readings, task)
+    metric: Metric = plugins.get("metric", record.score.metric, record.near("metric")).build_under(assumptions, task)
     return metric
 
 
-def checked_statistics(run: Run, metric: Metric) -> TrackStatistics:
+def load_statistics(run: Run, metric: Metric) -> TrackStatistics:
     """Return the statistics of a run's tracks. Raises DataError unless they give the recorded value."""
     found = store.read_run_statistics(run.path, run.record)
     if found.values.shape[1] != metric.size:
@@ -209,15 +212,15 @@ def _comparable(pair: Pair) -> None:
         )
 
 
-def _readings(record: Record) -> str:
-    found = record.protocol.readings if record.protocol else {}
+def _assumptions(record: Record) -> str:
+    found = record.protocol.assumptions if record.protocol else {}
     return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or "the default"
 
 
 _SAME: dict[str, Callable[[Record], object]] = {
     "edition": lambda record: record.edition,
     "database": lambda record: record.database.name,
-    "reading of uncertain facts": lambda record: _readings(record),
+    "assumption of uncertain facts": lambda record: _assumptions(record),
     "split": lambda record: record.scored_part,
     "annotation (database.fingerprint)": lambda record: record.database.fingerprint[:12],
     "metric": lambda record: record.score and record.score.metric,
@@ -228,9 +231,9 @@ def _why(record: Record) -> str:
     return record.reason or (record.score.reason if record.score else None) or "it has no value"
 
 
-def _opened(pair: Pair, plugins: Plugins) -> tuple[Metric, _Sides]:
+def _open_pair(pair: Pair, plugins: Plugins) -> tuple[Metric, _Sides]:
     metric = metric_of(pair.a[0].record, plugins)
-    return metric, _Sides(*([checked_statistics(run, metric) for run in side] for side in (pair.a, pair.b)))
+    return metric, _Sides(*([load_statistics(run, metric) for run in side] for side in (pair.a, pair.b)))
 
 
 def _task(
@@ -242,6 +245,7 @@ def _task(
         task=pair.task,
         edition=one.edition,
         metric=one.score.metric,
+        higher_is_better=metric.higher_is_better,
         database=one.database.name,
         split=one.scored_part,
         synthetic=one.database.synthetic,
@@ -256,13 +260,13 @@ def _task(
         p_value=found.p_value,
         p_holm=p_holm if found.reason is None else None,
         detectable=found.detectable,
-        seed_sd_a=seed_spread(metric.value, sides.a),
-        seed_sd_b=seed_spread(metric.value, sides.b),
+        seed_sd_a=spread_of_seeds(metric.value, sides.a),
+        seed_sd_b=spread_of_seeds(metric.value, sides.b),
         tracks=len(sides.subjects),
         units=found.units,
         reason=found.reason,
         cost=_cost(one, other),
-        speed=_speed(one, other),
+        speed=_compare_speeds(one, other),
     )
 
 
@@ -284,6 +288,6 @@ def _cost(a: Record, b: Record) -> dict[str, Ratio]:
     }
 
 
-def _speed(a: Record, b: Record) -> dict[str, Speed]:
+def _compare_speeds(a: Record, b: Record) -> dict[str, Speed]:
     left, right = (record.cost.relative if record.cost else {} for record in (a, b))
     return {name: Speed(a=left[name], b=right[name]) for name in left if name in right}

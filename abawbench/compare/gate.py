@@ -36,7 +36,7 @@ class Gate(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_drop: float | None = Field(default=None, ge=0)
-    """How far the metric may fall, in its own unit."""
+    """How much worse the metric may get, in its own unit."""
     max_parameters: float | None = Field(default=None, gt=0)
     max_macs: float | None = Field(default=None, gt=0)
     max_memory: float | None = Field(default=None, gt=0)
@@ -69,7 +69,7 @@ def read_gate(path: Path) -> Gate:
         raise DataError(f"{path}: {_first(error)}") from error
 
 
-def replaced(gate: Gate, limits: Mapping[str, float]) -> Gate:
+def override_limits(gate: Gate, limits: Mapping[str, float]) -> Gate:
     """Return the gate with some limits replaced. Raises UsageError for one out of its range."""
     try:
         return Gate.model_validate(gate.model_dump() | dict(limits))
@@ -115,13 +115,17 @@ def _accuracy(gate: Gate, task: TaskComparison) -> Iterator[Check]:
     if task.difference is None or bounds.low is None or bounds.high is None:
         yield Check(what, "unsure", task.reason or "no difference")
         return
-    words = f"{task.difference:+.4f} [{bounds.low:+.4f}, {bounds.high:+.4f}], a drop of {drop:g} is allowed"
-    if bounds.high < -drop:
+    worse = "drop" if task.higher_is_better else "rise"
+    words = f"{task.difference:+.4f} [{bounds.low:+.4f}, {bounds.high:+.4f}], a {worse} of {drop:g} is allowed"
+    gain, low, high = task.difference, bounds.low, bounds.high
+    if not task.higher_is_better:
+        gain, low, high = -gain, -high, -low
+    if high < -drop:
         yield Check(what, "fail", words)
-    elif bounds.low >= -drop:
+    elif low >= -drop:
         yield Check(what, "pass", words)
     else:
-        yield Check(what, "unsure", f"{words}; {_tracks_needed(task.difference, bounds.low, bounds.high, drop, task)}")
+        yield Check(what, "unsure", f"{words}; {_tracks_needed(gain, low, high, drop, task)}")
 
 
 def _tracks_needed(difference: float, low: float, high: float, drop: float, task: TaskComparison) -> str:
@@ -151,10 +155,10 @@ def _speeds(gate: Gate, task: TaskComparison) -> Iterator[tuple[Check, tuple[obj
         if limit is not None:
             speed = task.speed.get(name)
             rounds = (name, speed.a.model_ms, speed.b.model_ms) if speed else (name, task.b)
-            yield speed_check(f"{task.b} {name}", speed, limit), rounds
+            yield check_speed(f"{task.b} {name}", speed, limit), rounds
 
 
-def speed_check(what: str, speed: Speed | None, limit: float) -> Check:
+def check_speed(what: str, speed: Speed | None, limit: float) -> Check:
     """Return whether B is slower than ``limit`` times A, by the rank test on rounds against the reference workload.
 
     Both are asked: slower than the limit (fail), faster than it (pass), and neither for certain (unsure). Where other

@@ -7,30 +7,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from abawbench.contracts.database import Database, Labels, Track
+    from abawbench.contracts.database import Database, LabelledTrack, Labels, Track
     from abawbench.contracts.declarations import (
         CONTRACT_VERSION,
+        Assumption,
         DatabaseDeclaration,
         Declaration,
         MetricDeclaration,
         ModelDeclaration,
-        Reading,
         RuntimeDeclaration,
+        SuiteDeclaration,
         TaskDeclaration,
     )
     from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
-    from abawbench.contracts.inspection import Count, Expected, Inspection, Part
+    from abawbench.contracts.inspection import Count, Expected, FileGroup, Inspection
     from abawbench.contracts.metric import Metric
-    from abawbench.contracts.model import Clip, Model, Predictor, Recipe, Sound, Weights
+    from abawbench.contracts.model import (
+        BaseSettings,
+        Clip,
+        Entrant,
+        ImageBatch,
+        LossOn,
+        Model,
+        Predictor,
+        Recipe,
+        Sound,
+        Weights,
+    )
     from abawbench.contracts.problems import Problem, Problems
-    from abawbench.contracts.runtime import Inputs, Runtime
+    from abawbench.contracts.runtime import Example, Runtime
     from abawbench.contracts.submission import BadRow, Decided, Sheet, Submission, Template
     from abawbench.contracts.task import Task
 
 __all__ = [
     "CONTRACT_VERSION",
     "AbawbenchError",
+    "Assumption",
     "BadRow",
+    "BaseSettings",
     "Clip",
     "Count",
     "DataError",
@@ -38,26 +52,30 @@ __all__ = [
     "DatabaseDeclaration",
     "Decided",
     "Declaration",
+    "Entrant",
+    "Example",
     "Expected",
-    "Inputs",
+    "FileGroup",
+    "ImageBatch",
     "Inspection",
+    "LabelledTrack",
     "Labels",
+    "LossOn",
     "Metric",
     "MetricDeclaration",
     "Model",
     "ModelDeclaration",
-    "Part",
     "PluginError",
     "Predictor",
     "Problem",
     "Problems",
-    "Reading",
     "Recipe",
     "Runtime",
     "RuntimeDeclaration",
     "Sheet",
     "Sound",
     "Submission",
+    "SuiteDeclaration",
     "Task",
     "TaskDeclaration",
     "Template",

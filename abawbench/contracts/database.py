@@ -1,15 +1,16 @@
-"""What a database plugin reads: tracks with frames, audio, text and labels."""
+"""What a database plugin reads: tracks with frames, audio and text, and labels beside them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.errors import UsageError
+from abawbench.contracts.errors import PluginError, UsageError
 from abawbench.contracts.problems import Problems
 
 if TYPE_CHECKING:
@@ -32,6 +33,15 @@ class Labels:
     def annotated(self) -> NDArray[np.bool_]:
         """Where anything at all is annotated, [N]."""
         return self.mask if self.mask.ndim == 1 else np.asarray(self.mask.any(axis=1))
+
+    def read_only(self) -> "Labels":
+        """Return a copy that nobody can write to, whatever flags are set."""
+        return Labels(_lock_copy(self.values), _lock_copy(self.mask))
+
+
+def _lock_copy(array: NDArray[Any]) -> NDArray[Any]:
+    # an array over bytes cannot be made writable again
+    return np.frombuffer(array.tobytes(), dtype=array.dtype).reshape(array.shape)
 
 
 class Track(ABC):
@@ -64,9 +74,12 @@ class Track(ABC):
         These key the feature cache, so that a changed image is embedded anew.
         """
 
-    @abstractmethod
-    def labels(self, label: str) -> Labels | None:
-        """Return the labels of that name (``Task.label``), or None when the database has none for this track."""
+    def labels(self, label: str) -> Labels:
+        """Raise PluginError: a track carries no labels. ``fit`` is given those of its tracks; see ``LabelledTrack``."""
+        raise PluginError(
+            f"track '{self.id}' carries no labels: fit() is given those of the tracks to learn from, and whatever "
+            "predicts does without"
+        )
 
     def frame_names(self) -> Sequence[str]:
         """Return the official name of every frame, as submission files spell it."""
@@ -103,20 +116,45 @@ class Track(ABC):
         return None
 
 
+@dataclass(frozen=True, eq=False)
+class LabelledTrack:
+    """A track and its labels of one name; None where the database has none for it, as in a test set.
+
+    Only this pair knows both: what predicts is handed the track alone.
+    """
+
+    track: Track
+    labels: Labels | None = None
+
+    @property
+    def known(self) -> Labels:
+        """The labels of a track that has some."""
+        assert self.labels is not None
+        return self.labels
+
+
 class Database(ABC):
     """A database in its official layout. Opening it reads no image."""
 
-    name: str
+    name: str = ""
+    """What the declaration calls it; set when abawbench builds it."""
     synthetic: bool = False
-    problems: Problems
+
+    @cached_property
+    def problems(self) -> Problems:
+        """What was wrong in its files and did not stop it; a database with roots sets one that knows them."""
+        return Problems()
 
     @abstractmethod
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
 
     @abstractmethod
-    def tracks(self, label: str, split: str) -> Sequence[Track]:
-        """Return the tracks of a split, sorted by id. Raises DataError when files are missing or unreadable."""
+    def tracks(self, label: str, split: str) -> Sequence[LabelledTrack]:
+        """Return the tracks of a split with their labels of that name (``Task.label``), sorted by id.
+
+        Raises DataError when files are missing or unreadable.
+        """
 
     def template(self, label: str) -> Path | None:
         """Return the official template (or list) of the test split, None where there is none."""

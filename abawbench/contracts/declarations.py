@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import ClassVar
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """Raised whenever a plugin that kept the old contract could break."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class Assumption:
     """A fact that is not certain, how we take it, and the other ways to take it; the plugin that owns it declares it.
 
-    Users choose by ``--reading NAME=VALUE``. A plugin's builder gets a choice that is not the default as a keyword
+    Users choose by ``--assume NAME=VALUE``. A plugin's builder gets a choice that is not the default as a keyword
     argument of that name, with ``_`` for ``-``.
     """
 
@@ -36,8 +36,8 @@ class Declaration:
     """``package.module:callable``; imported only when the plugin is used."""
     extra: str | None = None
     """The extra to install for it, for example ``abawbench[onnx]``."""
-    readings: tuple[Reading, ...] = ()
-    """The uncertain facts it depends on, where another reading can be chosen."""
+    assumptions: tuple[Assumption, ...] = ()
+    """The uncertain facts it depends on, where another assumption can be chosen."""
     needs: tuple[str, ...] = ()
     """The top-level modules that come with the extra; without them the plugin is listed as not installed."""
     contract: int = CONTRACT_VERSION
@@ -60,8 +60,16 @@ class TaskDeclaration(Declaration):
     """``build() -> Task``."""
 
     kind: ClassVar[str] = "task"
-    in_all: int = 0
-    """Its place among the tasks of ``--task all``, from 1; 0 leaves it out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteDeclaration(Declaration):
+    """A name for several tasks: ``--task abaw8``. It has nothing to build. ``all`` is abawbench's first suite."""
+
+    kind: ClassVar[str] = "suite"
+    build: str = ""
+    tasks: tuple[str, ...]
+    """Names of tasks, in their order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +81,12 @@ class MetricDeclaration(Declaration):
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseDeclaration(Declaration):
-    """``build(roots: Sequence[Path]) -> Database``; a generated one is ``build(preset=, seed=, progress=)``."""
+    """``build(roots: Sequence[Path]) -> Database``; a generated one is ``build(roots, preset=, seed=, progress=)``."""
 
     kind: ClassVar[str] = "database"
     licence: str = ""
+    editions: tuple[int, ...] = ()
+    """The editions whose annotations it can be asked for: ``build`` then takes ``edition=``, None for the latest."""
     generated: bool = False
     """Whether the database makes its own files, so that it needs no root."""
     example: str = ""
@@ -85,7 +95,7 @@ class DatabaseDeclaration(Declaration):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDeclaration(Declaration):
-    """``build(settings) -> Model``, with the settings class as attribute ``Settings``."""
+    """``build(settings) -> Model | Predictor``, with the settings class as attribute ``Settings``."""
 
     kind: ClassVar[str] = "model"
     inputs: tuple[str, ...] = ("frames",)

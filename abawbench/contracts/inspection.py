@@ -35,7 +35,7 @@ class Expected(Count):
     """Where the number stands, and what it counts where that is not plain."""
 
 
-class Part(ABC):
+class FileGroup(ABC):
     """Some files of a copy that are read together; small, picklable, and checked in any process."""
 
     files: int
@@ -51,7 +51,7 @@ class Part(ABC):
 
 @dataclass(frozen=True)
 class Inspection:
-    """What reading the annotations and listing the folders gave, and the parts that are still to be read."""
+    """What reading the annotations and listing the folders gave, and the groups that are still to be read."""
 
     counts: Sequence[Count]
-    parts: Sequence[Part]
+    groups: Sequence[FileGroup]

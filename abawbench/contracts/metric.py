@@ -19,8 +19,16 @@ class Metric(ABC):
     A metric is built for one task (``build(task) -> Metric``), so it knows the number of outputs.
     """
 
+    name: str = ""
+    """What the declaration calls it; set when abawbench builds it."""
     size: int
     """S, the length of the statistics vector."""
+    higher_is_better: bool = True
+    """Which way rankings, floors, gates and the choice of an epoch or a threshold look."""
+
+    def merit(self, value: Any) -> Any:
+        """Return a value, or an array of them, so that larger is better: negated where lower is."""
+        return value if self.higher_is_better else -value
 
     @abstractmethod
     def statistics(self, prediction: NDArray[Any], target: NDArray[Any], mask: NDArray[np.bool_]) -> Statistics:

@@ -1,21 +1,23 @@
 """What a model plugin gives: the inputs and clip it needs, its weights, its recipe, and its network."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from abawbench.contracts.database import Labels, Track
+from abawbench.contracts.database import LabelledTrack, Track
 from abawbench.contracts.errors import UsageError
 from abawbench.contracts.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
 NOTHING = "nothing"
 """The source of the weights of a model that has none."""
+FROM_NOTHING = "none"
+"""The source of the weights of a network that starts from random parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +73,18 @@ class Weights:
 
 
 @dataclass(kw_only=True)
-class Recipe:
-    """The numbers of training. A model derives its settings from this class; ``--set name=value`` overrides each."""
+class BaseSettings:
+    """The numbers of a predictor; one with some derives from this class. ``--set name=value`` overrides each."""
 
     on_synthetic: ClassVar[Mapping[str, Any]] = {}
     """Settings that stand for the defaults on a synthetic database unless ``--weights`` are named: ``{"size": "tiny"}``
     for a network that a CPU trains from nothing in minutes. ``--set`` overrides them, and the record holds them."""
+
+
+@dataclass(kw_only=True)
+class Recipe(BaseSettings):
+    """The numbers of training. A model derives its settings from this class."""
+
     epochs: int = 10
     batch: int = 8
     """Clips per optimiser step."""
@@ -93,9 +101,6 @@ class Recipe:
     """Epochs without a better value on the held-out subjects before training stops; unused without a holdout."""
     clip_norm: float = 0.0
     """Largest gradient norm; 0 leaves gradients as they are."""
-    mix: float = 0.0
-    """Alpha of MixAugment, which also learns from mixtures of pairs of clips; 0 for none. Images are mixed, so nothing
-    of the network can be cached in training."""
     loss: dict[str, str] = field(default_factory=dict)
     """Task name or kind -> import path of a loss that replaces the task's own."""
     loss_options: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -103,8 +108,55 @@ class Recipe:
     are among the training labels."""
 
 
-class Model(ABC):
-    """A model plugin, built once per job with its settings.
+@dataclass(frozen=True)
+class ImageBatch:
+    """Clips to learn from, as images."""
+
+    images: "Tensor"
+    """uint8 [U, 3, size, size], the distinct ones."""
+    index: "Tensor"
+    """int64 [B, T]: which image each frame shows."""
+    target: "Tensor"
+    """Labels of the frames, [B, T], [B, T, K] or [B, T, C]; of the track, repeated, at track level."""
+    mask: "Tensor"
+    """bool [B, T], or [B, T, P] for a task of P parts: annotated and not padding."""
+
+
+LossOn: TypeAlias = "Callable[[ImageBatch], Tensor]"
+"""The loss of the network on clips."""
+
+
+class Entrant(ABC):
+    """What a network and a predictor have in common. Built once per job with its settings."""
+
+    name: str = ""
+    """What the declaration calls it; set when abawbench builds it."""
+    inputs: frozenset[str] = frozenset()
+    """Of ``frames``, ``audio``, ``text`` and ``features:NAME``."""
+    Settings: ClassVar[type[BaseSettings]]
+    settings: BaseSettings
+
+    def __init__(self, settings: BaseSettings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
+        """Resolve ``--weights`` to a source, reading nothing heavy.
+
+        ``spec`` None asks for the default, which may differ for a synthetic database. Raises UsageError for an
+        unknown source and for one that cannot be reached, with the alternatives.
+        """
+
+    def postprocessing(self, task: Task) -> Mapping[str, Any]:
+        """Return the published post-processing of a task: ``smoothing``, and ``thresholds`` with one per output.
+
+        It takes effect where the protocol asks for it, ``smoothing=published`` and ``thresholds=published``.
+        """
+        return {}
+
+
+class Model(Entrant):
+    """A network with the inputs it needs, its clip, its weights and its recipe.
 
     ``network(task, weights)`` returns a module with two submodules:
 
@@ -130,49 +182,42 @@ class Model(ABC):
     ``abawbench.nn.InputsNetwork`` implements this.
     """
 
-    name: str
     inputs: frozenset[str] = frozenset({"frames"})
-    """Of ``frames``, ``audio``, ``text`` and ``features:NAME``."""
     clip: Clip
     sound: Sound = Sound()
     """How the sound is given, where ``audio`` is an input."""
     feature_sizes: Mapping[str, int] = {}
     """D of each ``features:NAME`` input."""
-    Settings: ClassVar[type[Recipe]] = Recipe
+    Settings: ClassVar[type[BaseSettings]] = Recipe
     settings: Recipe
 
-    def __init__(self, settings: Recipe) -> None:
-        self.settings = settings
-
-    @abstractmethod
     def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
-        """Resolve ``--weights`` to a source, reading nothing heavy.
-
-        ``spec`` None asks for the default, which may differ for a synthetic database. Raises UsageError for an
-        unknown source and for one that cannot be reached, with the alternatives.
-        """
+        """Return that training starts from random parameters. Raises UsageError for any other source."""
+        if spec not in (None, FROM_NOTHING):
+            raise UsageError(f"model '{self.name}' knows no weights '{spec}'; leave out --weights")
+        return Weights(source=FROM_NOTHING)
 
     @abstractmethod
     def network(self, task: Task, weights: Weights) -> "nn.Module":
         """Build the network for a task and load its weights, strictly. The caller has seeded torch."""
 
-    def postprocessing(self, task: Task) -> Mapping[str, Any]:
-        """Return the published post-processing of a task: ``smoothing``, and ``thresholds`` with one per output.
+    def extra_loss(self, seed: int) -> "Callable[[ImageBatch, LossOn], Tensor] | None":
+        """Return what gives a loss to add to that of each batch, or None; for models that see frames alone.
 
-        It takes effect where the protocol asks for it, ``smoothing=published`` and ``thresholds=published``.
+        It may change the images and ask for the loss on them. Images then come as they are: nothing of the network can
+        be cached in training.
         """
-        return {}
+        return None
 
     def tokens(self, text: str) -> "NDArray[np.int64]":
         """Return the tokens of a transcript, always [L] of one length; for models with the input ``text``."""
         raise NotImplementedError(f"model '{self.name}' has the input text and no tokens()")
 
 
-class Predictor(Model):
+class Predictor(Entrant):
     """A model that is no torch module: fitted to whole tracks, it predicts whole tracks. Its cost is not measured."""
 
-    inputs: frozenset[str] = frozenset()
-    clip = Clip(length=1, stride=1, size=1)
+    Settings: ClassVar[type[BaseSettings]] = BaseSettings
 
     def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
         """Return that it starts from no weights. Raises UsageError when some are named."""
@@ -180,13 +225,9 @@ class Predictor(Model):
             raise UsageError(f"model '{self.name}' has no weights; leave out --weights")
         return Weights(source=NOTHING)
 
-    def network(self, task: Task, weights: Weights) -> "nn.Module":
-        """Raise UsageError: there is none."""
-        raise UsageError(f"model '{self.name}' has no network, so there is nothing to measure, export or restore")
-
     @abstractmethod
-    def fit(self, task: Task, tracks: Sequence[Track], labels: Sequence[Labels], seed: int) -> None:
-        """Learn from tracks and their labels."""
+    def fit(self, task: Task, tracks: Sequence[LabelledTrack], seed: int) -> None:
+        """Learn from tracks and their labels, every one of which has some; the arrays cannot be written to."""
 
     @abstractmethod
     def predict(self, task: Task, track: Track) -> "NDArray[np.floating[Any]]":

@@ -36,8 +36,8 @@ class Task:
     other; each part has a mask of its own. ``part_outputs`` and ``part_columns`` say where.
     """
 
-    name: str
-    summary: str
+    name: str = ""
+    """What the declaration calls it; set when abawbench builds it. Parts of a multitask task name themselves."""
     level: Level
     kind: Kind
     outputs: tuple[str, ...]

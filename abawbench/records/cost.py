@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from statistics import median
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from abawbench.records.fields import Count, Number, Part
+from abawbench.records.fields import Count, Number, RecordPart
 
 Times = tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...]
 COUNTERS = ("flop_counter", "fvcore")
@@ -17,7 +17,7 @@ UNNAMED = frozenset({"matmul", "convolution", "attention"})
 """Kinds that name no operator: a difference in them is unexplained."""
 
 
-def unexplained(total: Mapping[str, float | None], difference: Mapping[str, float | None]) -> bool:
+def is_unexplained(total: Mapping[str, float | None], difference: Mapping[str, float | None]) -> bool:
     """Return whether two counters differ by more than ``TOLERANCE`` in products that no operator accounts for."""
     counts = [total.get(name) for name in COUNTERS]
     if None in counts:
@@ -26,7 +26,7 @@ def unexplained(total: Mapping[str, float | None], difference: Mapping[str, floa
     return gap > TOLERANCE * max(count or 0 for count in counts)
 
 
-class Timed(Part):
+class Timed(RecordPart):
     """How something was timed, and whether it may be quoted."""
 
     threads: Count
@@ -70,8 +70,8 @@ class Latency(Timed):
     """The task whose network was timed; a run times a model's networks once when their MACs agree to 0.1%."""
 
 
-class RelativeTime(Part):
-    """The network and a reference workload timed by turns, so that a slower machine slows both."""
+class RelativeTime(RecordPart):
+    """The network and a reference workload interleaved, so that a slower machine slows both."""
 
     workload: str
     """Which reference workload, with its version."""
@@ -153,7 +153,7 @@ class Live(Timed):
     """The largest difference of a prediction from that of the whole clip."""
 
 
-class Cost(Part):
+class Cost(RecordPart):
     """What the network costs to run.
 
     A MAC is one multiplication with its addition in a product of matrices or a convolution; one MAC is two
@@ -183,7 +183,7 @@ class Cost(Part):
     latency: Latency | None = None
     throughput: Throughput | None = None
     relative: dict[str, RelativeTime] = Field(default_factory=dict)
-    """``latency`` (one clip) and ``throughput`` (several clips) -> time against a reference workload, by turns."""
+    """``latency`` (one clip) and ``throughput`` (several clips) -> time against a reference workload, interleaved."""
     live: Live | None = None
     peak_memory_bytes: Count | None = None
     weights_bytes: Count | None = None
@@ -192,4 +192,26 @@ class Cost(Part):
     @property
     def macs_explained(self) -> bool:
         """Return whether the counters agree, or named operators account for what they differ by."""
-        return not unexplained(self.macs_per_clip, self.macs_difference_by_operator)
+        return not is_unexplained(self.macs_per_clip, self.macs_difference_by_operator)
+
+
+class SharedTimes(RecordPart):
+    """What was timed of a network, for other jobs of the run whose networks cost the same."""
+
+    task: str
+    """Whose network was timed."""
+    macs: float
+    latency: Latency
+    throughput: Throughput
+    relative: dict[str, RelativeTime]
+    peak_memory_bytes: Count | None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Return them as the fields of a ``Cost``."""
+        return {
+            "latency": self.latency.model_copy(update={"timed_on": self.task}),
+            "throughput": self.throughput,
+            "relative": self.relative,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        }

@@ -33,7 +33,7 @@ Count = Annotated[int, BeforeValidator(index), Field(ge=0)]
 Settings = Annotated[dict[str, JsonValue], BeforeValidator(jsonable)]
 
 
-class Part(BaseModel):
+class RecordPart(BaseModel):
     """The base of every piece of a record: unchangeable, and no field that the schema does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)

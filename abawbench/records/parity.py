@@ -1,12 +1,12 @@
 """How far a runtime's answers are from those of eager execution."""
 
-from abawbench.records.fields import Count, Number, Part
+from abawbench.records.fields import Count, Number, RecordPart
 
 TOLERANCE = 0.002
 """Largest change of the official metric that leaves a result in the ranking."""
 
 
-class Parity(Part):
+class Parity(RecordPart):
     """A runtime beside eager execution, the same network on the same clips of the scored split."""
 
     runtime: str

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.errors import DataError
-from abawbench.system.files import replacing
+from abawbench.system.files import replace_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     import pyarrow.parquet as pq
 
     table = _table(predictions)
-    with replacing(path) as temporary:
+    with replace_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", use_dictionary=["track"], write_statistics=False)
 
 

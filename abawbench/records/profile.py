@@ -5,14 +5,14 @@ from statistics import median
 from pydantic import AwareDatetime, Field
 
 from abawbench.records.cost import Cost
-from abawbench.records.fields import Count, Part, Settings
+from abawbench.records.fields import Count, RecordPart, Settings
 from abawbench.records.record import Hardware, WeightsRecord
 
 PLAIN = "plain eager"
 """The network as a library would build it, contiguous in memory, by eager execution: what ratios are to."""
 
 
-class ModuleCost(Part):
+class ModuleCost(RecordPart):
     """One module of the network, with all below it."""
 
     name: str
@@ -25,8 +25,8 @@ class ModuleCost(Part):
     """Of one clip, by flop_counter."""
 
 
-class Turns(Part):
-    """A runtime timed by turns with plain eager execution, so that whatever else the machine does falls on both."""
+class Interleaved(RecordPart):
+    """A runtime interleaved with plain eager execution, so that whatever else the machine does falls on both."""
 
     runtime: str
     precision: str
@@ -52,7 +52,7 @@ class Turns(Part):
         return tuple(sorted(p / r for p, r in zip(self.plain_ms, self.runtime_ms, strict=True)))
 
 
-class Profile(Part):
+class Profile(RecordPart):
     """The cost of one model's network for one task."""
 
     abawbench: str
@@ -67,7 +67,7 @@ class Profile(Part):
     inputs: tuple[str, ...]
     cost: Cost
     modules: tuple[ModuleCost, ...]
-    turns: tuple[Turns, ...] = ()
+    interleaved: tuple[Interleaved, ...] = ()
     left_out: dict[str, str] = Field(default_factory=dict)
     """What was asked for and could not be measured -> why."""
     hardware: Hardware

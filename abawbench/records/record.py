@@ -17,11 +17,12 @@ from abawbench.records.cost import Cost as Cost
 from abawbench.records.cost import Latency as Latency
 from abawbench.records.cost import RelativeTime as RelativeTime
 from abawbench.records.cost import Throughput as Throughput
-from abawbench.records.fields import Count, Number, Part, Settings, finite
+from abawbench.records.fields import Count, Number, RecordPart, Settings
 from abawbench.records.parity import Parity
+from abawbench.records.scores import Floor, Score
 from abawbench.system.text import plain
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised whenever a reader of the old schema could misunderstand a record."""
 MAX_PROBLEMS = 50
 """Problems a record spells out; the rest are only counted."""
@@ -29,7 +30,7 @@ MAX_PROBLEMS = 50
 Status = Literal["ok", "failed", "skipped", "unsupported"]
 
 
-class WeightsRecord(Part):
+class WeightsRecord(RecordPart):
     """Where the network's parameters came from before training."""
 
     source: str
@@ -63,7 +64,7 @@ def _file_name(path: str) -> str:
     return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
-class PluginRecord(Part):
+class PluginRecord(RecordPart):
     """One plugin that took part."""
 
     kind: str
@@ -75,7 +76,7 @@ class PluginRecord(Part):
     """SHA-256 over the plugin's source."""
 
 
-class Blamed(Part):
+class Blamed(RecordPart):
     """The plugin whose code a failed job ended in."""
 
     kind: str
@@ -89,7 +90,7 @@ class Blamed(Part):
         return cls(kind=plugin.kind, name=plugin.name, distribution=plugin.distribution, version=plugin.version)
 
 
-class DatabaseRecord(Part):
+class DatabaseRecord(RecordPart):
     """The data of the run."""
 
     name: str
@@ -104,7 +105,7 @@ class DatabaseRecord(Part):
     """SHA-256 over the sorted ids of the scored tracks, each followed by a line feed."""
 
 
-class ProtocolRecord(Part):
+class ProtocolRecord(RecordPart):
     """How frames became decisions, and which tracks were fitted and scored."""
 
     no_face: str = "nearest"
@@ -117,16 +118,16 @@ class ProtocolRecord(Part):
     threshold_values: tuple[dict[str, Number], ...] = ()
     tuned_on: str | None = None
     """On which tracks, where thresholds were tuned. Stored scores are stretched so that the task's own decides."""
-    clip_length: Count
-    """Frames the model saw at once."""
-    clip_stride: Count
+    clip_length: Count | None = None
+    """Frames the network saw at once; null for a model that sees whole tracks."""
+    clip_stride: Count | None = None
     """Frames between clips; a frame in several clips has the mean of their outputs."""
     folds: Count = 0
     """Of a cross-validation over training and validation tracks together, grouped by subject; 0: official split."""
     refit: bool = False
     """Whether training and validation tracks were fitted together, with nothing left to score."""
-    readings: dict[str, str] = Field(default_factory=dict)
-    """Of uncertain facts, where another than the default took effect (docs/choices.md)."""
+    assumptions: dict[str, str] = Field(default_factory=dict)
+    """Of uncertain facts, where another than the default took effect (docs/assumptions.md)."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -135,69 +136,14 @@ class ProtocolRecord(Part):
         return tuple(f"{name}={v}" for name, v in given.items() if v != type(self).model_fields[name].default)
 
 
-class Interval(Part):
-    """A confidence interval, and how it was made."""
-
-    low: Number
-    high: Number
-    level: float = Field(default=0.95, gt=0, lt=1)
-    method: str
-    """For example ``track bootstrap, percentile``."""
-    replicates: Count
-    units: str
-    """What was resampled, for example ``tracks``."""
-
-
-class PartScore(Part):
-    """A named part of the metric: a class, a dimension, a companion metric."""
-
-    value: Number
-    interval: Interval | None = None
-    percentile: Interval | None = None
-    """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
-
-
-class Score(Part):
-    """The official value on the scored split."""
-
-    metric: str
-    value: Number
-    reason: str | None = None
-    """Why there is no value, where there is none."""
-    interval: Interval | None = None
-    percentile: Interval | None = None
-    """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
-    design_effect: Number = None
-    """How many times larger the variance over tracks is than if every annotated frame were drawn by itself."""
-    effective_frames: Number = None
-    """Annotated frames divided by the design effect: how many independent frames would know as much."""
-    parts: dict[str, PartScore] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _explain_a_missing_value(cls, data: Any) -> Any:
-        if isinstance(data, dict) and finite(data.get("value")) is None and not data.get("reason"):
-            return {**data, "reason": "the metric is not defined on these labels and predictions"}
-        return data
-
-
-class Floor(Part):
-    """What the best predictor that looks at no input scores: the value to beat."""
-
-    value: Number
-    interval: Interval | None = None
-    what: str
-    """Which constant predictor it is, for example ``the most frequent class of the training labels``."""
-
-
-class MissingInput(Part):
+class MissingInput(RecordPart):
     """How many of the scored tracks lack an input of the model wholly, and how many of their frames lack it."""
 
     tracks: Count
     frames: Count
 
 
-class Counts(Part):
+class Counts(RecordPart):
     """How much was scored, and what was wrong with it."""
 
     tracks: Count
@@ -223,7 +169,7 @@ class Counts(Part):
         return {"problems_total": len(problems), **data, "problems": problems[:MAX_PROBLEMS]}
 
 
-class Seconds(Part):
+class Seconds(RecordPart):
     """Wall time by phase, in seconds."""
 
     read: float = 0.0
@@ -239,7 +185,7 @@ class Seconds(Part):
         return self.read + self.embed + self.fit + self.predict + self.score + self.cost
 
 
-class Hardware(Part):
+class Hardware(RecordPart):
     """The machine, in words that say nothing about whose it is."""
 
     cpu: str
@@ -249,7 +195,7 @@ class Hardware(Part):
     memory_bytes: Count | None = None
 
 
-class Epoch(Part):
+class Epoch(RecordPart):
     """One epoch of training."""
 
     epoch: Count
@@ -260,17 +206,17 @@ class Epoch(Part):
     """The official value on held-out training tracks."""
 
 
-class NamedFile(Part):
+class NamedFile(RecordPart):
     """A file beside the record."""
 
     file: str = Field(pattern=r"^[^/\\]+$")
     sha256: str
 
 
-class Record(Part):
+class Record(RecordPart):
     """One run: one model on one task on one database with one seed."""
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=SCHEMA_VERSION, le=SCHEMA_VERSION)
     abawbench: str
     """The version of abawbench that ran."""
     job: str = Field(min_length=8)
@@ -341,7 +287,7 @@ class Record(Part):
             *([f"size={size}"] if isinstance(size, str) and size != "full" else []),
             *([f"control={control}"] if control else []),
             *(f"trained on {seen}" for seen in forbidden),
-            *(f"{name}={value}" for name, value in (self.protocol.readings if self.protocol else {}).items()),
+            *(f"{name}={value}" for name, value in (self.protocol.assumptions if self.protocol else {}).items()),
             *([self.parity.mark] if self.parity and not self.parity.kept else []),
         )
 

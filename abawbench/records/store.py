@@ -13,7 +13,7 @@ from abawbench.records.predictions import Predictions, read_predictions, write_p
 from abawbench.records.record import SCHEMA_VERSION, NamedFile, Record
 from abawbench.records.track_statistics import TrackStatistics, read_statistics, write_statistics
 from abawbench.system import locks
-from abawbench.system.files import replacing, sha256, sweep, sync
+from abawbench.system.files import replace_file, sha256, sweep, sync
 from abawbench.system.text import plain
 
 RESULT = "result.json"
@@ -68,19 +68,19 @@ def write(
     written: list[Path] = []
     named: dict[str, NamedFile | None] = {"predictions": None, "statistics": None, "trained": None}
     with ExitStack() as stack:
-        last = stack.enter_context(replacing(result))  # the first to be entered is the last to be renamed
+        last = stack.enter_context(replace_file(result))  # the first to be entered is the last to be renamed
         if predictions is not None:
-            fresh = stack.enter_context(replacing(folder / PREDICTIONS))
+            fresh = stack.enter_context(replace_file(folder / PREDICTIONS))
             write_predictions(fresh, predictions)
             written.append(fresh)
             named["predictions"] = NamedFile(file=PREDICTIONS, sha256=sha256(fresh))
         if statistics is not None:
-            fresh = stack.enter_context(replacing(folder / STATISTICS))
+            fresh = stack.enter_context(replace_file(folder / STATISTICS))
             write_statistics(fresh, statistics)
             written.append(fresh)
             named["statistics"] = NamedFile(file=STATISTICS, sha256=sha256(fresh))
         if weights is not None:
-            fresh = stack.enter_context(replacing(folder / WEIGHTS))
+            fresh = stack.enter_context(replace_file(folder / WEIGHTS))
             fresh.write_bytes(weights)
             written.append(fresh)
             named["trained"] = NamedFile(file=WEIGHTS, sha256=sha256(fresh))
@@ -99,12 +99,12 @@ def write(
 
 def write_failed(folder: Path, record: Record) -> None:
     """Write the record of a job that gave no result. A result that lies there stays."""
-    with replacing(folder / FAILED) as temporary:
+    with replace_file(folder / FAILED) as temporary:
         temporary.write_text(record.to_json(), encoding="utf-8")
 
 
 @contextmanager
-def claimed(folder: Path, waits: Callable[[bool], None] = lambda waiting: None) -> Iterator[None]:
+def claim(folder: Path, waits: Callable[[bool], None] = lambda waiting: None) -> Iterator[None]:
     """Keep other runs off a run folder, waiting for them first, and sweep what killed ones left in it.
 
     A folder that is still empty at the end is removed. ``waits`` is told when the waiting begins and ends.
@@ -145,7 +145,7 @@ def read_run_predictions(folder: Path, outputs: Sequence[str] | None = None) -> 
     record = read(folder)
     if record.predictions is None:
         raise DataError(f"{folder}: the run is {record.status} and has no predictions")
-    return read_predictions(_unchanged(folder / record.predictions.file, record.predictions), outputs)
+    return read_predictions(_require_unchanged(folder / record.predictions.file, record.predictions), outputs)
 
 
 def read_run_statistics(path: Path, record: Record) -> TrackStatistics:
@@ -160,16 +160,16 @@ def read_run_statistics(path: Path, record: Record) -> TrackStatistics:
         file = path / record.statistics.file
     else:
         file = path.with_name(record.statistics.file) if path.name == RESULT else path.with_suffix(".parquet")
-    return read_statistics(_unchanged(file, record.statistics))
+    return read_statistics(_require_unchanged(file, record.statistics))
 
 
 def check_run_weights(folder: Path, record: Record) -> None:
     """Raise DataError when the weights that the record of a run names are missing or others."""
     if record.trained is not None:
-        _unchanged(folder / record.trained.file, record.trained)
+        _require_unchanged(folder / record.trained.file, record.trained)
 
 
-def _unchanged(path: Path, named: NamedFile) -> Path:
+def _require_unchanged(path: Path, named: NamedFile) -> Path:
     if not path.is_file():
         raise DataError(f"{path}: named in the record beside it but missing; run it again")
     if sha256(path) != named.sha256:

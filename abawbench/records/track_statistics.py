@@ -11,7 +11,7 @@ import numpy as np
 
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.metric import Statistics
-from abawbench.system.files import replacing
+from abawbench.system.files import replace_file
 
 COLUMNS = ("track", "subject", "statistics")
 
@@ -38,7 +38,7 @@ def write_statistics(path: Path, statistics: TrackStatistics) -> None:
     values = np.ascontiguousarray(statistics.values, dtype=np.float64)
     rows = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
     names = [pa.array(column, pa.string()) for column in (statistics.tracks, statistics.subjects)]
-    with replacing(path) as temporary:
+    with replace_file(path) as temporary:
         pq.write_table(pa.table([*names, rows], names=COLUMNS), temporary, compression="zstd", write_statistics=False)
 
 

@@ -67,6 +67,9 @@ def _legend(comparison: Comparison) -> list[str]:
     ]
     if any(task.seeds > 1 for task in comparison.tasks):
         lines.append("±: standard deviation between seeds, apart from the interval, which is over tracks.")
+    lines += [
+        f"{task.task}: {task.metric} is better when lower." for task in comparison.tasks if not task.higher_is_better
+    ]
     reasons = [f"{task.task}: {task.reason}" for task in comparison.tasks if task.reason]
     return [*lines, *reasons, ""]
 

@@ -8,14 +8,15 @@ from statistics import mean, stdev
 from typing import TypeVar
 
 from abawbench.compare.sides import Run
-from abawbench.compare.ties import Separated, all_apart, told_apart
+from abawbench.compare.ties import Separate, compare_neighbours, count_all_apart
 from abawbench.plugins import Plugins, default_plugins
 from abawbench.records.published import PUBLISHED, Published, load
 from abawbench.records.record import Record
+from abawbench.records.scores import Score
 from abawbench.records.store import read
 from abawbench.report.table import COVERAGE, SYNTHETIC, cost_columns, coverage_text, timing_notes, value_text
-from abawbench.statistics.ranking import shared_ranks
-from abawbench.system.files import replacing
+from abawbench.statistics.ranking import share_ranks
+from abawbench.system.files import replace_file
 from abawbench.system.text import NONE, markdown
 
 PAGE = "README.md"
@@ -49,7 +50,7 @@ _T = TypeVar("_T")
 _K = TypeVar("_K")
 
 
-def render(published: Sequence[Published], records: Sequence[Record], separated: Separated = all_apart) -> str:
+def render(published: Sequence[Published], records: Sequence[Record], separated: Separate = count_all_apart) -> str:
     """Return the page: measured results, real apart from synthetic, then published ones, the best first.
 
     ``separated`` tells which neighbours differ; the others share a rank. Only runs with a value stand in it. Marked
@@ -58,17 +59,17 @@ def render(published: Sequence[Published], records: Sequence[Record], separated:
     scored = [record for record in records if record.status == "ok" and record.score and record.score.value is not None]
     real = [record for record in scored if not record.database.synthetic]
     synthetic = [record for record in scored if record.database.synthetic]
-    parts = [_HEAD, "## Measured\n", *_measured(real, separated)]
+    parts = [_HEAD, "## Measured\n", *_measured_section(real, separated)]
     if synthetic:
-        parts += [f"## Measured on synthetic data\n\n{SYNTHETIC}.\n", *_measured(synthetic, separated)]
-    return "\n".join([*parts, "## Published\n", *_published(published)]).rstrip("\n") + "\n"
+        parts += [f"## Measured on synthetic data\n\n{SYNTHETIC}.\n", *_measured_section(synthetic, separated)]
+    return "\n".join([*parts, "## Published\n", *_published_section(published)]).rstrip("\n") + "\n"
 
 
 def write(folder: Path) -> Path:
     """Write ``README.md`` anew from ``published.yaml`` and ``results/*.json`` in a folder, and return its path."""
     page = folder / PAGE
     text = page_text(folder)
-    with replacing(page) as temporary:
+    with replace_file(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return page
 
@@ -78,35 +79,39 @@ def page_text(folder: Path, more: Sequence[Run] = (), plugins: Plugins | None = 
 
     Neighbours are told apart by the statistics beside the records. Raises DataError when a source is unreadable.
     """
-    runs = measured(folder, more)
-    separated = told_apart(runs, plugins or default_plugins())
+    runs = load_measured(folder, more)
+    separated = compare_neighbours(runs, plugins or default_plugins())
     return render(load(folder / PUBLISHED), [run.record for run in runs], separated)
 
 
-def measured(folder: Path, more: Sequence[Run] = ()) -> list[Run]:
+def load_measured(folder: Path, more: Sequence[Run] = ()) -> list[Run]:
     """Return the measured results in a folder, and then ``more`` runs. Raises DataError when one is unreadable."""
     return [*(Run(path, read(path)) for path in sorted((folder / "results").glob("*.json"))), *more]
 
 
-def _measured(records: Sequence[Record], separated: Separated) -> list[str]:
+def _measured_section(records: Sequence[Record], separated: Separate) -> list[str]:
     if not records:
         return ["None yet.\n"]
     parts = []
-    groups = _grouped(records, lambda r: (r.task, r.edition, r.scored_on, r.database.fingerprint))
+    groups = _group_by(records, lambda r: (r.task, r.edition, r.scored_on, r.database.fingerprint))
     for (task, edition, scored_on, fingerprint), group in groups.items():
-        metric = " and ".join(sorted({record.score.metric for record in group if record.score}))
+        metric = " and ".join(sorted({_metric(record.score) for record in group if record.score}))
         title = markdown(f"{task}, edition {edition}: {metric} on {scored_on}")
         parts += [
             f"### {title}\n",
             f"Annotations {markdown(str(fingerprint), 13)}\n",
             _measured_table(group, separated),
-            *_timing(group),
+            *_timing_section(group),
             *_seeds(group),
         ]
     return parts
 
 
-def _timing(records: Sequence[Record]) -> list[str]:
+def _metric(score: Score) -> str:
+    return score.metric if score.higher_is_better else f"{score.metric} (lower is better)"
+
+
+def _timing_section(records: Sequence[Record]) -> list[str]:
     """Return a list of the times above that are INVALID or too noisy to quote, nothing where none is."""
     notes = [f"- {markdown(note)}" for note in timing_notes(records)]
     return ["\n".join([*notes, ""])] if notes else []
@@ -115,7 +120,7 @@ def _timing(records: Sequence[Record]) -> list[str]:
 def _seeds(records: Sequence[Record]) -> list[str]:
     """Return a line for each system that ran with several seeds: what training again changes, on the same tracks."""
     lines = []
-    for group in _grouped(records, lambda r: (r.entry, json.dumps(r.settings, sort_keys=True))).values():
+    for group in _group_by(records, lambda r: (r.entry, json.dumps(r.settings, sort_keys=True))).values():
         values = [record.score.value for record in group if record.score and record.score.value is not None]
         if len({record.seed for record in group}) == len(values) > 1:
             lines.append(
@@ -125,9 +130,9 @@ def _seeds(records: Sequence[Record]) -> list[str]:
     return lines
 
 
-def _measured_table(records: Sequence[Record], separated: Separated) -> str:
+def _measured_table(records: Sequence[Record], separated: Separate) -> str:
     ordered = sorted(
-        records, key=lambda r: (bool(r.marks), -(r.score.value or 0.0) if r.score else 0.0, r.model, r.seed)
+        records, key=lambda r: (bool(r.marks), -(r.score.merit or 0.0) if r.score else 0.0, r.model, r.seed)
     )
     floors = [record.floor.value if record.floor else None for record in ordered]
     columns = {
@@ -143,9 +148,9 @@ def _measured_table(records: Sequence[Record], separated: Separated) -> str:
     return _table(columns)
 
 
-def _ranks(ordered: Sequence[Record], separated: Separated) -> list[str]:
+def _ranks(ordered: Sequence[Record], separated: Separate) -> list[str]:
     ranked = [record for record in ordered if not record.marks]
-    ranks = shared_ranks(separated(ranked)) if ranked else []
+    ranks = share_ranks(separated(ranked)) if ranked else []
     words = [f"{rank}=" if ranks.count(rank) > 1 else str(rank) for rank in ranks]
     return [*words, *[NONE] * (len(ordered) - len(ranked))]
 
@@ -155,13 +160,13 @@ def _runtime(record: Record) -> str:
     return latency.where if latency else NONE
 
 
-def _published(rows: Sequence[Published]) -> list[str]:
+def _published_section(rows: Sequence[Published]) -> list[str]:
     parts: list[str] = []
     order = {task: place for place, task in enumerate(TASKS)}
-    by_task = _grouped(sorted(rows, key=lambda row: (order.get(row.task, len(order)), row.task)), lambda row: row.task)
+    by_task = _group_by(sorted(rows, key=lambda row: (order.get(row.task, len(order)), row.task)), lambda row: row.task)
     for task, of_task in by_task.items():
         parts.append(f"### {markdown(TASKS.get(task, task))}\n")
-        tables = _grouped(of_task, lambda row: (row.database, row.metric, row.split))
+        tables = _group_by(of_task, lambda row: (row.database, row.metric, row.split))
         for (database, metric, split), group in sorted(tables.items()):
             ordered = sorted(group, key=lambda row: (-row.value, row.edition, row.system))
             columns: dict[str, list[str]] = {
@@ -179,7 +184,7 @@ def _published(rows: Sequence[Published]) -> list[str]:
     return parts
 
 
-def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+def _group_by(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
     groups: dict[_K, list[_T]] = defaultdict(list)
     for item in items:
         groups[key(item)].append(item)

@@ -49,7 +49,7 @@ def _clock(record: Record) -> str:
     return f"{latency.device}, {latency.threads} threads" if latency else ""
 
 
-def _kept_the_rules(record: Record) -> bool:
+def _keeps_rules(record: Record) -> bool:
     latency = record.cost.latency if record.cost else None
     return latency is None or latency.valid is not False
 
@@ -59,7 +59,7 @@ COSTS: Mapping[str, Cost] = {
     "parameters": Cost(
         "parameters", lambda r: float(r.cost.parameters_total) if r.cost else None, lambda row: row.parameters
     ),
-    "latency": Cost("median latency of one clip, ms", _latency, lambda row: None, _clock, _kept_the_rules),
+    "latency": Cost("median latency of one clip, ms", _latency, lambda row: None, _clock, _keeps_rules),
 }
 
 
@@ -76,6 +76,12 @@ class Point:
     ranked: bool = True
     """Whether nothing marks it and its cost is not INVALID; only ranked measured points make the frontier."""
     floor: float | None = None
+    higher_is_better: bool = True
+
+    @property
+    def merit(self) -> float:
+        """Return the value so that larger is better: negated where lower is."""
+        return self.value if self.higher_is_better else -self.value
 
 
 def panels(records: Sequence[Record], published: Sequence[Published], cost: str) -> dict[Panel, list[Point]]:
@@ -107,6 +113,7 @@ def panels(records: Sequence[Record], published: Sequence[Published], cost: str)
                     high=interval.high if interval else None,
                     ranked=not record.marks and axis.valid(record),
                     floor=record.floor.value if record.floor else None,
+                    higher_is_better=score.higher_is_better,
                 )
             )
     measured = list(found)
@@ -115,7 +122,7 @@ def panels(records: Sequence[Record], published: Sequence[Published], cost: str)
             own = Panel(row.task, row.edition, row.database, row.split)
             for panel in [panel for panel in measured if panel.data == own.data] or [own]:
                 found[panel].append(Point(label=row.system, cost=at, value=row.value, published=True))
-    return {panel: sorted(points, key=lambda p: (p.cost, -p.value, p.label)) for panel, points in found.items()}
+    return {panel: sorted(points, key=lambda p: (p.cost, -p.merit, p.label)) for panel, points in found.items()}
 
 
 def titles(found: Collection[Panel]) -> dict[Panel, str]:
@@ -134,8 +141,8 @@ def _title(panel: Panel, several: bool) -> str:
 def frontier(points: Sequence[Point]) -> list[Point]:
     """Return the ranked measured points that no other such point beats at no greater cost, the cheapest first."""
     best: list[Point] = []
-    for point in sorted((p for p in points if p.ranked and not p.published), key=lambda p: (p.cost, -p.value)):
-        if not best or point.value > best[-1].value:
+    for point in sorted((p for p in points if p.ranked and not p.published), key=lambda p: (p.cost, -p.merit)):
+        if not best or point.merit > best[-1].merit:
             best.append(point)
     return best
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,10 @@ from abawbench.records.record import Record
 from abawbench.report.leaderboard import TASKS
 from abawbench.report.pareto import COSTS, Panel, Point, frontier, panels, titles
 from abawbench.report.table import SYNTHETIC
-from abawbench.system.files import replacing
+from abawbench.system.files import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.text import Annotation
-    from matplotlib.transforms import Bbox
 
 FORMATS = (".svg", ".png")
 COLUMNS = 3
@@ -78,7 +75,7 @@ def _save(path: Path, found: dict[Panel, list[Point]], cost: str, title: str) ->
         figure.set_layout_engine("none")  # the names are placed in this layout
         for axes, points in zip(grid, found.values(), strict=False):
             _label(axes, points)
-        with replacing(path) as temporary:
+        with replace_file(path) as temporary:
             metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {"Software": None}
             figure.savefig(temporary, format=path.suffix[1:], dpi=150, metadata=metadata)
 
@@ -103,11 +100,15 @@ def _panel(axes: "Axes", heading: str, points: Sequence[Point], axis: str) -> No
     axes.margins(y=0.15)
     axes.set_title(heading, fontsize=9)
     axes.set_xlabel(axis)
-    axes.set_ylabel("official metric")
+    axes.set_ylabel("official metric" if _higher(points) else "official metric, lower is better")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(_short)
     axes.xaxis.set_minor_formatter("")
     axes.grid(alpha=0.2)
+
+
+def _higher(points: Sequence[Point]) -> bool:
+    return all(point.higher_is_better for point in points)
 
 
 def _kind(point: Point, best: Sequence[Point]) -> str:
@@ -127,77 +128,27 @@ def _short(value: float, place: float = 0) -> str:
 
 
 def _label(axes: "Axes", points: Sequence[Point]) -> None:
-    """Write the names beside the points, each at the first place around it where nothing else stands."""
-    taken = _occupied(axes, points)
+    """Write the names beside the points, where nothing else stands."""
+    import textalloc
+
     floors = [point.floor for point in points if point.floor is not None]
     if floors:
-        floor = axes.text(0.98, 0.03, f"floor {max(floors):.3f}", transform=axes.transAxes, ha="right", fontsize=7.5)
-        taken.append(floor.get_window_extent())
-    written: set[tuple[str, float]] = set()
-    for point in points:
-        if (point.label, point.cost) in written:
-            continue  # further seeds of one system
-        written.add((point.label, point.cost))
-        tried = [_name(axes, point, place) for place in _PLACES]
-        costs = [_overlap(axes, box, taken) for _, box in tried]
-        chosen = costs.index(min(costs))
-        for number, (text, box) in enumerate(tried):
-            if number == chosen:
-                taken.append(box)
-            else:
-                text.remove()
-
-
-def _name(axes: "Axes", point: Point, place: tuple[int, int, str]) -> "tuple[Annotation, Bbox]":
-    """Return a point's name written at a place, and the box of its words in pixels."""
-    from matplotlib.text import Text
-
-    dx, dy, side = place
-    line = {"arrowstyle": "-", "color": INK, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3} if abs(dy) > 6 else None
-    text = axes.annotate(
-        point.label,
-        (point.cost, point.value),
-        (dx, dy),
-        textcoords="offset points",
-        ha=side,
-        va="center",
-        fontsize=7.5,
-        color=INK,
-        arrowprops=line,
+        best = max(floors) if _higher(points) else min(floors)
+        axes.text(0.98, 0.03, f"floor {best:.3f}", transform=axes.transAxes, ha="right", fontsize=7.5)
+    named = {(point.label, point.cost): point for point in reversed(points)}  # further seeds of one system go unnamed
+    bars = [(p.cost, p.low, p.high) for p in points if p.low is not None and p.high is not None]
+    textalloc.allocate(
+        axes,
+        [point.cost for point in named.values()],
+        [point.value for point in named.values()],
+        [point.label for point in named.values()],
+        x_scatter=[point.cost for point in points],
+        y_scatter=[point.value for point in points],
+        x_lines=[[cost, cost] for cost, _, _ in bars],
+        y_lines=[[low, high] for _, low, high in bars],
+        textsize=7.5,
+        textcolor=INK,
+        linecolor=INK,
+        linewidth=0.5,
+        draw_all=True,
     )
-    text.get_window_extent()  # moves the words to their place; the answer has the line to the point as well
-    return text, Text.get_window_extent(text)
-
-
-def _overlap(axes: "Axes", box: "Bbox", taken: Sequence["Bbox"]) -> int:
-    """Return how many things a name would stand on; leaving the panel counts three times."""
-    inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 and axes.bbox.y0 <= box.y0 and box.y1 <= axes.bbox.y1
-    return sum(box.overlaps(other) for other in taken) + (0 if inside else 3)
-
-
-def _occupied(axes: "Axes", points: Sequence[Point]) -> list["Bbox"]:
-    """Return the boxes of marks, intervals and the frontier, in pixels."""
-    from matplotlib.transforms import Bbox
-
-    def box(x0: float, y0: float, x1: float, y1: float, around: float) -> Bbox:
-        (left, low), (right, high) = axes.transData.transform([(x0, y0), (x1, y1)])
-        pad = around * axes.figure.dpi / 72
-        return Bbox.from_extents(left - pad, min(low, high) - pad, right + pad, max(low, high) + pad)
-
-    found = [box(p.cost, p.value, p.cost, p.value, 5) for p in points]
-    found += [box(p.cost, p.low, p.cost, p.high, 3) for p in points if p.low is not None and p.high is not None]
-    best = frontier(points)
-    end = [Point("", axes.get_xlim()[1], best[-1].value)] if best else []
-    for one, other in pairwise([*best, *end]):
-        found.append(box(one.cost, one.value, other.cost, one.value, 1))
-        found.append(box(other.cost, one.value, other.cost, other.value, 1))
-    return found
-
-
-_PLACES = [
-    (dx, dy, "left" if dx > 0 else "right" if dx < 0 else "center")
-    for dy in (6, -6, 14, -14, 22, -22, 30, -30, 40, -40)
-    for dx in (8, -8, 0, 24, -24)
-    if dx or abs(dy) >= 14
-]
-"""Where a name may stand, in points from its own: near and to the right first."""

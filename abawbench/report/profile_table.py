@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from abawbench.records.cost import Cost, Latency, Live, Throughput, Timed
-from abawbench.records.profile import PLAIN, ModuleCost, Profile, Turns
+from abawbench.records.profile import PLAIN, Interleaved, ModuleCost, Profile
 from abawbench.system.text import NONE, millions, number, plain
 
 _WIDTH = 110
@@ -28,8 +28,8 @@ def profile_text(profile: Profile, depth: int = 2) -> str:
         "",
         *_scenarios(cost),
     ]
-    if profile.turns:
-        lines += ["", *_turns(profile.turns)]
+    if profile.interleaved:
+        lines += ["", *_interleaved(profile.interleaved)]
     lines += [f"left out: {plain(name)}: {plain(why)}" for name, why in profile.left_out.items()]
     hardware = profile.hardware
     lines += ["", f"{hardware.cpu}, {hardware.cores} cores{f', {hardware.gpu}' if hardware.gpu else ''}"]
@@ -131,7 +131,7 @@ def _verdict(one: Timed) -> list[str]:
     return lines
 
 
-def _turns(turns: Sequence[Turns]) -> list[str]:
+def _interleaved(turns: Sequence[Interleaved]) -> list[str]:
     from tabulate import tabulate
 
     rows = []
@@ -143,7 +143,9 @@ def _turns(turns: Sequence[Turns]) -> list[str]:
         )
     headers = ["runtime", "precision", "frames/s", f"times {PLAIN} [quartiles]", "compile s"]
     batch, threads, rounds = turns[0].batch, turns[0].threads, len(turns[0].plain_ms)
-    heading = f"by turns with {PLAIN}, batch {batch}, {threads} threads, {rounds} rounds; parity is measured by a run"
+    heading = (
+        f"interleaved with {PLAIN}, batch {batch}, {threads} threads, {rounds} rounds; parity is measured by a run"
+    )
     return [heading, *tabulate(rows, headers=headers, disable_numparse=True).splitlines()]
 
 

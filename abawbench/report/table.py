@@ -4,7 +4,8 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 
-from abawbench.records.record import Counts, Interval, Latency, Record, Score, all_synthetic
+from abawbench.records.record import Counts, Latency, Record, all_synthetic
+from abawbench.records.scores import Interval, Score
 from abawbench.system.text import NONE, markdown, millions, number, plain
 
 MARKDOWN_FORMATS = frozenset({"github", "pipe"})
@@ -40,7 +41,7 @@ def table(records: Sequence[Record], fmt: str = "simple") -> str:
     columns |= _accuracy(records, escape) | cost_columns(records)
     body = tabulate(
         list(zip(*columns.values(), strict=True)),
-        headers=list(columns) if fmt in MARKDOWN_FORMATS else [_stacked(name) for name in columns],
+        headers=list(columns) if fmt in MARKDOWN_FORMATS else [_stack_heading(name) for name in columns],
         tablefmt=fmt,
         disable_numparse=True,
         colalign=["left" if name in {"model", "task", "on", "metric"} else "right" for name in columns],
@@ -48,7 +49,7 @@ def table(records: Sequence[Record], fmt: str = "simple") -> str:
     return "\n".join([" · ".join(title), "", body, *_notes(records, systems, escape, fmt)]).lstrip("\n")
 
 
-def _stacked(heading: str) -> str:
+def _stack_heading(heading: str) -> str:
     """Return a heading on two lines, so that the table fits a terminal."""
     return heading.replace("/frame", "/\nframe").replace(" ", "\n", 1)
 
@@ -155,6 +156,8 @@ def _notes(records: Sequence[Record], systems: Sequence[str], escape: Callable[.
             notes.append(escape(f"{record.task} ({name}): {record.status}: {reason}"))
         elif absent := missing_text(record.counts):
             notes.append(escape(f"{record.task} ({name}): predicted without {absent}"))
+        if record.score and not record.score.higher_is_better:
+            notes.append(escape(f"{record.task}: {record.score.metric} is better when lower"))
         if record.parity:
             notes.append(escape(f"{record.task} ({record.model}): {record.parity.text}"))
     notes += [escape(note) for note in timing_notes(records)]

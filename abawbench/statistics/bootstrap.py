@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.metric import Metric, Statistics
 from abawbench.statistics.jackknife import acceleration, degrees_of_freedom, variance_of
-from abawbench.statistics.student import NORMAL, widened_tail
+from abawbench.statistics.student import NORMAL, widen_tail
 
 Method = Literal["percentile", "BCa", "widened"]
 """Percentile: Efron (1979), Annals of Statistics 7. BCa: Efron (1987), JASA 82. Widened: the outer ends of both, each
-with the tail of ``student.widened_tail``. Percentile errs where the metric is biased, BCa where a few tracks decide its
+with the tail of ``student.widen_tail``. Percentile errs where the metric is biased, BCa where a few tracks decide its
 correction; by simulation (``tests/simulations/coverage.py``) only both hold their level over 30 to 160 tracks."""
 REPLICATES = 10_000
 BLOCK = 250_000
@@ -46,7 +46,7 @@ def track_weights(units: int, replicates: int = REPLICATES, seed: int = 0) -> ND
     return np.concatenate(list(_weight_blocks(units, replicates, seed)))
 
 
-def grouped(statistics: Statistics, groups: Sequence[str] | None) -> Statistics:
+def sum_by_group(statistics: Statistics, groups: Sequence[str] | None) -> Statistics:
     """Return the statistics [units, S] of tracks [tracks, S] added up by group, in the order of the sorted names.
 
     Tracks of one subject are not independent, so they are resampled together. Without groups every track is its own.
@@ -65,7 +65,7 @@ def grouped(statistics: Statistics, groups: Sequence[str] | None) -> Statistics:
     return total
 
 
-def resampled(units: Statistics, replicates: int = REPLICATES, seed: int = 0) -> Statistics:
+def resample(units: Statistics, replicates: int = REPLICATES, seed: int = 0) -> Statistics:
     """Return replicates of the total, [replicates, S], for the statistics of units [units, S].
 
     Equals ``track_weights(...) @ units`` without ever holding all weights. Two models scored on the same units get
@@ -89,7 +89,7 @@ def interval(
     ``value`` maps statistics [..., S] to [...], like ``Metric.value``; ``groups`` names the subject of each track. Give
     only tracks that have annotated frames: one without them would count as a unit and widen the interval.
     """
-    units = grouped(statistics, groups)
+    units = sum_by_group(statistics, groups)
     rows = _rows(units, replicates, level, seed)
     return _interval(value(rows), len(units), level, seed, method)
 
@@ -105,7 +105,7 @@ def intervals(
     method: Method = "percentile",
 ) -> tuple[Interval, dict[str, Interval]]:
     """Return the intervals of a metric's value and of each named part, all from the same draws; see ``interval``."""
-    units = grouped(statistics, groups)
+    units = sum_by_group(statistics, groups)
     rows = _rows(units, replicates, level, seed)
     parts = {name: _interval(found, len(units), level, seed, method) for name, found in metric.parts(rows).items()}
     return _interval(metric.value(rows), len(units), level, seed, method), parts
@@ -130,7 +130,7 @@ def _rows(units: Statistics, replicates: int, level: float, seed: int) -> Statis
     total = units.sum(axis=0)
     if len(units) < 2:  # nothing to resample; the zeros only carry the shape
         return np.zeros((replicates + len(units) + 1, units.shape[1]))
-    return np.concatenate([resampled(units, replicates, seed), total - units, total[None]])
+    return np.concatenate([resample(units, replicates, seed), total - units, total[None]])
 
 
 def _interval(values: Statistics, units: int, level: float, seed: int, method: Method) -> Interval:
@@ -145,7 +145,7 @@ def _interval(values: Statistics, units: int, level: float, seed: int, method: M
     else:
         without, tail = without[~np.isnan(without)], (1 - level) / 2
         if method == "widened":
-            tail = widened_tail(tail, degrees_of_freedom(without), narrowness(usable, without))
+            tail = widen_tail(tail, degrees_of_freedom(without), narrowness(usable, without))
         plain, corrected = (tail, 1 - tail), bca_shares(usable, estimate, without, tail)
         outer = min(plain[0], corrected[0]), max(plain[1], corrected[1])
         low, high = np.quantile(usable, {"percentile": plain, "BCa": corrected, "widened": outer}[method])

@@ -46,7 +46,7 @@ def _best(metric: Metric, task: Task, labels: Sequence[Labels], score: Scorer) -
     best: tuple[float, NDArray[Any], Statistics, str] | None = None
     for constant, words in _candidates(metric, task, labels, score):
         statistics = score(constant)
-        value = float(metric.value(statistics.sum(axis=0)))
+        value = float(metric.merit(metric.value(statistics.sum(axis=0))))
         if best is None or value > best[0]:
             best = value, constant, statistics, words
     assert best is not None
@@ -89,5 +89,6 @@ def _candidates(
             constant = np.full(width, bit)
             yield constant, words
             parts.append(metric.parts(score(constant).sum(axis=0)))
-        ones = np.array([float(parts[0][name]) >= float(parts[1][name]) for name in task.outputs], dtype=np.int64)
+        one, zero = ([float(metric.merit(part[name])) for name in task.outputs] for part in parts)
+        ones = np.array([is_one >= is_zero for is_one, is_zero in zip(one, zero, strict=True)], dtype=np.int64)
         yield ones, "always 1: " + ", ".join(n for n, one in zip(task.outputs, ones, strict=True) if one)

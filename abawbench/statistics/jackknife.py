@@ -7,7 +7,7 @@ from abawbench.contracts.metric import Statistics
 Value = Callable[[Statistics], Statistics]
 
 
-def left_out(value: Value, units: Statistics) -> Statistics:
+def leave_one_out(value: Value, units: Statistics) -> Statistics:
     """Return the value without each unit in turn, [units], for statistics of units [units, S].
 
     Source: Quenouille (1956), Biometrika 43; additive statistics make it one subtraction.
@@ -17,7 +17,7 @@ def left_out(value: Value, units: Statistics) -> Statistics:
 
 def variance(value: Value, units: Statistics) -> float:
     """Return the jackknife variance of the value over units [units, S]; NaN below 2 units."""
-    return variance_of(left_out(value, units)) if len(units) > 1 else float("nan")
+    return variance_of(leave_one_out(value, units)) if len(units) > 1 else float("nan")
 
 
 def variance_of(without: Statistics) -> float:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from abawbench.contracts.metric import Statistics
-from abawbench.statistics.bootstrap import REPLICATES, grouped, narrowness, resampled
+from abawbench.statistics.bootstrap import REPLICATES, narrowness, resample, sum_by_group
 from abawbench.statistics.jackknife import Value, degrees_of_freedom, variance_of
-from abawbench.statistics.student import nominal_tail, quantile, widened_tail
+from abawbench.statistics.student import nominal_tail, quantile, widen_tail
 
 POWER = 0.8
 
@@ -32,7 +32,7 @@ class Difference:
     reason: str | None = None
 
 
-def paired(
+def compare_paired(
     value: Value,
     a: Statistics,
     b: Statistics,
@@ -55,7 +55,7 @@ def paired(
     if len(units) < 2:
         return _unknown(f"a comparison needs at least 2 independent tracks, there is {len(units)}", len(units), level)
     total = units.sum(axis=0)
-    rows = np.concatenate([resampled(units, replicates, seed), total - units, total[None]])
+    rows = np.concatenate([resample(units, replicates, seed), total - units, total[None]])
     values = value(rows.reshape(len(rows), 2, seeds, -1)).mean(axis=-1)
     differences = values[:, 1] - values[:, 0]
     drawn, without = differences[:replicates], differences[replicates:-1]
@@ -63,7 +63,7 @@ def paired(
     if not drawn.size or np.isnan(differences[-1]):
         return _unknown("the metric is not defined on these tracks", len(units), level)
     factor, df, tail = narrowness(drawn, without), degrees_of_freedom(without), (1 - level) / 2
-    share = widened_tail(tail, df, factor)
+    share = widen_tail(tail, df, factor)
     low, high = np.quantile(drawn, (share, 1 - share))
     error = variance_of(without) ** 0.5
     return Difference(
@@ -79,7 +79,7 @@ def paired(
     )
 
 
-def seed_spread(value: Value, statistics: Statistics) -> float:
+def spread_of_seeds(value: Value, statistics: Statistics) -> float:
     """Return the standard deviation between seeds of the value, for statistics [seeds, tracks, S]; NaN of one seed.
 
     The tracks stay the same, so this is what training again changes and says nothing about other tracks; the
@@ -100,7 +100,7 @@ def _side_by_side(a: Statistics, b: Statistics, groups: Sequence[str] | None) ->
         )
     both = np.stack([a, b]).reshape(2, -1, *a.shape[-2:])
     flat = both.transpose(2, 0, 1, 3).reshape(both.shape[2], -1)
-    return grouped(flat, groups), both.shape[1]
+    return sum_by_group(flat, groups), both.shape[1]
 
 
 def _p_value(drawn: Statistics, df: int, factor: float) -> float:

@@ -18,14 +18,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def shared_ranks(separated: Sequence[bool]) -> list[int]:
+def share_ranks(separated: Sequence[bool]) -> list[int]:
     """Return the ranks of a list sorted from the best, where ``separated[i]`` tells entry i from entry i + 1.
 
     Neighbours that the data cannot separate share the better rank, and the next rank counts them all. The ends of a
     long tie may well differ: a shared rank says that no line could be drawn between neighbours, not that all are
     equal.
 
-    >>> shared_ranks([False, True, True, False])
+    >>> share_ranks([False, True, True, False])
     [1, 1, 3, 4, 4]
     """
     ranks = [1]

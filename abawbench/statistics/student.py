@@ -53,7 +53,7 @@ def quantile(tail: float, df: int) -> float:
     return (low + high) / 2
 
 
-def widened_tail(tail: float, df: int, factor: float) -> float:
+def widen_tail(tail: float, df: int, factor: float) -> float:
     """Return the share of replicates to leave out on one side so that an interval over few units is wide enough.
 
     ``factor`` is the jackknife's standard error over the standard deviation of the replicates, which spread too
@@ -61,16 +61,16 @@ def widened_tail(tail: float, df: int, factor: float) -> float:
     these are sqrt(n / (n - 1)) and n - 1, the "expanded percentile interval" of Hesterberg (2015), The American
     Statistician 69(4); over tracks of unequal length it widens more. A factor below 1 counts as 1.
 
-    >>> round(widened_tail(0.025, 9, math.sqrt(10 / 9)), 4), round(widened_tail(0.025, 999, 1.0), 4)
+    >>> round(widen_tail(0.025, 9, math.sqrt(10 / 9)), 4), round(widen_tail(0.025, 999, 1.0), 4)
     (0.0086, 0.0249)
     """
     return max(NORMAL.cdf(-max(factor, 1.0) * quantile(tail, df)), SMALLEST)
 
 
 def nominal_tail(share: float, df: int, factor: float) -> float:
-    """Return the tail probability that a share of replicates stands for: the inverse of ``widened_tail``.
+    """Return the tail probability that a share of replicates stands for: the inverse of ``widen_tail``.
 
-    >>> round(nominal_tail(widened_tail(0.025, 9, 1.2), 9, 1.2), 6)
+    >>> round(nominal_tail(widen_tail(0.025, 9, 1.2), 9, 1.2), 6)
     0.025
     """
     return upper_tail(-NORMAL.inv_cdf(share) / max(factor, 1.0), df)

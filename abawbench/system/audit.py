@@ -21,7 +21,7 @@ def watch(hook: Hook) -> None:
 
 
 @contextmanager
-def audited(hook: Hook) -> Iterator[None]:
+def audit_hook(hook: Hook) -> Iterator[None]:
     """Do the same inside, the innermost first; the process goes on as before."""
     watch(hook)
     try:

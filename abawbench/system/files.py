@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp|\.tmp[A-Za-z0-9]{6}")
-"""Names that ``replacing`` gives, and those under which safetensors writes what it is given to write."""
+"""Names that ``replace_file`` gives, and those under which safetensors writes what it is given to write."""
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def replace_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder that becomes the target when the block ends without an error."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")

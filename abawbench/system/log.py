@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from abawbench.system.files import replacing
+from abawbench.system.files import replace_file
 
 HALF = 2**19
 """Bytes kept of the beginning, and of the end."""
@@ -27,6 +27,11 @@ class Log:
             del self._end[:-HALF]
 
     @property
+    def size(self) -> int:
+        """Bytes printed so far."""
+        return len(self._start) + self._left_out + len(self._end)
+
+    @property
     def end(self) -> bytes:
         """Return the last of what was printed, at most half a MiB and at least all of that much."""
         return bytes(self._start + self._end)[-HALF:]
@@ -36,7 +41,7 @@ class Log:
         if not self._start:
             return False
         gap = f"\n[{self._left_out} bytes left out]\n".encode() if self._left_out else b""
-        with suppress(OSError), replacing(path) as temporary:
+        with suppress(OSError), replace_file(path) as temporary:
             temporary.write_bytes(bytes(self._start) + gap + bytes(self._end))
             return True
         return False

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from abawbench.contracts.errors import PluginError
-from abawbench.system.audit import audited, watch
+from abawbench.system.audit import audit_hook, watch
 
 _EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 
@@ -22,7 +22,7 @@ def refuse_network() -> None:
 @contextmanager
 def network_refused(*, unless: bool = False) -> Iterator[None]:
     """Refuse the same inside, unless it is allowed; the process goes on as before."""
-    with nullcontext() if unless else audited(_guard):
+    with nullcontext() if unless else audit_hook(_guard):
         yield
 
 
@@ -36,7 +36,7 @@ def network_watched() -> Iterator[list[str]]:
             calls.append(host)
             raise ConnectionRefusedError(f"no network while a plugin is checked: {host}")
 
-    with audited(note):
+    with audit_hook(note):
         yield calls
 
 

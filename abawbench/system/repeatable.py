@@ -9,7 +9,7 @@ import torch
 
 
 @contextmanager
-def repeatable(seed: int) -> Iterator[None]:
+def make_repeatable(seed: int) -> Iterator[None]:
     """Seed torch and numpy and let torch choose only operators that repeat; the process is left as it was found.
 
     Denormal numbers are flushed to zero inside: they make training on a CPU crawl. New tensors are not filled with NaN,

@@ -11,6 +11,6 @@
         check("my-model")
 """
 
-from abawbench.testing.checks import PAGES, Breach, Check, Outcome, checks
+from abawbench.testing.checks import PAGES, Breach, Check, CheckResult, checks
 
-__all__ = ["PAGES", "Breach", "Check", "Outcome", "checks"]
+__all__ = ["PAGES", "Breach", "Check", "CheckResult", "checks"]

@@ -74,8 +74,8 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a check: ``kept``, ``broken``, ``skipped`` or ``not run``."""
+class CheckResult:
+    """What became of a check: ``passed``, ``failed``, ``skipped`` or ``not run``."""
 
     plugin: str
     check: str
@@ -86,8 +86,7 @@ class Outcome:
 
 
 def checks(kind: str) -> list[Check]:
-    """Return the checks of a kind: task, database (or dataset), model, metric or runtime."""
-    kind = "database" if kind == "dataset" else kind
+    """Return the checks of a kind: task, database, model, metric or runtime."""
     module = import_module(f"abawbench.testing.{MODULES[kind]}")
     common = import_module("abawbench.testing.declared")
     return [Check(kind, *each) for each in (*common.CHECKS, *module.CHECKS)]

@@ -10,9 +10,9 @@ from unittest import SkipTest
 
 import numpy as np
 
-from abawbench.contracts import Database, DatabaseDeclaration, Labels, Task, Track
+from abawbench.contracts import Database, DatabaseDeclaration, LabelledTrack, Labels, Task, Track
 from abawbench.contracts.problems import Problems
-from abawbench.system.audit import audited
+from abawbench.system.audit import audit_hook
 from abawbench.testing.checks import Subject, expect
 
 SPLITS = ("train", "val", "test")
@@ -22,7 +22,7 @@ MOST = 3
 
 
 @contextmanager
-def opened(subject: Subject) -> Iterator[Callable[[], Database]]:
+def open_subject(subject: Subject) -> Iterator[Callable[[], Database]]:
     """Yield a function that opens the database: in the roots given, or in a tiny copy that its plugin can write.
 
     Raises SkipTest for one that reads files when there are neither.
@@ -30,7 +30,7 @@ def opened(subject: Subject) -> Iterator[Callable[[], Database]]:
     declaration = subject.plugin.declaration
     assert isinstance(declaration, DatabaseDeclaration)
     if declaration.generated and not subject.roots:
-        yield lambda: _made(subject)
+        yield lambda: _make(subject)
         return
     if subject.roots:
         yield lambda: subject.build(subject.roots)
@@ -43,7 +43,7 @@ def opened(subject: Subject) -> Iterator[Callable[[], Database]]:
         yield lambda: subject.build((Path(folder),))
 
 
-def _made(subject: Subject) -> Database:
+def _make(subject: Subject) -> Database:
     made: Database = subject.build(preset="tiny", seed=0, progress=lambda done, total, what: None)
     return made
 
@@ -57,14 +57,13 @@ def tasks_of(subject: Subject, database: Database) -> list[Task]:
     return found
 
 
-def opens(subject: Subject) -> None:
+def check_opening(subject: Subject) -> None:
     """It opens without reading an image, says its splits in order, and opens the same way again."""
-    with opened(subject) as fresh:
+    with open_subject(subject) as fresh:
         tasks_of(subject, fresh())
         with _no_image_read() as read:
             database = fresh()
             expect(isinstance(database, Database), "a builder that returns an abawbench Database", type(database))
-            expect(database.name == subject.plugin.name, f"the name '{subject.plugin.name}'", repr(database.name))
             expect(isinstance(database.problems, Problems), "a list of Problems", type(database.problems))
             for task in tasks_of(subject, database):
                 splits = list(database.splits(task.label))
@@ -75,34 +74,36 @@ def opens(subject: Subject) -> None:
         expect(list(database.splits("no-such-label")) == [], "no splits for an unknown label", "some")
 
 
-def each_split(subject: Subject, database: Database) -> Iterator[tuple[Task, str, list[Track]]]:
+def iterate_splits(subject: Subject, database: Database) -> Iterator[tuple[Task, str, list[LabelledTrack]]]:
     """Yield every task that it serves, with each of its splits and the tracks there."""
     for task in tasks_of(subject, database):
         for split in database.splits(task.label):
             yield task, split, list(database.tracks(task.label, split))
 
 
-def listed(subject: Subject) -> None:
+def check_tracks(subject: Subject) -> None:
     """Tracks are sorted, of different names, the same each time, and no subject is in two splits of a label."""
-    with opened(subject) as fresh:
+    with open_subject(subject) as fresh:
         database, again = fresh(), fresh()
-        for task, split, tracks in each_split(subject, database):
-            ids = [track.id for track in tracks]
+        for task, split, tracks in iterate_splits(subject, database):
+            ids = [one.track.id for one in tracks]
             where = f"tracks of {task.label} {split}"
             expect(ids, f"at least one track in {where}", "none")
             expect(ids == sorted(set(ids)), f"{where} sorted by id and of different ids", ids[:4])
-            expect([t.id for t in again.tracks(task.label, split)] == ids, f"the same {where} again", "others")
-            for track in tracks:
+            same = [one.track.id for one in again.tracks(task.label, split)] == ids
+            expect(same, f"the same {where} again", "others")
+            for track in (one.track for one in tracks):
+                expect(type(track).labels is Track.labels, "a track that knows no labels of its own", track.id)
                 expect(track.n_frames > 0 and track.rate > 0, "frames and a frame rate", f"{track.id}: {vars(track)}")
                 expect(track.subject, f"a subject of {track.id}", repr(track.subject))
 
 
-def imaged(subject: Subject) -> None:
+def check_images(subject: Subject) -> None:
     """Images are uint8 RGB, in the order asked for, black and masked where there is none."""
-    with opened(subject) as fresh:
-        for _, _, tracks in each_split(subject, fresh()):
-            for track in tracks[:MOST]:
-                _images(track)
+    with open_subject(subject) as fresh:
+        for _, _, tracks in iterate_splits(subject, fresh()):
+            for one in tracks[:MOST]:
+                _images(one.track)
 
 
 def _images(track: Track) -> None:
@@ -125,13 +126,12 @@ def _images(track: Track) -> None:
         expect(same or not known[0], f"frame {frame} to be the same image alone and among others", "another")
 
 
-def labelled(subject: Subject) -> None:
+def check_labels(subject: Subject) -> None:
     """Labels have the shape and range of the tasks that read them, where they are annotated."""
-    with opened(subject) as fresh:
+    with open_subject(subject) as fresh:
         seen = 0
-        for task, split, tracks in each_split(subject, fresh()):
-            for track in tracks:
-                labels = track.labels(task.label)
+        for task, split, tracks in iterate_splits(subject, fresh()):
+            for track, labels in ((one.track, one.labels) for one in tracks):
                 expect(labels is not None or split == "test", f"labels of {track.id} ({task.label} {split})", "None")
                 if labels is not None:
                     seen += 1
@@ -161,11 +161,11 @@ def _labels(task: Task, track: Track, labels: Labels) -> None:
     expect(inside.all(), f"annotated labels from {low:g} to {high:g} {where}", known[~inside][:3])
 
 
-def heard(subject: Subject) -> None:
+def check_sound_and_text(subject: Subject) -> None:
     """Sound, where there is some, is mono float32 in -1 to 1 with a rate; a transcript is text."""
-    with opened(subject) as fresh:
-        for _, _, tracks in each_split(subject, fresh()):
-            for track in tracks[:1]:
+    with open_subject(subject) as fresh:
+        for _, _, tracks in iterate_splits(subject, fresh()):
+            for track in (one.track for one in tracks[:1]):
                 sound, text = track.audio(), track.text()
                 if sound is not None:
                     samples, rate = sound
@@ -174,13 +174,13 @@ def heard(subject: Subject) -> None:
                 expect(text is None or isinstance(text, str), "text or None", type(text))
 
 
-def picklable(subject: Subject) -> None:
+def check_pickling(subject: Subject) -> None:
     """Its tracks can be sent to another process."""
-    with opened(subject) as fresh:
-        for task, _, tracks in each_split(subject, fresh()):
-            there: Track = pickle.loads(pickle.dumps(tracks[0]))
-            expect(there.id == tracks[0].id, "the same track after pickling", there.id)
-            theirs, ours = there.labels(task.label), tracks[0].labels(task.label)
+    with open_subject(subject) as fresh:
+        for _, _, tracks in iterate_splits(subject, fresh()):
+            there: LabelledTrack = pickle.loads(pickle.dumps(tracks[0]))
+            expect(there.track.id == tracks[0].track.id, "the same track after pickling", there.track.id)
+            theirs, ours = there.labels, tracks[0].labels
             same = theirs is ours or (theirs and ours and np.array_equal(theirs.mask, ours.mask))
             expect(same, "the same labels after pickling", "others")
 
@@ -194,15 +194,15 @@ def _no_image_read() -> Iterator[list[str]]:
         if event == "open" and str(given[0]).lower().endswith(IMAGES):
             read.append(Path(str(given[0])).name)
 
-    with audited(note):
+    with audit_hook(note):
         yield read
 
 
 CHECKS = (
-    ("opens", "it opens without reading an image, the same way each time", opens),
-    ("tracks", "its tracks are sorted and whole", listed),
-    ("images", "images come in the order asked for, black where there is none", imaged),
-    ("labels", "labels have the shape and range of their tasks", labelled),
-    ("sound", "sound and text have their types", heard),
-    ("pickle", "its tracks can be sent to another process", picklable),
+    ("opens", "it opens without reading an image, the same way each time", check_opening),
+    ("tracks", "its tracks are sorted and whole", check_tracks),
+    ("images", "images come in the order asked for, black where there is none", check_images),
+    ("labels", "labels have the shape and range of their tasks", check_labels),
+    ("sound", "sound and text have their types", check_sound_and_text),
+    ("pickle", "its tracks can be sent to another process", check_pickling),
 )

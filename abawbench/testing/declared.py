@@ -26,7 +26,7 @@ IMPORT_SECONDS = 30
 _PROBE = "import json, sys; import {module}; print(json.dumps([m for m in {heavy!r} if m in sys.modules]))"
 
 
-def well_named(subject: Subject) -> None:
+def check_name(subject: Subject) -> None:
     """A name of small letters, digits and hyphens, that no other distribution claims."""
     plugin = subject.plugin
     expect(
@@ -38,13 +38,13 @@ def well_named(subject: Subject) -> None:
     expect(len(claims) == 1, f"a {plugin.kind} name of its own", f"'{plugin.name}' claimed by {' and '.join(claims)}")
 
 
-def described(subject: Subject) -> None:
+def check_summary(subject: Subject) -> None:
     """One line that says what it is."""
     summary = subject.plugin.declaration.summary
     expect(summary.strip() and "\n" not in summary, "a summary of one line in the declaration", repr(summary))
 
 
-def licensed(subject: Subject) -> None:
+def check_licence(subject: Subject) -> None:
     """A licence: of a model or database in its declaration, of any other in the metadata of its distribution."""
     declaration = subject.plugin.declaration
     if isinstance(declaration, ModelDeclaration | DatabaseDeclaration):
@@ -59,13 +59,13 @@ def licensed(subject: Subject) -> None:
     expect(given, "a licence in the distribution's pyproject.toml", "none")
 
 
-def of_this_contract(subject: Subject) -> None:
+def check_contract(subject: Subject) -> None:
     """The contract version it was written for is the one that this abawbench keeps."""
     version = subject.plugin.declaration.contract
     expect(version == CONTRACT_VERSION, f"contract {CONTRACT_VERSION}", version)
 
 
-def cheap_to_import(subject: Subject) -> None:
+def check_import_cost(subject: Subject) -> None:
     """Its entry point imports nothing heavy, so that ``abawbench list`` stays quick."""
     script = _PROBE.format(module=subject.plugin.module.partition(":")[0], heavy=HEAVY)
     done = subprocess.run(
@@ -77,16 +77,16 @@ def cheap_to_import(subject: Subject) -> None:
     expect(not loaded, f"an import of {module} that loads nothing heavy", f"{', '.join(loaded)} loaded")
 
 
-def importable(subject: Subject) -> None:
+def check_builder(subject: Subject) -> None:
     """The builder that its declaration names is there and can be called."""
     subject.plugin.builder()
 
 
 CHECKS = (
-    ("name", "its name is well formed and its own", well_named),
-    ("summary", "one line says what it is", described),
-    ("licence", "it states a licence", licensed),
-    ("contract", "it was written for this version of the contract", of_this_contract),
-    ("import", "its entry point is cheap to import", cheap_to_import),
-    ("builder", "its builder can be imported", importable),
+    ("name", "its name is well formed and its own", check_name),
+    ("summary", "one line says what it is", check_summary),
+    ("licence", "it states a licence", check_licence),
+    ("contract", "it was written for this version of the contract", check_contract),
+    ("import", "its entry point is cheap to import", check_import_cost),
+    ("builder", "its builder can be imported", check_builder),
 )

@@ -36,7 +36,7 @@ def count(metric: Metric, frames: Frames) -> Any:
     return metric.scored_statistics(frames.scores, frames.prediction, frames.target, frames.mask)
 
 
-def shaped(subject: Subject) -> None:
+def check_shapes(subject: Subject) -> None:
     """Statistics are float64 [size]; value and parts take any number of replicates [..., size]."""
     for task, metric in metrics_of(subject):
         for found in (count(metric, draw(task, 40)), metric.statistics(*draw(task, 40)[1:])):
@@ -60,7 +60,7 @@ def shaped(subject: Subject) -> None:
             )
 
 
-def additive(subject: Subject) -> None:
+def check_additivity(subject: Subject) -> None:
     """The value of a sum over pieces is the value of all frames pooled, however they are cut and ordered."""
     for task, metric in metrics_of(subject):
         frames = draw(task, 120, seed=3)
@@ -87,7 +87,7 @@ def additive(subject: Subject) -> None:
         )
 
 
-def masked(subject: Subject) -> None:
+def check_mask(subject: Subject) -> None:
     """A frame that nobody annotated does not count, whatever stands there."""
     for task, metric in metrics_of(subject):
         frames = draw(task, 60, masked=0.5)
@@ -117,7 +117,7 @@ def masked(subject: Subject) -> None:
         )
 
 
-def refuses_nan(subject: Subject) -> None:
+def check_nan(subject: Subject) -> None:
     """NaN in an annotated frame raises ValueError: it is never counted as anything."""
     for task, metric in metrics_of(subject):
         frames = draw(task, 20, masked=0.0)
@@ -131,7 +131,7 @@ def refuses_nan(subject: Subject) -> None:
             raise Breach(f"ValueError for NaN in the {name} of an annotated frame", f"statistics {came[:4]}")
 
 
-def empty(subject: Subject) -> None:
+def check_empty(subject: Subject) -> None:
     """A track without annotated frames adds nothing, and spoils no replicate beside it."""
     for task, metric in metrics_of(subject):
         nothing = count(metric, draw(task, 10, masked=1.1))
@@ -141,7 +141,7 @@ def empty(subject: Subject) -> None:
         expect(both[0] == metric.value(some), "the same value beside an empty replicate", both)
 
 
-def repeatable(subject: Subject) -> None:
+def check_repeatability(subject: Subject) -> None:
     """The same frames give the same statistics, and are left as they were."""
     for task, metric in metrics_of(subject):
         frames, again = draw(task, 40), draw(task, 40)
@@ -151,7 +151,7 @@ def repeatable(subject: Subject) -> None:
             expect(np.array_equal(before, after), "arrays that are left as they were", "changed ones")
 
 
-def picklable(subject: Subject) -> None:
+def check_pickling(subject: Subject) -> None:
     """It can be sent to another process."""
     for task, metric in metrics_of(subject):
         frames = draw(task, 20)
@@ -159,24 +159,28 @@ def picklable(subject: Subject) -> None:
         expect(np.array_equal(count(metric, frames), count(there, frames)), "the same metric after pickling", "another")
 
 
-def perfect(subject: Subject) -> None:
-    """The truth scores at least as much as chance."""
+def check_perfect(subject: Subject) -> None:
+    """The truth scores no worse than chance."""
     for task, metric in metrics_of(subject):
         if task.parts:
             raise SkipTest("the scores of a multitask task are not tried")
         frames = draw(task, 200, masked=0.0)
         truth = float(metric.value(metric.statistics(frames.target, frames.target, frames.mask)))
         chance = float(metric.value(metric.statistics(*frames[1:])))
-        expect(truth >= chance, f"the truth to score at least as much as chance, {chance:.3f}", f"{truth:.3f}")
+        expect(
+            metric.merit(truth) >= metric.merit(chance),
+            f"the truth to score no worse than chance, {chance:.3f}",
+            f"{truth:.3f}, where {'higher' if metric.higher_is_better else 'lower'} is better",
+        )
 
 
 CHECKS = (
-    ("shapes", "statistics, value and parts have the shapes of the contract", shaped),
-    ("additive", "its statistics add up", additive),
-    ("masks", "frames that nobody annotated do not count", masked),
-    ("nan", "it refuses NaN", refuses_nan),
-    ("empty", "a track without annotated frames adds nothing", empty),
-    ("truth", "more is better", perfect),
-    ("repeatable", "it repeats itself and changes nothing it was given", repeatable),
-    ("pickle", "it can be sent to another process", picklable),
+    ("shapes", "statistics, value and parts have the shapes of the contract", check_shapes),
+    ("additive", "its statistics add up", check_additivity),
+    ("masks", "frames that nobody annotated do not count", check_mask),
+    ("nan", "it refuses NaN", check_nan),
+    ("empty", "a track without annotated frames adds nothing", check_empty),
+    ("truth", "the truth scores no worse than chance", check_perfect),
+    ("repeatable", "it repeats itself and changes nothing it was given", check_repeatability),
+    ("pickle", "it can be sent to another process", check_pickling),
 )

@@ -8,9 +8,9 @@ from unittest import SkipTest
 
 import numpy as np
 
-from abawbench.contracts import Clip, Model, Predictor, Recipe, Task, UsageError, Weights
+from abawbench.contracts import BaseSettings, Clip, Entrant, LabelledTrack, Model, Predictor, Task, UsageError, Weights
 from abawbench.testing.checks import Breach, Subject, expect
-from abawbench.testing.probes import PROBES, ProbeTrack, seeded
+from abawbench.testing.probes import PROBES, probe_tracks, seed_inside
 
 BATCH = 2
 CLOSE = 1e-4
@@ -22,21 +22,28 @@ A recurrent network that was not trained yet hangs on the frame before a little 
 """
 
 
-def model_of(subject: Subject) -> Model:
-    """Return the model with its settings for a synthetic database. Raises Breach when it is not one."""
-    builder: Any = subject.plugin.builder()
-    settings: Any = getattr(builder, "Settings", None)
+def entrant_of(subject: Subject) -> Entrant:
+    """Return the model or predictor with its settings for a synthetic database. Raises Breach when it is neither."""
+    settings: Any = getattr(subject.plugin.builder(), "Settings", None)
     expect(
-        isinstance(settings, type) and issubclass(settings, Recipe) and is_dataclass(settings),
-        "a builder whose attribute Settings is a dataclass derived from abawbench.contracts.Recipe",
+        isinstance(settings, type) and issubclass(settings, BaseSettings) and is_dataclass(settings),
+        "a builder whose attribute Settings is a dataclass derived from abawbench.contracts.Recipe or BaseSettings",
         settings,
     )
-    model = builder(settings(**settings.on_synthetic))
-    expect(isinstance(model, Model), "a builder that returns an abawbench.contracts.Model", type(model))
-    return model  # type: ignore[no-any-return]
+    made = subject.build(settings(**settings.on_synthetic))
+    expect(isinstance(made, Entrant), "a builder that returns an abawbench.contracts Model or Predictor", type(made))
+    return made  # type: ignore[no-any-return]
 
 
-def weights_of(model: Model) -> Weights:
+def model_of(subject: Subject) -> Model:
+    """Return the model. Raises SkipTest for a predictor, which sees whole tracks."""
+    made = entrant_of(subject)
+    if not isinstance(made, Model):
+        raise SkipTest("it has no network: it sees whole tracks")
+    return made
+
+
+def weights_of(model: Entrant) -> Weights:
     """Return the weights that a synthetic database gets, or random ones where those cannot be reached."""
     try:
         return model.weights(None, synthetic=True)
@@ -51,15 +58,8 @@ def tasks_of(subject: Subject) -> Iterator[Task]:
         yield plugin.build()
 
 
-def has_network(model: Model) -> None:
-    """Return nothing. Raises SkipTest for a model that sees whole tracks."""
-    if isinstance(model, Predictor):
-        raise SkipTest("it has no network: it sees whole tracks")
-
-
 def sees_frames_alone(model: Model) -> None:
     """Return nothing. Raises SkipTest for a model with other inputs."""
-    has_network(model)
     if set(model.inputs) != {"frames"}:
         raise SkipTest(f"its inputs are {', '.join(sorted(model.inputs))}")
 
@@ -67,12 +67,11 @@ def sees_frames_alone(model: Model) -> None:
 def network_of(subject: Subject, seed: int = 0) -> tuple[Model, Task, Any]:
     """Return the model, the first task that it takes, and its network for it in evaluation mode."""
     model = model_of(subject)
-    has_network(model)
     weights = weights_of(model)
     refused = None
     for task in tasks_of(subject):
         try:
-            with seeded(seed):
+            with seed_inside(seed):
                 return model, task, model.network(task, weights).eval()
         except UsageError as error:
             refused = error
@@ -87,7 +86,7 @@ def clips_like(clip: Clip, batch: int = BATCH, seed: int = 0) -> Any:
     return torch.randn(batch, clip.length, 3, clip.size, clip.size, generator=generator)
 
 
-def given_to(model: Model, batch: int = BATCH) -> tuple[Any, ...]:
+def noise_for(model: Model, batch: int = BATCH) -> tuple[Any, ...]:
     """Return noise for every input of a model, as its network is called with."""
     import torch
 
@@ -104,7 +103,7 @@ def call(network: Any, *given: Any) -> Any:
         return network(*given)
 
 
-def by_parts(network: Any, clips: Any) -> Any:
+def logits_by_parts(network: Any, clips: Any) -> Any:
     """Return the logits of clips as the harness computes them: images through ``embed``, then ``head``."""
     import torch
 
@@ -113,27 +112,27 @@ def by_parts(network: Any, clips: Any) -> Any:
         return network.head(network.embed(clips.flatten(0, 1)), index)
 
 
-def apart(left: Any, right: Any) -> bool:
+def differ(left: Any, right: Any) -> bool:
     """Return whether logits differ by more than rounding."""
     return bool((left - right).abs().max() > CLOSE * max(float(right.abs().max()), 1e-3))
 
 
-def built(subject: Subject) -> None:
-    """The builder gives a model of the declared name and inputs, with a clip."""
-    model = model_of(subject)
+def check_build(subject: Subject) -> None:
+    """The builder gives a model or predictor of the declared inputs, a model with a clip."""
+    model = entrant_of(subject)
     plugin = subject.plugin
-    expect(model.name == plugin.name, f"the name of the declaration, '{plugin.name}'", repr(model.name))
     declared = frozenset(getattr(plugin.declaration, "inputs", ()))
     expect(declared == model.inputs, f"the inputs of the declaration, {sorted(declared)}", sorted(model.inputs))
-    clip = model.clip
-    expect(0 < clip.stride <= clip.length and clip.size > 0, "a clip with 0 < stride <= length and a size", clip)
+    if isinstance(model, Model):
+        clip = model.clip
+        expect(0 < clip.stride <= clip.length and clip.size > 0, "a clip with 0 < stride <= length and a size", clip)
     there = pickle.loads(pickle.dumps(model))
     expect(there.settings == model.settings, "the same settings after pickling", there.settings)
 
 
-def weights_named(subject: Subject) -> None:
+def check_weights(subject: Subject) -> None:
     """Weights are named, in the declaration and when asked for; a source that is not known is refused."""
-    model = model_of(subject)
+    model = entrant_of(subject)
     declared = str(getattr(subject.plugin.declaration, "weights", ""))
     expect(declared.strip(), "a weights source in the declaration", "none")
     found = weights_of(model)
@@ -145,19 +144,18 @@ def weights_named(subject: Subject) -> None:
     raise Breach("UsageError for the weights 'no-such-weights'", strange.source)
 
 
-def shaped(subject: Subject) -> None:
+def check_logits(subject: Subject) -> None:
     """Logits are finite floats [B, K] or [B, T, K] for every task that the model takes."""
     import torch
 
     model = model_of(subject)
-    has_network(model)
-    given, batch, length = given_to(model), BATCH, model.clip.length
+    given, batch, length = noise_for(model), BATCH, model.clip.length
     taken = 0
     for task in tasks_of(subject):
         if task not in PROBES and taken:
             break
         try:
-            with seeded(0):
+            with seed_inside(0):
                 network = model.network(task, weights_of(model)).eval()
         except UsageError:
             continue
@@ -165,7 +163,7 @@ def shaped(subject: Subject) -> None:
         outputs = len(task.outputs)
         ways = {"network(clips)": call(network, *given)}
         if set(model.inputs) == {"frames"}:
-            ways["head(embed)"] = by_parts(network, given[0])
+            ways["head(embed)"] = logits_by_parts(network, given[0])
         for how, logits in ways.items():
             expect(isinstance(logits, torch.Tensor) and logits.is_floating_point(), f"floats from {how}", type(logits))
             shape = list(logits.shape)
@@ -175,16 +173,16 @@ def shaped(subject: Subject) -> None:
     expect(taken, "a network for at least one task", "only refusals")
 
 
-def whole_and_parts(subject: Subject) -> None:
+def check_parts(subject: Subject) -> None:
     """The whole network gives what ``embed`` and ``head`` give together."""
     model, _, network = network_of(subject)
     sees_frames_alone(model)
     clips = clips_like(model.clip)
-    whole, parts = call(network, clips), by_parts(network, clips)
-    expect(not apart(parts, whole), "the same logits from network(clips) and head(embed(images), index)", "others")
+    whole, parts = call(network, clips), logits_by_parts(network, clips)
+    expect(not differ(parts, whole), "the same logits from network(clips) and head(embed(images), index)", "others")
 
 
-def index_kept(subject: Subject) -> None:
+def check_index(subject: Subject) -> None:
     """``index`` alone says which image a frame shows, so that images are shared and gaps are filled."""
     import torch
 
@@ -199,21 +197,21 @@ def index_kept(subject: Subject) -> None:
         plain = network.head(network.embed(images), shown[None])
         turned = network.head(network.embed(images[order]), order[shown][None])
     expect(
-        not apart(turned, plain),
+        not differ(turned, plain),
         "the same logits when the images stand in another order and index says so",
         f"a difference of {float((turned - plain).abs().max()):.2g}",
     )
 
 
-def clips_alone(subject: Subject) -> None:
+def check_independence(subject: Subject) -> None:
     """In evaluation a clip's logits do not depend on the clips beside it."""
     model, _, network = network_of(subject)
-    given = given_to(model, 3)
+    given = noise_for(model, 3)
     together, alone = call(network, *given), call(network, *(x[1:2] for x in given))
-    expect(not apart(together[1:2], alone), "the same logits of a clip alone and in a batch", "others")
+    expect(not differ(together[1:2], alone), "the same logits of a clip alone and in a batch", "others")
 
 
-def frames_in_order(subject: Subject) -> None:
+def check_frame_order(subject: Subject) -> None:
     """Output t belongs to frame t: it hangs on its own frame more than on the one that stands in its place."""
     import torch
 
@@ -241,11 +239,11 @@ def frames_in_order(subject: Subject) -> None:
         )
 
 
-def repeatable(subject: Subject) -> None:
+def check_repeatability(subject: Subject) -> None:
     """The same seed gives the same network, and a network in evaluation the same logits."""
     model, _, first = network_of(subject)
     second = network_of(subject)[2]
-    given = given_to(model)
+    given = noise_for(model)
     once = call(first, *given)
     expect(bool((call(first, *given) == once).all()), "the same logits twice in evaluation", "others the second time")
     expect(
@@ -253,14 +251,14 @@ def repeatable(subject: Subject) -> None:
     )
 
 
-def trainable(subject: Subject) -> None:
+def check_training(subject: Subject) -> None:
     """Two steps of training change the trained part and nothing frozen, and leave finite logits."""
     import torch
 
     from abawbench.harness.learn.training import flat_loss, loss_of
 
     model, task, network = network_of(subject)
-    given = given_to(model)
+    given = noise_for(model)
     trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
     if not trained:
         raise SkipTest("it trains nothing")
@@ -269,7 +267,7 @@ def trainable(subject: Subject) -> None:
     criterion = loss_of(task, model.settings)
     target, mask = _target(task, BATCH, model.clip.length)
     network.train()
-    with seeded(1):
+    with seed_inside(1):
         for _ in range(2):
             loss = flat_loss(criterion, network(*given), target, mask, task)
             expect(torch.isfinite(loss), "a finite loss", float(loss.detach()))
@@ -296,31 +294,30 @@ def _target(task: Task, batch: int, length: int) -> tuple[Any, Any]:
     return target.view(batch, length, *target.shape[1:]), torch.ones(batch, length, *parts, dtype=torch.bool)
 
 
-def countable(subject: Subject) -> None:
+def check_counts(subject: Subject) -> None:
     """Its parameters and multiply-accumulates can be counted."""
     from abawbench.harness.measure.counting import count_macs, count_parameters
 
     model, _, network = network_of(subject)
     expect(count_parameters(network).total > 0, "parameters", "none")
-    macs = count_macs(network, *given_to(model, 1))
+    macs = count_macs(network, *noise_for(model, 1))
     expect(any(macs.total.values()), "multiply-accumulates that a counter sees", f"none; {dict(macs.failed)}")
 
 
-def predicts_tracks(subject: Subject) -> None:
+def check_predictor(subject: Subject) -> None:
     """Fitted to tracks, it gives finite scores [n_frames, K] (or [1, K]) of others, the same with the same seed."""
-    model = model_of(subject)
-    if not isinstance(model, Predictor):
+    if not isinstance(entrant_of(subject), Predictor):
         raise SkipTest("it has a network")
     for task in PROBES:
-        tracks = [ProbeTrack(number, task) for number in range(4)]
-        labels = [known for track in tracks if (known := track.labels(task.label)) is not None]
-        rows = 1 if task.level == "track" else tracks[3].n_frames
+        *known, asked = probe_tracks(task, 4)
+        given = [LabelledTrack(one.track, one.known.read_only()) for one in known]
+        rows = 1 if task.level == "track" else asked.track.n_frames
         found = []
         for _ in range(2):
-            fitted = model_of(subject)
+            fitted = entrant_of(subject)
             assert isinstance(fitted, Predictor)
-            fitted.fit(task, tracks[:3], labels[:3], seed=0)
-            scores = np.asarray(fitted.predict(task, tracks[3]))
+            fitted.fit(task, given, seed=0)
+            scores = np.asarray(fitted.predict(task, asked.track))
             wanted = [rows, len(task.outputs)]
             expect(list(scores.shape) == wanted, f"scores {wanted} for a {task.kind} task", list(scores.shape))
             expect(np.isfinite(scores).all(), f"finite scores for a {task.kind} task", scores[0])
@@ -332,15 +329,15 @@ def predicts_tracks(subject: Subject) -> None:
 
 
 CHECKS = (
-    ("builds", "a model of the declared name and inputs, which can be sent to another process", built),
-    ("weights", "its weights are named, and unknown ones refused", weights_named),
-    ("shapes", "it gives logits of the contract's shape for every task that it takes", shaped),
-    ("parts", "the whole network is embed and head together", whole_and_parts),
-    ("index", "index says which image a frame shows", index_kept),
-    ("batch", "a clip's logits do not depend on its neighbours", clips_alone),
-    ("frame-order", "it keeps the order of frames", frames_in_order),
-    ("repeatable", "the same seed gives the same answers", repeatable),
-    ("training", "training changes what is trained, and leaves finite answers", trainable),
-    ("tracks", "fitted to tracks, it predicts others", predicts_tracks),
-    ("cost", "its cost can be counted", countable),
+    ("builds", "a model of the declared name and inputs, which can be sent to another process", check_build),
+    ("weights", "its weights are named, and unknown ones refused", check_weights),
+    ("shapes", "it gives logits of the contract's shape for every task that it takes", check_logits),
+    ("parts", "the whole network is embed and head together", check_parts),
+    ("index", "index says which image a frame shows", check_index),
+    ("batch", "a clip's logits do not depend on its neighbours", check_independence),
+    ("frame-order", "it keeps the order of frames", check_frame_order),
+    ("repeatable", "the same seed gives the same answers", check_repeatability),
+    ("training", "training changes what is trained, and leaves finite answers", check_training),
+    ("tracks", "fitted to tracks, it predicts others", check_predictor),
+    ("cost", "its cost can be counted", check_counts),
 )

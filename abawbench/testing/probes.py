@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Labels, Task, Track
+from abawbench.contracts import LabelledTrack, Labels, Task, Track
 from abawbench.contracts.task import Activation, Kind, Level
 
 
 def _task(name: str, kind: Kind, outputs: int, activation: Activation, loss: str, level: Level = "frame") -> Task:
     return Task(
         name=name,
-        summary="made up to try plugins on",
         level=level,
         kind=kind,
         outputs=tuple(f"output{i}" for i in range(outputs)),
@@ -84,7 +83,7 @@ def draw(task: Task, n: int, seed: int = 0, masked: float = 0.2) -> Frames:
 
 
 class ProbeTrack(Track):
-    """A track in memory: noise for images, one in eight missing, and labels of a task."""
+    """A track in memory: noise for images, one in eight missing."""
 
     def __init__(self, number: int, task: Task, n_frames: int = 24, seed: int = 0) -> None:
         self.id, self.subject, self.n_frames, self.rate = f"probe{number}", f"probe{number}", n_frames, 30.0
@@ -106,15 +105,20 @@ class ProbeTrack(Track):
         """Return keys of the images."""
         return [(f"{self.id}/{i}", 1, 0) if there else None for i, there in enumerate(self.frame_mask())]
 
-    def labels(self, label: str) -> Labels | None:
-        """Return labels of the task the track was made for."""
-        rows = 1 if self._task.level == "track" else self.n_frames
-        drawn = draw(self._task, rows, self._seed, masked=0.0 if rows == 1 else 0.2)
-        return Labels(drawn.target, drawn.mask)
+
+def probe_tracks(task: Task, count: int) -> list[LabelledTrack]:
+    """Return tracks in memory with labels of a task."""
+    found = []
+    for number in range(count):
+        track = ProbeTrack(number, task)
+        rows = 1 if task.level == "track" else track.n_frames
+        drawn = draw(task, rows, number, masked=0.0 if rows == 1 else 0.2)
+        found.append(LabelledTrack(track, Labels(drawn.target, drawn.mask)))
+    return found
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seed_inside(seed: int) -> Iterator[None]:
     """Seed torch and numpy inside, on one thread; the state of before comes back."""
     import torch
 

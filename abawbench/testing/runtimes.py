@@ -2,10 +2,11 @@
 
 import pickle
 from typing import Any
+from unittest import SkipTest
 
-from abawbench.contracts import Runtime
+from abawbench.contracts import Runtime, UsageError
 from abawbench.testing.checks import Subject, expect
-from abawbench.testing.probes import seeded
+from abawbench.testing.probes import seed_inside
 
 TOLERANCE = {"fp32": 1e-3, "bf16": 0.05, "int8": 0.15}
 """Precision -> largest difference from eager, as a share of the largest output."""
@@ -18,7 +19,7 @@ def runtime_of(subject: Subject) -> Runtime:
     return runtime  # type: ignore[no-any-return]
 
 
-def described(subject: Subject) -> None:
+def check_declaration(subject: Subject) -> None:
     """Its name is that of the declaration, its precision is known."""
     runtime = runtime_of(subject)
     expect(runtime.name == subject.plugin.name, f"the name '{subject.plugin.name}'", repr(runtime.name))
@@ -26,7 +27,7 @@ def described(subject: Subject) -> None:
     pickle.loads(pickle.dumps(runtime))
 
 
-def network() -> Any:
+def build_network() -> Any:
     """Return a small convolutional network over clips [B, 4, 3, 32, 32], logits [B, 3]; to be called seeded."""
     from torch import nn
 
@@ -43,16 +44,23 @@ def network() -> Any:
     ).eval()
 
 
-def faithful(subject: Subject) -> None:
-    """What it compiles gives the logits of the network for other clips than the example, and the same ones twice."""
+def check_answers(subject: Subject) -> None:
+    """What it compiles gives the logits of the network for other clips than the example, and the same ones twice.
+
+    Raises SkipTest where the runtime says that this machine cannot execute it.
+    """
     import torch
 
     runtime = runtime_of(subject)
-    with seeded(0):
-        module = network()
+    with seed_inside(0):
+        module = build_network()
         before = {name: value.clone() for name, value in module.state_dict().items()}
         batches = [torch.randn(2, 4, 3, 32, 32) for _ in range(4)]
-        compiled = runtime.compile(module, (batches[0],), [(clips,) for clips in batches] if runtime.calibrates else ())
+        calibration = [(clips,) for clips in batches] if runtime.calibrates else ()
+        try:
+            compiled = runtime.compile(module, (batches[0],), calibration)
+        except UsageError as error:
+            raise SkipTest(str(error)) from error
         for clips in batches[1:]:
             with torch.inference_mode():
                 wanted = module(clips)
@@ -71,6 +79,6 @@ def faithful(subject: Subject) -> None:
 
 
 CHECKS = (
-    ("described", "its name and its precision are known, and it can be sent to another process", described),
-    ("faithful", "it answers as the network does, and leaves it as it was", faithful),
+    ("described", "its name and its precision are known, and it can be sent to another process", check_declaration),
+    ("faithful", "it answers as the network does, and leaves it as it was", check_answers),
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from abawbench.contracts import Decided, Submission, Task, Template
 from abawbench.testing.checks import Subject, expect
-from abawbench.testing.probes import draw, labels_like, seeded
+from abawbench.testing.probes import draw, labels_like, seed_inside
 
 ACTIVATIONS = {
     "multiclass": ("softmax",),
@@ -27,7 +27,7 @@ def task_of(subject: Subject) -> Task:
     return task  # type: ignore[no-any-return]
 
 
-def consistent(subject: Subject) -> None:
+def check_consistency(subject: Subject) -> None:
     """Name, level, kind, outputs and activation fit together."""
     task = task_of(subject)
     expect(task.name == subject.plugin.name, f"the name of the declaration, '{subject.plugin.name}'", repr(task.name))
@@ -38,11 +38,10 @@ def consistent(subject: Subject) -> None:
     expect(task.parts or len(set(task.outputs)) == len(task.outputs), "outputs of different names", task.outputs)
     allowed = ACTIVATIONS[task.kind]
     expect(task.activation in allowed, f"activation {' or '.join(allowed)} of a {task.kind} task", task.activation)
-    expect(task.summary.strip(), "a summary", "none")
     expect(task == task_of(subject), "the same task each time it is built", "another")
 
 
-def decides(subject: Subject) -> None:
+def check_decisions(subject: Subject) -> None:
     """Scores [N, K] lead to decisions in the shape of the task's kind, and in its range."""
     task = task_of(subject)
     frames = draw(task, 30)
@@ -55,7 +54,7 @@ def decides(subject: Subject) -> None:
         expect(reach[0] <= low and high <= reach[1], f"a range that {task.activation} can reach", task.ranges)
 
 
-def scored(subject: Subject) -> None:
+def check_metric(subject: Subject) -> None:
     """Its metric is installed and takes it."""
     task = task_of(subject)
     metric = subject.plugins.get("metric", task.metric, subject.plugin.near).build(task)
@@ -64,14 +63,14 @@ def scored(subject: Subject) -> None:
     expect(np.isfinite(value), f"a finite {task.metric} of the truth", value)
 
 
-def trained(subject: Subject) -> None:
+def check_loss(subject: Subject) -> None:
     """Its loss is a finite scalar with a gradient, over annotated rows alone."""
     task = task_of(subject)
     for one in task.parts or (task,):
-        _trained(one)
+        _check_loss(one)
 
 
-def _trained(task: Task) -> None:
+def _check_loss(task: Task) -> None:
     import torch
 
     module, _, name = task.loss.partition(":")
@@ -79,7 +78,7 @@ def _trained(task: Task) -> None:
     frames = draw(task, 40)
     target, mask = torch.from_numpy(frames.target), torch.from_numpy(frames.mask)
     target = target.long() if task.kind == "multiclass" else target.float()
-    with seeded(0):
+    with seed_inside(0):
         logits = torch.randn(40, len(task.outputs))
         leaf = logits.clone().requires_grad_()
         found = loss(leaf, target, mask, task)
@@ -96,7 +95,7 @@ def _trained(task: Task) -> None:
         expect(float(nothing.detach()) == 0, "a loss of 0 where no row is annotated", float(nothing.detach()))
 
 
-def submitted(subject: Subject) -> None:
+def check_submission(subject: Subject) -> None:
     """What its submission form writes, it reads back."""
     task = task_of(subject)
     if task.submission is None:
@@ -119,17 +118,17 @@ def submitted(subject: Subject) -> None:
     )
 
 
-def picklable(subject: Subject) -> None:
+def check_pickling(subject: Subject) -> None:
     """It can be sent to another process."""
     task = task_of(subject)
     expect(pickle.loads(pickle.dumps(task)) == task, "the same task after pickling", "another")
 
 
 CHECKS = (
-    ("consistent", "name, level, kind, outputs and activation fit together", consistent),
-    ("decisions", "scores lead to decisions in the shape of its kind", decides),
-    ("metric", "its metric is installed and takes it", scored),
-    ("loss", "its loss trains annotated rows and no other", trained),
-    ("submission", "its submission form reads what it writes", submitted),
-    ("pickle", "it can be sent to another process", picklable),
+    ("consistent", "name, level, kind, outputs and activation fit together", check_consistency),
+    ("decisions", "scores lead to decisions in the shape of its kind", check_decisions),
+    ("metric", "its metric is installed and takes it", check_metric),
+    ("loss", "its loss trains annotated rows and no other", check_loss),
+    ("submission", "its submission form reads what it writes", check_submission),
+    ("pickle", "it can be sent to another process", check_pickling),
 )

@@ -6,15 +6,15 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from abawbench.contracts.database import Database, Track
+from abawbench.contracts.database import Database, LabelledTrack
 from abawbench.contracts.errors import DataError, UsageError
-from abawbench.contracts.inspection import Count, Expected, Inspection, Part
+from abawbench.contracts.inspection import Count, Expected, FileGroup, Inspection
 from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._expected import expected_counts
+from abawbench_plugins.databases._file_groups import ImageFolder, MediaFile
 from abawbench_plugins.databases._folders import check_roots
 from abawbench_plugins.databases._inspect import count_label, double_tracks
-from abawbench_plugins.databases._parts import ImageFolder, MediaFile
-from abawbench_plugins.databases._tracks import FileTrack, without_person
+from abawbench_plugins.databases._tracks import FileTrack, files_of, without_person
 
 SPLITS = ("train", "val", "test")
 
@@ -37,22 +37,25 @@ class FolderDatabase(Database):
     def __init__(self, roots: Iterable[Path | str]):
         self.roots = check_roots(roots, self.name)
         self.problems = Problems(self.roots)
-        self._tracks: dict[tuple[str, str], list[FileTrack]] = {}
+        self._tracks: dict[tuple[str, str], list[LabelledTrack]] = {}
 
-    def tracks(self, label: str, split: str) -> Sequence[Track]:
-        """Return the tracks of a split, sorted by id. Raises DataError when files are missing or unreadable."""
+    def tracks(self, label: str, split: str) -> Sequence[LabelledTrack]:
+        """Return the tracks of a split with their labels, sorted by id.
+
+        Raises DataError when files are missing or unreadable.
+        """
         if (label, split) not in self._tracks:
             if label not in self.labels:
                 raise DataError(f"{self.name} has no label {label!r}; it has {', '.join(self.labels)}.")
             if split not in self.splits(label):
                 raise DataError(self._absent(label, split))
-            tracks = sorted(self._read(label, split), key=lambda track: track.id)
-            self._check_faces(tracks, self._where(label, split))
+            tracks = sorted(self._read(label, split), key=lambda one: one.track.id)
+            self._check_faces(files_of(tracks), self._where(label, split))
             if not tracks:
                 first = f" (first problem: {self.problems.items[0]})" if self.problems.items else ""
                 where = self._where(label, split)
                 raise DataError(f"{where} holds no usable track{first}; unpack the official files anew.")
-            self._tracks[label, split] = list(tracks)
+            self._tracks[label, split] = tracks
         return self._tracks[label, split]
 
     def fingerprint(self) -> str:
@@ -84,7 +87,7 @@ class FolderDatabase(Database):
             for track, split, earlier in double_tracks(found):
                 self.problems.add(self._where(label, split), f"track {track} stands in the {earlier} split too")
             counts += count_label(label, found, self.classes.get(label, ()), self.participants)
-            everything += [track for tracks in found.values() for track in tracks]
+            everything += [track for tracks in found.values() for track in files_of(tracks)]
         self._note_missing(everything)
         folders = {part.path: part for part in self._image_folders(everything)}
         counts.append(Count("", "", "image folders", len(folders)))
@@ -92,7 +95,7 @@ class FolderDatabase(Database):
         media = [MediaFile(path) for path in sorted(set(self._media(everything)))]
         return Inspection(counts, [*folders.values(), *media, *self._texts(everything)])
 
-    def _inspected(self, label: str, split: str) -> list[FileTrack]:
+    def _inspected(self, label: str, split: str) -> list[LabelledTrack]:
         prefix = f"{' and '.join(map(str, self.roots))}: "
         if split not in self.splits(label):
             if split in self.released:
@@ -104,7 +107,7 @@ class FolderDatabase(Database):
             self.problems.add(self._where(label, split), str(error).removeprefix(prefix))
             return []
         tracks = self._tracks[label, split]
-        for sentence in {track.images.absent for track in tracks} - {""}:
+        for sentence in {track.images.absent for track in files_of(tracks)} - {""}:
             self.problems.add(self.roots[0], sentence.removeprefix(prefix))
         return tracks
 
@@ -118,7 +121,7 @@ class FolderDatabase(Database):
         """Return every media file that is known."""
         return [track.media for track in tracks if track.media is not None]
 
-    def _texts(self, tracks: Iterable[FileTrack]) -> Iterable[Part]:
+    def _texts(self, tracks: Iterable[FileTrack]) -> Iterable[FileGroup]:
         """Return what there is to read of transcripts."""
         return ()
 
@@ -157,8 +160,8 @@ class FolderDatabase(Database):
         return path.relative_to(roots[0]).as_posix() if roots else path.as_posix()
 
     @abstractmethod
-    def _read(self, label: str, split: str) -> Iterable[FileTrack]:
-        """Return the tracks of a split that exists."""
+    def _read(self, label: str, split: str) -> Iterable[LabelledTrack]:
+        """Return the tracks of a split that exists, each a ``FileTrack``."""
 
     @abstractmethod
     def _annotation_files(self) -> Iterable[Path]:

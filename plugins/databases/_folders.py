@@ -64,7 +64,7 @@ def subfolders(folder: Path, problems: Problems) -> list[str]:
     return names
 
 
-def matching(name: re.Pattern[str], roots: Sequence[Path], problems: Problems) -> list[tuple[Path, Path]]:
+def find_matching(name: re.Pattern[str], roots: Sequence[Path], problems: Problems) -> list[tuple[Path, Path]]:
     """Return (folder, root) for every root and folder in it of that name, and for one unpacked into another of them."""
     found = [(folder, root) for folder, root in below(roots, problems) if name.fullmatch(folder.name)]
     for folder, root in found:
@@ -82,7 +82,7 @@ def find_faces(roots: Sequence[Path], problems: Problems) -> dict[str, list[tupl
     tracks: dict[str, list[tuple[Path, Path]]] = {}
     for kind in (_ALIGNED, _UNALIGNED):
         fresh: dict[str, list[tuple[Path, Path]]] = {}
-        for folder, root in matching(kind, roots, problems):
+        for folder, root in find_matching(kind, roots, problems):
             for name in subfolders(folder, problems):
                 if name not in tracks and not _CROPS.fullmatch(name):
                     fresh.setdefault(name, []).append((folder / name, root))

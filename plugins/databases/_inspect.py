@@ -5,14 +5,14 @@ from itertools import accumulate
 
 import numpy as np
 
-from abawbench.contracts.database import Labels
+from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.inspection import Count
-from abawbench_plugins.databases._tracks import FileTrack
+from abawbench_plugins.databases._tracks import files_of
 
 
 def count_label(
-    label: str, found: Mapping[str, Sequence[FileTrack]], names: Sequence[str], participants: bool
+    label: str, found: Mapping[str, Sequence[LabelledTrack]], names: Sequence[str], participants: bool
 ) -> Iterator[Count]:
     """Yield the counts of a label's splits, and those of the first two and all three of them together.
 
@@ -21,34 +21,34 @@ def count_label(
     for split, tracks in found.items():
         yield from _count_split(label, split, tracks, names)
         if participants:
-            yield Count(label, split, "participants", len({track.subject for track in tracks}))
+            yield Count(label, split, "participants", len({one.track.subject for one in tracks}))
     for joined in accumulate(found, lambda left, right: f"{left}+{right}"):
-        tracks = [track for split in joined.split("+") for track in found[split]]
+        tracks = [one for split in joined.split("+") for one in found[split]]
         if "+" in joined:
             yield Count(label, joined, "tracks", len(tracks))
-            yield Count(label, joined, "rows", sum(track.n_frames for track in tracks), detail=True)
+            yield Count(label, joined, "rows", sum(one.track.n_frames for one in tracks), detail=True)
             if participants:
-                yield Count(label, joined, "participants", len({track.subject for track in tracks}))
+                yield Count(label, joined, "participants", len({one.track.subject for one in tracks}))
 
 
-def double_tracks(found: Mapping[str, Sequence[FileTrack]]) -> Iterator[tuple[str, str, str]]:
+def double_tracks(found: Mapping[str, Sequence[LabelledTrack]]) -> Iterator[tuple[str, str, str]]:
     """Yield (track, split, earlier split) for every track that stands in two splits."""
     seen: dict[str, str] = {}
     for split, tracks in found.items():
-        for track in tracks:
-            if track.id in seen:
-                yield track.id, split, seen[track.id]
-            seen.setdefault(track.id, split)
+        for name in (one.track.id for one in tracks):
+            if name in seen:
+                yield name, split, seen[name]
+            seen.setdefault(name, split)
 
 
-def _count_split(label: str, split: str, tracks: Sequence[FileTrack], names: Sequence[str]) -> Iterator[Count]:
+def _count_split(label: str, split: str, found: Sequence[LabelledTrack], names: Sequence[str]) -> Iterator[Count]:
     """Yield one split's tracks and rows, and how many rows are annotated, have an image, and are of each class."""
     totals: dict[str, int] = {}
 
     def add(what: str, number: int) -> None:
         totals[what] = totals.get(what, 0) + number
 
-    known = [track.labels(label) for track in tracks]
+    tracks, known = files_of(found), [one.labels for one in found]
     per_frame = all(len(labels.mask) == track.n_frames for labels, track in zip(known, tracks, strict=True) if labels)
     for track, labels in zip(tracks, known, strict=True):
         add("rows", track.n_frames)

@@ -58,22 +58,23 @@ class Manifest:
     """``video``, ``audio``, ``text``, ``split``, ``subject`` -> one per track."""
     rates: NDArray[np.float64]
     """[tracks], NaN where not given."""
-    labels: Mapping[str, Labels]
-    """Label -> labels of all rows, or of all tracks for a track-level one."""
 
 
-def read_manifest(path: Path, problems: Problems) -> Manifest:
-    """Return what a manifest says. Raises DataError, naming file and line, for anything that is not as documented."""
+def read_manifest(path: Path, problems: Problems) -> tuple[Manifest, dict[str, Labels]]:
+    """Return what a manifest says of its tracks, and label -> labels of all rows, or of all tracks at track level.
+
+    Raises DataError, naming file and line, for anything that is not as documented.
+    """
     rows = read_rows(path)
-    present = _known_columns(rows, problems)
+    present = _choose_columns(rows, problems)
     if not len(rows):
         raise DataError(f"{path}: has no row; write one for each frame")
     if "track" not in rows:
         raise DataError(f"{path}:1: no column 'track'; it has {', '.join(rows.table.column_names)[:200]}")
-    track, ids = rows.coded("track")
+    track, ids = rows.encode_texts("track")
     if (track < 0).any():
         rows.fail(int(np.argmax(track < 0)), "'track' is empty; every row names its track")
-    order, frames = _ordered(rows, track, len(ids))
+    order, frames = _order_rows(rows, track, len(ids))
     group = _Groups(rows, track, order, ids)
     whole = frames[order] == 0
     labels = {label: _labels(rows, group, label, whole) for label in present}
@@ -87,7 +88,7 @@ def read_manifest(path: Path, problems: Problems) -> Manifest:
     _check_paths(rows, group, images, cells)
     _check_splits(rows, group, cells)
     rates = group.numbers("rate", 1e-3, 1e5, "a number of frames per second")
-    return Manifest(ids, group.starts, frames[order], images, cells, rates, labels)
+    return Manifest(ids, group.starts, frames[order], images, cells, rates), labels
 
 
 class _Groups:
@@ -117,7 +118,7 @@ class _Groups:
 
     def text(self, column: str) -> list[str | None]:
         """Return the text of each track."""
-        codes, texts = self.rows.coded(column)
+        codes, texts = self.rows.encode_texts(column)
         own, has = self.same(column, codes, codes >= 0)
         return [texts[code] if there else None for code, there in zip(own.tolist(), has.tolist(), strict=True)]
 
@@ -130,7 +131,7 @@ class _Groups:
         return np.where(has, own, np.nan)
 
 
-def _known_columns(rows: Rows, problems: Problems) -> list[str]:
+def _choose_columns(rows: Rows, problems: Problems) -> list[str]:
     """Return the labels that the manifest has columns of; a misspelt, repeated or missing column is an error."""
     names = rows.table.column_names
     known = [*COLUMNS, *(name for label in TASKS for name in label_columns(label))]
@@ -154,10 +155,10 @@ def _known_columns(rows: Rows, problems: Problems) -> list[str]:
     return found
 
 
-def _ordered(rows: Rows, track: NDArray[np.int64], tracks: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _order_rows(rows: Rows, track: NDArray[np.int64], tracks: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows sorted by track and frame, and the frame of each row: 0 for a whole video."""
     sizes = np.bincount(track, minlength=tracks)
-    videos = rows.coded("video")[0] >= 0 if "video" in rows else np.zeros(len(rows), dtype=np.bool_)
+    videos = rows.encode_texts("video")[0] >= 0 if "video" in rows else np.zeros(len(rows), dtype=np.bool_)
     if "frame" in rows:
         given = rows.numbers("frame", 1, _LARGEST_FRAME, "a whole number from 1", whole=True)
         alone = np.isnan(given) & (sizes[track] == 1)
@@ -236,7 +237,7 @@ def _check_paths(rows: Rows, group: _Groups, images: "pa.Array | None", cells: M
 
     for name in ("video", "audio"):
         if name in cells:
-            codes, paths = rows.coded(name)
+            codes, paths = rows.encode_texts(name)
             wrong = [re.search(_NO_PATH, path) is not None for path in paths]
             if any(wrong):
                 bad = np.array([*wrong, False])[codes]
@@ -259,7 +260,7 @@ def _check_splits(rows: Rows, group: _Groups, cells: Mapping[str, list[str | Non
     """Raise DataError for a split of another name, and for a track without one where others have one."""
     if "split" not in cells:
         return
-    codes, texts = rows.coded("split")
+    codes, texts = rows.encode_texts("split")
     wrong = next((place for place, text in enumerate(texts) if text not in SPLITS), None)
     if wrong is not None:
         rows.fail(int(np.argmax(codes == wrong)), f"'split' must be train, val or test, not {show(texts[wrong])}")

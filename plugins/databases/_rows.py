@@ -47,11 +47,11 @@ class Rows:
         """Return a column as strings without blanks around them, null where empty; it is no column any more then."""
         import pyarrow as pa
 
-        chunks = [_trimmed(chunk) for chunk in self._strings(column).chunks]
+        chunks = [_trim(chunk) for chunk in self._strings(column).chunks]
         self.table = self.table.drop_columns([column])
         return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
 
-    def coded(self, column: str) -> tuple[NDArray[np.int64], list[str]]:
+    def encode_texts(self, column: str) -> tuple[NDArray[np.int64], list[str]]:
         """Return for each row the number of its text, -1 where empty, and the distinct texts."""
         import pyarrow as pa
 
@@ -63,7 +63,7 @@ class Rows:
         encoded = values.unify_dictionaries().combine_chunks()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], values.type)
-        distinct = _trimmed(encoded.dictionary).dictionary_encode()
+        distinct = _trim(encoded.dictionary).dictionary_encode()
         numbers = np.append(distinct.indices.fill_null(-1).to_numpy(), -1)
         codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()
         return numbers[codes].astype(np.int64), distinct.dictionary.to_pylist()
@@ -79,8 +79,8 @@ class Rows:
             # tables made by pandas hold NaN where nothing is; in a text it was written by somebody
             given, texts = ~np.isnan(values), None
         else:
-            codes, texts = self.coded(column)
-            values, given = np.append(_parsed(texts), np.nan)[codes], codes >= 0
+            codes, texts = self.encode_texts(column)
+            values, given = np.append(_parse_numbers(texts), np.nan)[codes], codes >= 0
         bad = given & ~((values >= low) & (values <= high) & ((values == np.rint(values)) | (not whole)))
         if bad.any():
             row = int(np.argmax(bad))
@@ -101,7 +101,7 @@ class Rows:
 
     def choices(self, column: str, names: Sequence[str]) -> NDArray[np.int64]:
         """Return for each row the number of its name, written so or as that number, -1 where empty."""
-        codes, texts = self.coded(column)
+        codes, texts = self.encode_texts(column)
         known = {_key(name): number for number, name in enumerate(names)}
         known |= {str(number): number for number in range(len(names))}
         found = [known.get(_key(text.removesuffix(".0")), -1) for text in texts]
@@ -204,11 +204,11 @@ def _read_csv(path: Path) -> Rows:
             pa.default_memory_pool().release_unused()
             if file.quotes % 2:
                 # pyarrow takes everything behind a quote that is never closed for one cell
-                raise _malformed(path, len(names), ValueError("a quote is not closed"))
+                raise _describe_malformed(path, len(names), ValueError("a quote is not closed"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except pa.ArrowException as error:
-        raise _malformed(path, len(names), error) from error
+        raise _describe_malformed(path, len(names), error) from error
     return Rows(path, table, in_lines=True)
 
 
@@ -220,7 +220,7 @@ def _header(path: Path, line: bytes) -> list[str]:
     return [name.strip() for name in names]
 
 
-def _malformed(path: Path, width: int, error: Exception) -> DataError:
+def _describe_malformed(path: Path, width: int, error: Exception) -> DataError:
     """Return the error of a file that is no table, naming the first row of another width or the one left open."""
     with path.open("rb") as lines:
         for number, content in enumerate(lines, start=1):
@@ -254,7 +254,7 @@ def _line(path: Path, row: int) -> int | None:
         return reader.line_num + 1
 
 
-def _trimmed(texts: "pa.Array") -> "pa.Array":
+def _trim(texts: "pa.Array") -> "pa.Array":
     """Return texts without blanks around them, null where nothing is left; the same array where nothing changes."""
     import pyarrow.compute as pc
 
@@ -263,7 +263,7 @@ def _trimmed(texts: "pa.Array") -> "pa.Array":
     return texts if trimmed.equals(texts) and not pc.any(blank).as_py() else pc.if_else(blank, None, trimmed)
 
 
-def _parsed(texts: Sequence[str]) -> NDArray[np.float64]:
+def _parse_numbers(texts: Sequence[str]) -> NDArray[np.float64]:
     """Return texts as numbers, NaN for one that is none."""
     import pyarrow as pa
 
@@ -274,7 +274,7 @@ def _parsed(texts: Sequence[str]) -> NDArray[np.float64]:
     if len(texts) == 1:
         return np.array([np.nan])
     middle = len(texts) // 2
-    return np.concatenate([_parsed(texts[:middle]), _parsed(texts[middle:])])
+    return np.concatenate([_parse_numbers(texts[:middle]), _parse_numbers(texts[middle:])])
 
 
 def _key(name: str) -> str:

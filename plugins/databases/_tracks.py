@@ -1,8 +1,8 @@
-"""The track that all four official layouts share: numbered images, labels in memory, media beside them."""
+"""The track that all official layouts share: numbered images, media beside them."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.database import Labels, Track
+from abawbench.contracts.database import LabelledTrack, Track
 from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._video import Video
@@ -35,13 +35,12 @@ def rate_of(name: str) -> float:
 
 @dataclass(eq=False)
 class FileTrack(Track):
-    """A track whose frame i is the image with number ``numbers[i]``; labels are in memory, everything else on disk."""
+    """A track whose frame i is the image with number ``numbers[i]``; everything but the numbers is on disk."""
 
     id: str
     subject: str
     numbers: NDArray[np.int64]
     images: Images
-    parsed: Mapping[str, Labels] = field(default_factory=dict)
     frame_name: str = "{:05d}.jpg"
     media: Path | None = None
     """The video, or another file that holds the sound."""
@@ -67,10 +66,6 @@ class FileTrack(Track):
     def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
         """Return per frame (path relative to its root, bytes, modification time in ns), or None without an image."""
         return self.images.files(self.numbers)
-
-    def labels(self, label: str) -> Labels | None:
-        """Return the labels this track was listed for; labels of other tasks stand in other files and splits."""
-        return self.parsed.get(label)
 
     def frame_names(self) -> Sequence[str]:
         """Return the official name of every frame, as submission files spell it."""
@@ -111,7 +106,7 @@ class CountedTrack(FileTrack):
     def __init__(self, *, id: str, subject: str, rate: float, images: Images, frame_name: str) -> None:
         self.id, self.subject, self.rate = id, subject, rate
         self.images, self.frame_name = images, frame_name
-        self.parsed, self.media = {}, None
+        self.media = None
 
     @cached_property
     def numbers(self) -> NDArray[np.int64]:  # type: ignore[override]
@@ -123,6 +118,11 @@ class CountedTrack(FileTrack):
     def n_frames(self) -> int:  # type: ignore[override]
         """Return the number of face images, at least 1."""
         return len(self.numbers)
+
+
+def files_of(tracks: Iterable[LabelledTrack]) -> list[FileTrack]:
+    """Return the tracks without their labels."""
+    return [one.track for one in tracks if isinstance(one.track, FileTrack)]
 
 
 def face_track(

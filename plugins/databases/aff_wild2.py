@@ -10,15 +10,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.declarations import DatabaseDeclaration, Reading
+from abawbench.contracts.database import LabelledTrack
 from abawbench.contracts.problems import Problems
-from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import ACTION_UNITS, EXPRESSIONS, FORMATS, RowError, read_annotation
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
-from abawbench_plugins.databases._folders import entries, find_faces, find_lists, find_videos, matching
+from abawbench_plugins.databases._file_groups import ImageFolder
+from abawbench_plugins.databases._folders import entries, find_faces, find_lists, find_matching, find_videos
 from abawbench_plugins.databases._listings import read_lines, read_listing
 from abawbench_plugins.databases._parsed import ParsedFiles
-from abawbench_plugins.databases._parts import ImageFolder
 from abawbench_plugins.databases._tracks import FileTrack, face_track
 
 ALIGNED_SIZE = (112, 112)
@@ -37,27 +36,6 @@ _LISTS = {
     "expr": re.compile(r"(^|_)expr", re.IGNORECASE),
     "au": re.compile(r"(^|_)au_|action_unit", re.IGNORECASE),
 }
-
-HEADER = Reading(
-    name="annotation-header",
-    values=("named", "any"),
-    fact="the first line of an annotation names the columns, in the official order; 'any' takes whatever stands there",
-    source="abaw-protocols, section 2.2 (its presence CONFIRMED, its words INFERRED)",
-)
-
-
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    """Return the declaration of Aff-Wild2."""
-    return [
-        DatabaseDeclaration(
-            name="aff-wild2",
-            summary="Aff-Wild2: in-the-wild videos with valence-arousal, 8 expressions and 12 action units per frame",
-            build="abawbench_plugins.databases.aff_wild2:open_database",
-            licence="non-commercial research, on request from the authors",
-            readings=(HEADER,),
-        )
-    ]
 
 
 def open_database(roots: Sequence[Path], edition: int | None = None, annotation_header: str = "named") -> "AffWild2":
@@ -90,7 +68,7 @@ class AffWild2(FolderDatabase):
         super().__init__(roots)
         self._header = header
         self._editions: dict[int, list[Path]] = {}
-        for folder, _ in matching(_ANNOTATIONS, self.roots, self.problems):
+        for folder, _ in find_matching(_ANNOTATIONS, self.roots, self.problems):
             number = int("0" + re.split(r"\D", folder.name)[0])
             if edition in (None, number):
                 self._editions.setdefault(number, []).append(folder)
@@ -132,7 +110,7 @@ class AffWild2(FolderDatabase):
         """Return the newest template of the test set, or None without one."""
         return self._template(label) if label in self.labels else None
 
-    def _read(self, label: str, split: str) -> Iterator[FileTrack]:
+    def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         if self._faces:
             self._note_unlisted({name: folders[0][0] for name, folders in self._faces.items()}, self._known)
         if split == "test":
@@ -141,7 +119,7 @@ class AffWild2(FolderDatabase):
             listings = self._listed(template)
             self._compare_release(label, template, listings)
             for name, numbers in listings.items():
-                yield self._track(name, numbers)
+                yield LabelledTrack(self._track(name, numbers))
             return
         seen: set[str] = set()
         for folder in self._folders(label, split):
@@ -175,7 +153,7 @@ class AffWild2(FolderDatabase):
                     if line.strip() and line.strip() not in listings:
                         self.problems.add(path, f"track {line.strip()[:60]} has no frames in {template.name}", number)
 
-    def _annotated(self, path: Path, label: str, parsed: ParsedFiles) -> FileTrack | None:
+    def _annotated(self, path: Path, label: str, parsed: ParsedFiles) -> LabelledTrack | None:
         form = FORMATS[label] if self._header == "named" else replace(FORMATS[label], header=())
         kept = np.int8 if form.integer else np.float64
         try:
@@ -192,9 +170,7 @@ class AffWild2(FolderDatabase):
         if form.columns > 2 and some.size:
             what = f"{some.size} row(s) have {form.ignored:g} in some columns only; treated as not annotated"
             self.problems.add(path, what, int(some[0]) + 2)
-        track = self._track(path.stem, np.arange(1, len(values) + 1))
-        track.parsed = {label: form.labels(values)}
-        return track
+        return LabelledTrack(self._track(path.stem, np.arange(1, len(values) + 1)), form.labels(values))
 
     def _track(self, name: str, numbers: NDArray[np.int64]) -> FileTrack:
         return face_track(name, numbers, self._faces, self._videos, self.problems)

@@ -9,29 +9,21 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from abawbench.contracts.database import Labels
-from abawbench.contracts.declarations import DatabaseDeclaration, Reading
+from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench.contracts.errors import DataError
-from abawbench.contracts.inspection import Part
+from abawbench.contracts.inspection import FileGroup
 from abawbench.contracts.problems import Problems
-from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
+from abawbench_plugins.databases._file_groups import ImageFolder, Transcript
 from abawbench_plugins.databases._folders import below, entries, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import Listing, read_lines, read_listing
-from abawbench_plugins.databases._parts import ImageFolder, Transcript
 from abawbench_plugins.databases._text import compose, items, mapping, scalar
 from abawbench_plugins.databases._tracks import FileTrack
 
 if TYPE_CHECKING:
     import yaml
 
-BAH_RATE = Reading(
-    name="bah-rate",
-    values=("24", "25"),
-    fact="frames per second of all videos, which place sound and words beside frames",
-    source="abaw-protocols, section 5.2 (INFERRED from frames and hours; one team took 25)",
-)
 
 FRAME_NAME = "frame-{}.jpg"
 
@@ -39,20 +31,6 @@ _SPLIT_FOLDER = "default-split"
 _TEMPLATE = Path("submissions", "trial-1.txt")
 _FACES = "cropped-aligned-faces"
 _FRAME = re.compile(r"frame-(\d{1,9})(?:\.jpe?g)?$", re.IGNORECASE | re.ASCII)
-
-
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    """Return the declaration of BAH."""
-    return [
-        DatabaseDeclaration(
-            name="bah",
-            summary="BAH (ABAW8 package): people answering questions, ambivalence or hesitancy per frame",
-            build="abawbench_plugins.databases.bah:open_database",
-            licence="non-commercial research, on request from the authors",
-            readings=(BAH_RATE,),
-        )
-    ]
 
 
 def open_database(roots: Sequence[Path], bah_rate: str = "24") -> "BAH":
@@ -96,7 +74,7 @@ class AnswerDatabase(FolderDatabase):
         self.rate = rate
         """Frames per second of all videos."""
 
-    def _texts(self, tracks: Iterable[FileTrack]) -> Iterable[Part]:
+    def _texts(self, tracks: Iterable[FileTrack]) -> Iterable[FileGroup]:
         paths = {track.transcript for track in tracks if isinstance(track, AnswerTrack) and track.transcript}
         return [Transcript(path) for path in sorted(paths)]
 
@@ -178,11 +156,11 @@ class BAH(AnswerDatabase):
         """Return ``submissions/trial-1.txt``, or None without one."""
         return self._lists.get("test") if label in self.labels else None
 
-    def _read(self, label: str, split: str) -> Iterator[AnswerTrack]:
+    def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         self._note_unlisted(self._face_videos, self._known)
         if split == "test":
             for name, listing in read_listing(self._lists[split], self.problems).items():
-                yield self._track(_id(name), listing, None)
+                yield LabelledTrack(self._track(_id(name), listing, None))
             return
         if not self._annotations:
             raise self._error(f"no annotation.yml, which holds the labels of {split}; unpack it beside default-split")
@@ -192,9 +170,8 @@ class BAH(AnswerDatabase):
                     self._lists[split], f"video {video} has no entry in annotation.yml; skipped", line, video
                 )
             elif (rows := self._listing(video)) is not None:
-                track = self._track(video, rows, spoken)
-                track.parsed = {label: Labels(rows.values, np.ones(len(rows.values), dtype=np.bool_))}
-                yield track
+                labels = Labels(rows.values, np.ones(len(rows.values), dtype=np.bool_))
+                yield LabelledTrack(self._track(video, rows, spoken), labels)
 
     def _listing(self, video: str) -> Listing | None:
         path, node = self._entries[video]

@@ -7,33 +7,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from abawbench.contracts.database import Labels
-from abawbench.contracts.declarations import DatabaseDeclaration
-from abawbench.hookspecs import hookimpl
+from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench_plugins.databases._database import SPLITS
 from abawbench_plugins.databases._folders import below, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._tracks import CountedTrack
-from abawbench_plugins.databases.bah import BAH_RATE, FRAME_NAME, AnswerDatabase, AnswerTrack, read_split
+from abawbench_plugins.databases.bah import FRAME_NAME, AnswerDatabase, AnswerTrack, read_split
 
 _FACES = "cropped-aligned-faces"
 _VIDEOS = "Videos"
 _TEMPLATES = ("submissions", "predictions-submissions")
-
-
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    """Return the declaration of the ABAW10/11 package of BAH."""
-    return [
-        DatabaseDeclaration(
-            name="bah-video",
-            summary="BAH (ABAW10/11 package): people answering questions, ambivalence or hesitancy per video",
-            build="abawbench_plugins.databases.bah_video:open_database",
-            licence="non-commercial research, on request from the authors",
-            readings=(BAH_RATE,),
-        )
-    ]
 
 
 def open_database(roots: Sequence[Path], bah_rate: str = "24") -> "BAHVideo":
@@ -113,7 +97,7 @@ class BAHVideo(AnswerDatabase):
         names = (line.partition(",")[0].strip() for line in read_lines(path) if line.strip())
         return {name.removeprefix(f"{_VIDEOS}/"): (None, None) for name in names}
 
-    def _read(self, label: str, split: str) -> Iterator[VideoTrack]:
+    def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         self._note_unlisted(self._unlisted, ())
         for video, (present, spoken) in self._listed(split).items():
             folders = [(folder / video, root) for folder, root in self._face_folders if (folder / video).is_dir()]
@@ -124,12 +108,11 @@ class BAHVideo(AnswerDatabase):
                 images=Images(folders, self.problems, frame_name=FRAME_NAME),
                 frame_name=FRAME_NAME,
             )
-            if present is not None:
-                track.parsed = {label: Labels(np.array([present]), np.ones(1, dtype=np.bool_))}
             track.media = self._beside(video)
             track.transcript = self._beside(f"{video}/{Path(video).name.removesuffix('.mp4')}.yml", "transcription")
             track.spoken = spoken
-            yield track
+            labels = None if present is None else Labels(np.array([present]), np.ones(1, dtype=np.bool_))
+            yield LabelledTrack(track, labels)
 
     def _beside(self, path: str, kind: str = "") -> Path | None:
         return next((p for folder, _ in self._packages if (p := folder / kind / _VIDEOS / path).is_file()), None)

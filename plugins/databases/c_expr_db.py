@@ -7,9 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from abawbench.contracts.database import Labels
-from abawbench.contracts.declarations import DatabaseDeclaration
-from abawbench.hookspecs import hookimpl
+from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, find_faces, find_lists, find_videos
 from abawbench_plugins.databases._images import Images
@@ -26,19 +24,6 @@ COMPOUNDS = (
     "Sadly Angry",
 )
 """The classes in the order of the template's header: abaw-protocols, section 3."""
-
-
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    """Return the declaration of C-EXPR-DB."""
-    return [
-        DatabaseDeclaration(
-            name="c-expr-db",
-            summary="C-EXPR-DB: in-the-wild videos with 7 compound expressions per frame",
-            build="abawbench_plugins.databases.c_expr_db:open_database",
-            licence="non-commercial research, on request from the authors",
-        )
-    ]
 
 
 def open_database(roots: Sequence[Path]) -> "CExprDB":
@@ -106,7 +91,7 @@ class CExprDB(FolderDatabase):
         """Return the template of the test set, or None without one."""
         return self._templates.get(label)
 
-    def _read(self, label: str, split: str) -> Iterator[FileTrack]:
+    def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         path = self._files[split]
         labelled = path.parent.name == "labels"
         listings = read_listing(path, self.problems, values=labelled)
@@ -119,10 +104,8 @@ class CExprDB(FolderDatabase):
                 images=Images(self._faces.get(name, ()), self.problems),
                 media=self._videos.get(video) or self._videos.get(name),
             )
-            if labelled:
-                mask = (listing.values >= 0) & (listing.values < len(COMPOUNDS))
-                track.parsed = {label: Labels(np.where(mask, listing.values, -1), mask)}
-            yield track
+            mask = (listing.values >= 0) & (listing.values < len(COMPOUNDS))
+            yield LabelledTrack(track, Labels(np.where(mask, listing.values, -1), mask) if labelled else None)
 
     def _media(self, tracks: Iterable[FileTrack]) -> Iterable[Path]:
         return self._videos.values()

@@ -8,9 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.database import Labels
-from abawbench.contracts.declarations import DatabaseDeclaration
-from abawbench.hookspecs import hookimpl
+from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench_plugins.databases._annotations import RowError
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, entries
@@ -18,7 +16,6 @@ from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._tracks import RATE, FileTrack
 from abawbench_plugins.databases._video import Video
-from abawbench_plugins.tasks.vd import FIRST_FRAME, VIOLENT
 
 _FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
 _TABLES = {"train": "annotations", "val": "annotations", "test": "templates"}
@@ -26,24 +23,10 @@ _HEADERS = (("frame_number", "label"), ("frame_num", "label"))
 """Of ABAW10 and of the templates of ABAW9."""
 
 
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    """Return the declaration of DVD."""
-    return [
-        DatabaseDeclaration(
-            name="dvd",
-            summary="DVD: videos with violent and other scenes, told apart in every frame",
-            build="abawbench_plugins.databases.dvd:open_database",
-            licence="non-commercial research, on request from the authors",
-            readings=(FIRST_FRAME, VIOLENT),
-        )
-    ]
-
-
 def open_database(roots: Sequence[Path], vd_first_frame: str = "1", vd_violent: str = "1") -> "DVD":
     """Return DVD as found in the roots together. Raises DataError when they hold nothing of it.
 
-    The readings say from which number the tables count frames, and which label means violent.
+    The assumptions say from which number the tables count frames, and which label means violent.
     """
     return DVD(roots, int(vd_first_frame), int(vd_violent))
 
@@ -55,7 +38,6 @@ class SceneTrack(FileTrack):
         self.id = self.subject = id
         self.numbers, self.images, self._video, self._root = numbers, images, video, root
         self.media = video.path if video else None
-        self.parsed = {}
         self.frame_name = "{:05d}.jpg"
         self.__post_init__()
 
@@ -132,7 +114,7 @@ class DVD(FolderDatabase):
         """Return the folder ``Test/templates``, or None without it."""
         return self._where(label, "test") if label in self.labels and "test" in self._folders else None
 
-    def _read(self, label: str, split: str) -> Iterator[SceneTrack]:
+    def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         seen: set[str] = set()
         for folder, root in self._folders[split]:
             media = [entry for entry in entries(folder / "videos", self.problems) if entry.is_file()]
@@ -142,7 +124,7 @@ class DVD(FolderDatabase):
                     self.problems.add(path, "is a second annotation of a video that was read already; ignored")
                     continue
                 try:
-                    numbers, labels = read_table(path, self._first_frame, labelled=split != "test")
+                    numbers, values = read_table(path, self._first_frame, labelled=split != "test")
                 except RowError as error:
                     self.problems.add(path, f"{error.what}; the video is skipped", error.line, track=path.stem)
                     continue
@@ -153,10 +135,9 @@ class DVD(FolderDatabase):
                     self.problems.add(path, "has neither a video nor images; all its frames are missing")
                 pairs = [(images, root)] if images.is_dir() else []
                 track = SceneTrack(path.stem, numbers, Images(pairs, self.problems), video, root)
-                if split != "test":
-                    labels = labels if self._violent else 1 - labels
-                    track.parsed = {label: Labels(labels, np.ones(len(labels), dtype=np.bool_))}
-                yield track
+                values = values if self._violent else 1 - values
+                labels = None if split == "test" else Labels(values, np.ones(len(values), dtype=np.bool_))
+                yield LabelledTrack(track, labels)
 
     def _tables(self, folder: Path) -> Iterator[Path]:
         for entry in entries(folder, self.problems):

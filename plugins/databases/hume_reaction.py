@@ -3,24 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from abawbench.contracts.declarations import DatabaseDeclaration
-from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases.hume_vidmimic2 import HumeVidmimic2
 
 EMOTIONS = ("Adoration", "Amusement", "Anxiety", "Disgust", "Empathic-Pain", "Fear", "Surprise")
-
-
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    """Return the declaration of Hume-Reaction."""
-    return [
-        DatabaseDeclaration(
-            name="hume-reaction",
-            summary="Hume-Reaction: clips of people who react to a video, with 7 emotion intensities per clip",
-            build="abawbench_plugins.databases.hume_reaction:open_database",
-            licence="research only, on request from Hume AI",
-        )
-    ]
 
 
 def open_database(roots: Sequence[Path]) -> "HumeReaction":

@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.database import Labels
-from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.problems import Problems
-from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import is_number
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
+from abawbench_plugins.databases._file_groups import ImageFolder
 from abawbench_plugins.databases._folders import below, entries
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
-from abawbench_plugins.databases._parts import ImageFolder
 from abawbench_plugins.databases._pickles import read_array
 from abawbench_plugins.databases._tracks import CountedTrack, FileTrack, identity
 
@@ -38,19 +36,6 @@ _FEATURES = {"vit": ".pkl", "wav2vec2": ".pkl"}
 _FILES = _MEDIA | _FEATURES
 
 
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    """Return the declaration of Hume-Vidmimic2."""
-    return [
-        DatabaseDeclaration(
-            name="hume-vidmimic2",
-            summary="Hume-Vidmimic2: clips of people who mimic a video, with 6 emotion intensities per clip",
-            build="abawbench_plugins.databases.hume_vidmimic2:open_database",
-            licence="research only, on request from Hume AI",
-        )
-    ]
-
-
 def open_database(roots: Sequence[Path]) -> "HumeVidmimic2":
     """Return Hume-Vidmimic2 as found in the roots together. Raises DataError when they hold nothing of it."""
     return HumeVidmimic2(roots)
@@ -67,12 +52,10 @@ class MimicTrack(CountedTrack):
         id: str,
         images: Images,
         media: Path | None,
-        parsed: Mapping[str, Labels],
         shipped: Mapping[str, Path] = MappingProxyType({}),
     ):
         super().__init__(id=id, subject=id, rate=RATE, images=images, frame_name=FRAME_NAME)
         self.media = media
-        self.parsed = parsed
         self.shipped = dict(shipped)
 
     @cached_property
@@ -197,7 +180,7 @@ class HumeVidmimic2(FolderDatabase):
         """Return ``test_split.csv``, or None without one."""
         return self._tables.get("test") if label in self.labels else None
 
-    def _read(self, label: str, split: str) -> Iterator[MimicTrack]:
+    def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         if split in self._tables:
             rows = read_table(self._tables[split], self.problems, () if split == "test" else self.emotions)
         else:
@@ -212,10 +195,10 @@ class HumeVidmimic2(FolderDatabase):
             if faces and clip not in faces:
                 self.problems.add(self._where(label, split), f"no face_images folder for clip {clip}")
             media = self._clips["audio"].get(clip) or self._clips["raw"].get(clip)
-            parsed = {} if values is None else {label: Labels(values[None, :], np.ones(1, dtype=np.bool_))}
+            labels = None if values is None else Labels(values[None, :], np.ones(1, dtype=np.bool_))
             images = Images(faces.get(clip, ()), self.problems, frame_name=FRAME_NAME)
             shipped = {kind: self._clips[kind][clip][0][0] for kind in _FEATURES if clip in self._clips[kind]}
-            yield MimicTrack(clip, images, media[0][0] if media else None, parsed, shipped)
+            yield LabelledTrack(MimicTrack(clip, images, media[0][0] if media else None, shipped), labels)
 
     def _image_folders(self, tracks: Iterable[FileTrack]) -> Iterator[ImageFolder]:
         sizes = {part.path: part.files for part in super()._image_folders(tracks)}

@@ -11,37 +11,23 @@ from numpy.typing import NDArray
 from abawbench.contracts import (
     Count,
     Database,
-    DatabaseDeclaration,
     DataError,
+    FileGroup,
     Inspection,
+    LabelledTrack,
     Labels,
-    Part,
     Track,
     UsageError,
 )
 from abawbench.contracts.problems import Problems
-from abawbench.hookspecs import hookimpl
+from abawbench_plugins.databases._file_groups import MediaFile
 from abawbench_plugins.databases._images import EMPTY_SIZE
 from abawbench_plugins.databases._manifest import SPLITS, TRACK_LEVEL, Manifest, read_manifest
-from abawbench_plugins.databases._manifest_parts import ListedImages, count_tracks, decode_image
-from abawbench_plugins.databases._parts import MediaFile
+from abawbench_plugins.databases._manifest_images import ListedImages, count_tracks, decode_image
 from abawbench_plugins.databases._tracks import RATE
 from abawbench_plugins.databases._video import Video
 
 FILES = ("manifest.csv", "manifest.parquet")
-
-
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    """Return the declaration of ``manifest``."""
-    return [
-        DatabaseDeclaration(
-            name="manifest",
-            summary="Your own data: one CSV or Parquet file with tracks, frames, images, sound, text and labels",
-            build="abawbench_plugins.databases.manifest:open_database",
-            licence="your own",
-        )
-    ]
 
 
 def open_database(roots: Sequence[Path]) -> "ManifestDatabase":
@@ -186,26 +172,14 @@ class ManifestTrack(Track):
             self._problems.add(file, f"{error}; treated as missing")
             return None
 
-    def labels(self, label: str) -> Labels | None:
-        """Return the labels of that name, or None when the manifest has no column of it."""
-        known = self._manifest.labels.get(label)
-        if known is None:
-            return None
-        if label in TRACK_LEVEL:
-            return Labels(known.values[self._number : self._number + 1], known.mask[self._number : self._number + 1])
-        if self._manifest.frames[self._rows.start] == 0:
-            # a whole video has no labels of single frames
-            return Labels(
-                np.repeat(known.values[self._rows], self.n_frames, axis=0),
-                np.zeros((self.n_frames, *known.mask.shape[1:]), np.bool_),
-            )
-        return Labels(known.values[self._rows], known.mask[self._rows])
+    def rows_of(self, label: str) -> slice:
+        """Return where the track stands among the labels of that name."""
+        return slice(self._number, self._number + 1) if label in TRACK_LEVEL else self._rows
 
-    def annotated(self, label: str) -> bool:
-        """Return whether the track has any label of that name, without opening a file."""
-        known = self._manifest.labels[label]
-        at = slice(self._number, self._number + 1) if label in TRACK_LEVEL else self._rows
-        return bool(known.mask[at].any())
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole video, of which the manifest lists no frames."""
+        return bool(self._manifest.frames[self._rows.start] == 0)
 
     def frame_names(self) -> Sequence[str]:
         """Return ``<track>/<frame>.jpg`` for every frame, with the frame's number in the manifest."""
@@ -242,7 +216,7 @@ class ManifestDatabase(Database):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problems = Problems([path.parent])
-        self._manifest = read_manifest(path, self.problems)
+        self._manifest, self._labels = read_manifest(path, self.problems)
         count = len(self._manifest.ids)
         self._all = [ManifestTrack(self._manifest, n, path.parent, self.problems) for n in range(count)]
         self._all.sort(key=lambda track: track.id)
@@ -250,21 +224,37 @@ class ManifestDatabase(Database):
     def _split(self, label: str, split: str) -> list[ManifestTrack]:
         """Return the tracks of a split that are annotated, or of the test split all."""
         own = (track for track in self._all if (track.cell("split") or "train") == split)
-        return [track for track in own if split == "test" or track.annotated(label)]
+        return [track for track in own if split == "test" or self._is_annotated(track, label)]
+
+    def _is_annotated(self, track: ManifestTrack, label: str) -> bool:
+        return bool(self._labels[label].mask[track.rows_of(label)].any())
+
+    def _labels_of(self, track: ManifestTrack, label: str) -> Labels:
+        known, rows = self._labels[label], track.rows_of(label)
+        if track.is_whole and label not in TRACK_LEVEL:
+            # a whole video has no labels of single frames
+            return Labels(
+                np.repeat(known.values[rows], track.n_frames, axis=0),
+                np.zeros((track.n_frames, *known.mask.shape[1:]), np.bool_),
+            )
+        return Labels(known.values[rows], known.mask[rows])
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that have tracks with a label, in the order train, val, test; empty if there are none."""
-        if label not in self._manifest.labels:
+        if label not in self._labels:
             return ()
         return [split for split in SPLITS if self._split(label, split)]
 
-    def tracks(self, label: str, split: str) -> Sequence[Track]:
-        """Return the tracks of a split, sorted by id. Raises DataError when there are none, or none of their images."""
+    def tracks(self, label: str, split: str) -> Sequence[LabelledTrack]:
+        """Return the tracks of a split with their labels, sorted by id.
+
+        Raises DataError when there are none, or none of their images.
+        """
         if split not in self.splits(label):
             raise DataError(f"{self.path}: no track of split '{split}' has labels of '{label}'; add rows for it")
         found = self._split(label, split)
         self._check_media(found, split)
-        return found
+        return [LabelledTrack(track, self._labels_of(track, label)) for track in found]
 
     def _check_media(self, tracks: Iterable[ManifestTrack], split: str) -> None:
         listed = [track for track in tracks if track.lists_any]
@@ -277,7 +267,7 @@ class ManifestDatabase(Database):
 
     def inspect(self, labels: Sequence[str] = (), splits: Sequence[str] = ()) -> Inspection:
         """Return what the manifest lists for the labels and splits named, or for all, and the files to read."""
-        known = self._manifest.labels
+        known = self._labels
         if unknown := sorted(set(labels) - set(known)):
             raise UsageError(f"{self.path}: no labels of '{unknown[0]}'; it has {', '.join(known) or 'none'}.")
         counts: list[Count] = []
@@ -286,9 +276,9 @@ class ManifestDatabase(Database):
             for split in self.splits(label):
                 if not splits or split in splits:
                     found = self._split(label, split)
-                    counts += count_tracks(label, split, found)
+                    counts += count_tracks(label, split, found, [self._labels_of(track, label) for track in found])
                     tracks |= {track.id: track for track in found}
-        parts: list[Part] = []
+        parts: list[FileGroup] = []
         for track in tracks.values():
             media = dict.fromkeys(path for path in (track.cell("video"), track.cell("audio")) if path)
             parts += [MediaFile(self.path.parent / path) for path in media]

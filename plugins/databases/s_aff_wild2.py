@@ -9,10 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts.database import Labels
-from abawbench.contracts.declarations import DatabaseDeclaration
+from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench.contracts.problems import Problems
-from abawbench.hookspecs import hookimpl
 from abawbench_plugins.databases._annotations import FORMATS, is_number
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, find_faces, find_videos
@@ -35,19 +33,6 @@ _ROW = re.compile(r"\s*([^,]+)/(\d{1,9})\.jpe?g\s*,(.*)$", re.IGNORECASE | re.DO
 class _Row(NamedTuple):
     line: int
     values: list[float]
-
-
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    """Return the declaration of s-Aff-Wild2."""
-    return [
-        DatabaseDeclaration(
-            name="s-aff-wild2",
-            summary="s-Aff-Wild2: single frames of Aff-Wild2 with valence-arousal, expression and 12 action units",
-            build="abawbench_plugins.databases.s_aff_wild2:open_database",
-            licence="non-commercial research, on request from the authors",
-        )
-    ]
 
 
 def open_database(roots: Sequence[Path]) -> "SAffWild2":
@@ -104,18 +89,16 @@ class SAffWild2(FolderDatabase):
         """Return ``MTL.txt``, or None without it."""
         return self._lists.get("test") if label in self.labels else None
 
-    def _read(self, label: str, split: str) -> Iterator[FileTrack]:
+    def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         if split == "test":
             for name, listing in read_listing(self._lists[split], self.problems).items():
-                yield self._track(name, listing.numbers)
+                yield LabelledTrack(self._track(name, listing.numbers))
             return
         for name, (numbers, values) in read_rows(self._lists[split], self.problems).items():
             mask = np.stack([FORMATS[task].labels(values[:, at]).mask for task, at in COLUMNS.items()], axis=1)
             kept = mask.any(axis=1)
             if kept.any():
-                track = self._track(name, numbers[kept])
-                track.parsed = {label: Labels(values[kept], mask[kept])}
-                yield track
+                yield LabelledTrack(self._track(name, numbers[kept]), Labels(values[kept], mask[kept]))
 
     def _track(self, name: str, numbers: NDArray[np.int64]) -> FileTrack:
         return face_track(name, numbers, self._faces, self._videos, self.problems)

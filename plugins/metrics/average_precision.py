@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import MetricDeclaration, Task, UsageError
+from abawbench.contracts import Task, UsageError
 from abawbench.contracts.metric import Statistics
-from abawbench.hookspecs import hookimpl
-from abawbench_plugins.metrics.checks import sized
-from abawbench_plugins.metrics.f1 import ABSENT_CLASS, MacroF1, WeightedF1
+from abawbench_plugins.metrics.checks import check_size
+from abawbench_plugins.metrics.f1 import MacroF1, WeightedF1
 
 THRESHOLDS = np.arange(1000) / 1000
 """0.000, 0.001 to 0.999, each the nearest float64 of its decimal."""
@@ -31,13 +30,12 @@ class MacroF1WithAP(MacroF1):
     although recall falls with the threshold, and that recall is 0 without any item of class 1, is INFERRED.
     """
 
-    name = "macro-f1-ap"
     kinds = ("multiclass",)
 
     def __init__(self, task: Task, absent_class: str = "zero") -> None:
         super().__init__(task, absent_class)
         if len(task.outputs) != 2:
-            raise UsageError(f"metric '{self.name}' needs a task of two classes, '{task.name}' has {len(task.outputs)}")
+            raise UsageError(f"it needs a task of two classes, '{task.name}' has {len(task.outputs)}")
         self._counts = self.size
         self._weighted = WeightedF1(task, absent_class)
         self.size += 2 * len(THRESHOLDS)
@@ -64,7 +62,7 @@ class MacroF1WithAP(MacroF1):
 
     def parts(self, statistics: Statistics) -> dict[str, Statistics]:
         """Return ``absent`` and ``present`` (the F1 of each class), ``weighted`` and ``ap``, each [...]."""
-        counts = sized(statistics, self.size)[..., : self._counts]
+        counts = check_size(statistics, self.size)[..., : self._counts]
         return {
             **super().parts(statistics),
             "weighted": self._weighted.value(counts),
@@ -73,11 +71,11 @@ class MacroF1WithAP(MacroF1):
 
     def scores(self, statistics: Statistics) -> Statistics:
         """Return the F1 of the two classes, [..., 2], for statistics [..., S]."""
-        return self._weighted.scores(sized(statistics, self.size)[..., : self._counts])
+        return self._weighted.scores(check_size(statistics, self.size)[..., : self._counts])
 
     def average_precision(self, statistics: Statistics) -> Statistics:
         """Return the organisers' average precision, [...], for statistics [..., S]; NaN without annotated items."""
-        statistics = sized(statistics, self.size)
+        statistics = check_size(statistics, self.size)
         rows = statistics.reshape(-1, self.size)
         blocks = [self._area(rows[start : start + _BLOCK]) for start in range(0, len(rows), _BLOCK)]
         return np.concatenate(blocks or [np.zeros(0)]).reshape(statistics.shape[:-1])
@@ -91,16 +89,3 @@ class MacroF1WithAP(MacroF1):
         area = ((recall[:, :-1] - recall[:, 1:]) * (precision[:, :-1] + precision[:, 1:])).sum(axis=1) / 2
         # everything reaches the threshold 0, so fewer there than annotated means that some had no score
         return np.where(n == 0, np.nan, np.where(chosen[:, 0] == n, area, 0.0))
-
-
-@hookimpl
-def abawbench_metrics() -> list[MetricDeclaration]:
-    """Return the declaration of ``macro-f1-ap``."""
-    return [
-        MetricDeclaration(
-            name="macro-f1-ap",
-            summary="Mean F1 of two classes, with the average precision of the BAH scorer beside it.",
-            build="abawbench_plugins.metrics.average_precision:MacroF1WithAP",
-            readings=(ABSENT_CLASS,),
-        )
-    ]

@@ -14,16 +14,16 @@ LABEL_SLACK = 1e-6
 """How far a regression label may lie outside the task's range: what float32 rounding can do, far less than a code."""
 
 
-def require_kind(metric: str, task: Task, *kinds: str) -> None:
+def require_kind(task: Task, *kinds: str) -> None:
     """Return nothing. Raises UsageError unless the task is of one of ``kinds``."""
     if task.kind not in kinds:
         raise UsageError(
-            f"metric '{metric}' needs a {' or '.join(kinds)} task, but task '{task.name}' is {task.kind}: "
-            f"name another metric in the task"
+            f"it needs a {' or '.join(kinds)} task, but task '{task.name}' is {task.kind}: name another metric in the "
+            "task"
         )
 
 
-def annotated(task: Task, prediction: Array, target: Array, mask: Array) -> tuple[Array, Array]:
+def select_annotated(task: Task, prediction: Array, target: Array, mask: Array) -> tuple[Array, Array]:
     """Return the rows of ``prediction`` and ``target`` whose frame is annotated.
 
     Both must have the decision shape of the task's kind ([N] for multiclass, else [N, K]) and ``mask`` must be bool
@@ -57,7 +57,7 @@ def annotated(task: Task, prediction: Array, target: Array, mask: Array) -> tupl
     return rows[0], rows[1]
 
 
-def sized(statistics: Statistics, size: int) -> Statistics:
+def check_size(statistics: Statistics, size: int) -> Statistics:
     """Return the statistics as float64 [..., size]. Raises ValueError when the last axis has another length."""
     statistics = np.asarray(statistics, dtype=np.float64)
     if statistics.ndim == 0 or statistics.shape[-1] != size:

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from abawbench.contracts import MetricDeclaration
 from abawbench.contracts.metric import Statistics
-from abawbench.hookspecs import hookimpl
 from abawbench_plugins.metrics.moments import MomentMetric, Moments
 
 
@@ -18,22 +16,8 @@ class Concordance(MomentMetric):
     Source: Lin (1989), Biometrics 45; P_VA of the ABAW editions 3 to 10 is the mean over valence and arousal.
     """
 
-    name = "ccc"
-
     def agreement(self, moments: Moments) -> Statistics:
         """Return the CCC of each output, [..., K]."""
         spread = moments.prediction + moments.target + moments.gap**2
         defined = spread > 0
         return np.where(defined, 2 * moments.covariance / np.where(defined, spread, 1.0), 0.0)
-
-
-@hookimpl
-def abawbench_metrics() -> list[MetricDeclaration]:
-    """Return the declaration of ``ccc``."""
-    return [
-        MetricDeclaration(
-            name="ccc",
-            summary="Mean concordance correlation over the outputs, all frames pooled.",
-            build="abawbench_plugins.metrics.concordance:Concordance",
-        )
-    ]

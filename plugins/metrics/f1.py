@@ -5,17 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Metric, MetricDeclaration, Reading, Task
+from abawbench.contracts import Metric, Task
 from abawbench.contracts.metric import Statistics
-from abawbench.hookspecs import hookimpl
-from abawbench_plugins.metrics.checks import annotated, require_kind, sized
+from abawbench_plugins.metrics.checks import check_size, require_kind, select_annotated
 
-ABSENT_CLASS = Reading(
-    name="absent-class",
-    values=("zero", "one", "left-out"),
-    fact="a class in neither prediction nor target has F1 0 and stays in the mean; others give it 1 or leave it out",
-    source="abaw-protocols, section 2.4 (INFERRED; occurs on no official set)",
-)
 _ABSENT = {"zero": 0.0, "one": 1.0, "left-out": np.nan}
 
 
@@ -24,7 +17,7 @@ class MacroF1(Metric):
 
     For a multiclass task each class is one against the rest; for a multilabel task it is the F1 of the positive
     label. K is the number of outputs of the task and never of those that happen to occur: an output that is in
-    neither prediction nor target has F1 0 and stays in the denominator (reading ``absent-class``: 1, or left out).
+    neither prediction nor target has F1 0 and stays in the denominator (assumption ``absent-class``: 1, or left out).
     Without any annotated frame it is NaN.
 
     Statistics are (n, TP, FP, FN), the last three for each output: S = 1 + 3 K.
@@ -32,18 +25,17 @@ class MacroF1(Metric):
     Source: P_EXPR and P_AU of the ABAW editions 3 to 10, P_CE of 6 to 8.
     """
 
-    name = "macro-f1"
     kinds: tuple[str, ...] = ("multiclass", "multilabel")
 
     def __init__(self, task: Task, absent_class: str = "zero") -> None:
-        require_kind(self.name, task, *self.kinds)
+        require_kind(task, *self.kinds)
         self._absent = _ABSENT[absent_class]
         self.task = task
         self.size = 1 + 3 * len(task.outputs)
 
     def statistics(self, prediction: NDArray[Any], target: NDArray[Any], mask: NDArray[np.bool_]) -> Statistics:
         """Return the counts of one track, float64 [S]; see ``Metric.statistics``."""
-        predicted, actual = annotated(self.task, prediction, target, mask)
+        predicted, actual = select_annotated(self.task, prediction, target, mask)
         n, classes = len(actual), len(self.task.outputs)
         if self.task.kind == "multiclass":
             confusion = np.bincount(actual * classes + predicted, minlength=classes**2).reshape(classes, classes)
@@ -69,7 +61,7 @@ class MacroF1(Metric):
 
     def scores(self, statistics: Statistics) -> Statistics:
         """Return the F1 of every output, [..., K], for statistics [..., S]."""
-        statistics = sized(statistics, self.size)
+        statistics = check_size(statistics, self.size)
         hits, false, missed = np.split(statistics[..., 1:], 3, axis=-1)
         twice = 2 * hits + false + missed
         scores = np.where(twice == 0, self._absent, 2 * hits / np.where(twice == 0, 1.0, twice))
@@ -85,12 +77,11 @@ class WeightedF1(MacroF1):
     Source: the ABAW8 ambivalence/hesitancy challenge, over all frames pooled.
     """
 
-    name = "weighted-f1"
     kinds = ("multiclass",)
 
     def value(self, statistics: Statistics) -> Statistics:
         """Return the weighted mean F1, [...], for statistics [..., S]; NaN where no frame is annotated."""
-        statistics = sized(statistics, self.size)
+        statistics = check_size(statistics, self.size)
         hits, _, missed = np.split(statistics[..., 1:], 3, axis=-1)
         support = hits + missed
         total = support.sum(axis=-1)
@@ -100,22 +91,3 @@ class WeightedF1(MacroF1):
     def parts(self, statistics: Statistics) -> dict[str, Statistics]:
         """Return the F1 of every class by its name and their unweighted mean as ``macro``, each [...]."""
         return {**super().parts(statistics), "macro": super().value(statistics)}
-
-
-@hookimpl
-def abawbench_metrics() -> list[MetricDeclaration]:
-    """Return the declarations of ``macro-f1`` and ``weighted-f1``."""
-    return [
-        MetricDeclaration(
-            name="macro-f1",
-            summary="Mean F1 over all classes or action units of the task, absent ones as 0.",
-            build="abawbench_plugins.metrics.f1:MacroF1",
-            readings=(ABSENT_CLASS,),
-        ),
-        MetricDeclaration(
-            name="weighted-f1",
-            summary="Mean F1 over the classes, weighted by their share of the frames.",
-            build="abawbench_plugins.metrics.f1:WeightedF1",
-            readings=(ABSENT_CLASS,),
-        ),
-    ]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts import Metric, Task
 from abawbench.contracts.metric import Statistics
-from abawbench_plugins.metrics.checks import annotated, require_kind, sized
+from abawbench_plugins.metrics.checks import check_size, require_kind, select_annotated
 
 ROUNDING = 1e-13
 """A central moment below this share of its raw moment is rounding, and counts as 0.
@@ -43,17 +43,15 @@ class MomentMetric(Metric):
     distance from the middle is a constant, to ``ROUNDING``.
     """
 
-    name: str
-
     def __init__(self, task: Task) -> None:
-        require_kind(self.name, task, "regression")
+        require_kind(task, "regression")
         self.task = task
         self.centre = sum(task.ranges) / 2 if task.ranges is not None else 0.0
         self.size = 1 + 5 * len(task.outputs)
 
     def statistics(self, prediction: NDArray[Any], target: NDArray[Any], mask: NDArray[np.bool_]) -> Statistics:
         """Return the sums of one track, float64 [S]; see ``Metric.statistics``."""
-        rows = annotated(self.task, prediction, target, mask)
+        rows = select_annotated(self.task, prediction, target, mask)
         # One contiguous row per output: numpy sums those pairwise, and columns one by one, which drifts.
         x, y = (np.ascontiguousarray(values.T, dtype=np.float64) - self.centre for values in rows)
         with np.errstate(over="ignore"):
@@ -65,7 +63,7 @@ class MomentMetric(Metric):
 
     def moments(self, statistics: Statistics) -> Moments:
         """Return the moments that statistics [..., S] stand for."""
-        statistics = sized(statistics, self.size)
+        statistics = check_size(statistics, self.size)
         none = statistics[..., :1] == 0
         means = statistics[..., 1:] / np.where(none, 1.0, statistics[..., :1])
         x, y, xx, yy, xy = np.split(means, 5, axis=-1)

@@ -5,21 +5,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Metric, MetricDeclaration, Task, UsageError
+from abawbench.contracts import Metric, Task, UsageError
 from abawbench.contracts.metric import Statistics
-from abawbench.hookspecs import hookimpl
-from abawbench_plugins.metrics.checks import require_kind, sized
+from abawbench_plugins.metrics.checks import check_size, require_kind
 from abawbench_plugins.metrics.concordance import Concordance
-from abawbench_plugins.metrics.f1 import ABSENT_CLASS, MacroF1, WeightedF1
+from abawbench_plugins.metrics.f1 import MacroF1, WeightedF1
 from abawbench_plugins.metrics.moments import MomentMetric
 from abawbench_plugins.metrics.pearson import Pearson
 
 _METRICS: dict[str, type[MomentMetric] | type[MacroF1]] = {
-    metric.name: metric for metric in (Concordance, Pearson, MacroF1, WeightedF1)
+    "ccc": Concordance,
+    "pearson": Pearson,
+    "macro-f1": MacroF1,
+    "weighted-f1": WeightedF1,
 }
 
 
-def _built(part: Task, absent_class: str) -> Metric:
+def _build_metric(part: Task, absent_class: str) -> Metric:
     metric = _METRICS[part.metric]
     return metric(part, absent_class) if issubclass(metric, MacroF1) else metric(part)
 
@@ -35,15 +37,13 @@ class SumOfParts(Metric):
     Source: ABAW11's description of the challenge (abaw-protocols, section 2.4, CONFIRMED).
     """
 
-    name = "sum-of-parts"
-
     def __init__(self, task: Task, absent_class: str = "zero") -> None:
-        require_kind(self.name, task, "multitask")
+        require_kind(task, "multitask")
         unknown = sorted({part.metric for part in task.parts} - set(_METRICS))
         if unknown:
-            raise UsageError(f"metric '{self.name}' cannot add up {', '.join(unknown)}; it knows {', '.join(_METRICS)}")
+            raise UsageError(f"it cannot add up {', '.join(unknown)}; it knows {', '.join(_METRICS)}")
         self.task = task
-        self._metrics = [_built(part, absent_class) for part in task.parts]
+        self._metrics = [_build_metric(part, absent_class) for part in task.parts]
         self._edges = np.cumsum([metric.size for metric in self._metrics])
         self.size = int(self._edges[-1])
 
@@ -78,17 +78,4 @@ class SumOfParts(Metric):
         return [metric.value(own) for metric, own in zip(self._metrics, self._split(statistics), strict=True)]
 
     def _split(self, statistics: Statistics) -> list[Statistics]:
-        return np.split(sized(statistics, self.size), self._edges[:-1], axis=-1)
-
-
-@hookimpl
-def abawbench_metrics() -> list[MetricDeclaration]:
-    """Return the declaration of ``sum-of-parts``."""
-    return [
-        MetricDeclaration(
-            name="sum-of-parts",
-            summary="Sum of the official metrics of a multitask task's parts: P_MTL = P_VA + P_EXPR + P_AU.",
-            build="abawbench_plugins.metrics.multitask:SumOfParts",
-            readings=(ABSENT_CLASS,),
-        )
-    ]
+        return np.split(check_size(statistics, self.size), self._edges[:-1], axis=-1)

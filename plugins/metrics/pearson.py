@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from abawbench.contracts import MetricDeclaration
 from abawbench.contracts.metric import Statistics
-from abawbench.hookspecs import hookimpl
 from abawbench_plugins.metrics.moments import MomentMetric, Moments
 
 
@@ -17,23 +15,9 @@ class Pearson(MomentMetric):
     Source: P_EMI of the ABAW editions 6, 8 and 10 is the mean over the six emotions.
     """
 
-    name = "pearson"
-
     def agreement(self, moments: Moments) -> Statistics:
         """Return r of each output, [..., K]."""
         spread = np.sqrt(moments.prediction) * np.sqrt(moments.target)
         defined = spread > 0
         r = np.where(defined, moments.covariance / np.where(defined, spread, 1.0), 0.0)
         return np.clip(r, -1.0, 1.0)
-
-
-@hookimpl
-def abawbench_metrics() -> list[MetricDeclaration]:
-    """Return the declaration of ``pearson``."""
-    return [
-        MetricDeclaration(
-            name="pearson",
-            summary="Mean Pearson correlation over the outputs, all clips pooled.",
-            build="abawbench_plugins.metrics.pearson:Pearson",
-        )
-    ]

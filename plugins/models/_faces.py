@@ -53,7 +53,7 @@ class FaceModel(Model):
     On a synthetic database it starts from nothing unless ``--weights`` name something, elsewhere from its first source.
     """
 
-    Settings: ClassVar[type[Recipe]] = FaceSettings
+    Settings = FaceSettings
     settings: FaceSettings
     sources: ClassVar[tuple[Source, ...]]
     mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)

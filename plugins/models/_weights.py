@@ -1,8 +1,8 @@
 """Where networks get their parameters: a file, the package, the local cache of the Hugging Face hub, or nowhere.
 
 A model names its sources and asks ``find`` for the one that ``--weights`` wants, ``read_state`` for its tensors and
-``checked`` whether they are its network's. Files are safetensors, or checkpoints that hold plain tensors: loading one
-never runs code. A hub that cannot be reached is answered with the command that fetches the file elsewhere.
+``check_state`` whether they are its network's. Files are safetensors, or checkpoints that hold plain tensors: loading
+one never runs code. A hub that cannot be reached is answered with the command that fetches the file elsewhere.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def find(spec: str, sources: Sequence[Source], model: str) -> Weights:
         return NONE
     name, equals, file = spec.partition("=")
     source = next((one for one in sources if one.name == name), None)
-    others = known(sources)
+    others = describe_sources(sources)
     if source is None:
         raise UsageError(f"{model} has no weights {spec!r}; give --weights {others}")
     if equals or not (source.bundled or source.repository):
@@ -80,10 +80,10 @@ def find(spec: str, sources: Sequence[Source], model: str) -> Weights:
                 f"give --weights {others}"
             )
         return weights_of(spec, source.bundled, source)
-    return weights_of(spec, fetched(source, others), source, expected=source.sha256)
+    return weights_of(spec, fetch(source, others), source, expected=source.sha256)
 
 
-def known(sources: Sequence[Source]) -> str:
+def describe_sources(sources: Sequence[Source]) -> str:
     """Return the specifications of the sources and ``none``, for messages."""
     return f"{', '.join(source.spec for source in sources)} or none"
 
@@ -100,7 +100,7 @@ def weights_of(spec: str, path: Path, source: Source, expected: str | None = Non
     return Weights(source=spec, path=str(path), sha256=digest, licence=source.licence, trained_on=source.trained_on)
 
 
-def fetched(source: Source, others: str = "none") -> Path:
+def fetch(source: Source, others: str = "none") -> Path:
     """Return the local path of a hub file, fetching it if it is not in the local cache.
 
     Raises UsageError when it is in neither place, with the command that fetches it on another machine.
@@ -195,7 +195,7 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
     return {str(name).removeprefix("module."): value for name, value in content.items()}
 
 
-def checked(
+def check_state(
     state: Mapping[str, Any], expected: Mapping[str, Tensor], path: str | os.PathLike[str], what: str, remedy: str
 ) -> dict[str, Tensor]:
     """Return the state when every name and shape is as expected; ``what`` and ``remedy`` go into the message.

@@ -1,5 +1,6 @@
 """Networks as ONNX files, plain or with 8-bit integers: what ONNX Runtime and OpenVINO both read."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Inputs, UsageError
+from abawbench.contracts import Example, UsageError
 from abawbench_plugins.runtimes._quiet import quiet
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 MODEL = "model.onnx"
 
 
-def written(module: "nn.Module", example: Inputs, folder: Path, calibration: Sequence[Inputs] | None = None) -> Path:
+def write_network(
+    module: "nn.Module", example: Example, folder: Path, calibration: Sequence[Example] | None = None
+) -> Path:
     """Return the file of the network in a folder, with 8-bit integers when there are inputs to take ranges from."""
     write_onnx(module, example, folder / MODEL)
     if calibration is None:
@@ -25,7 +28,7 @@ def written(module: "nn.Module", example: Inputs, folder: Path, calibration: Seq
     return folder / "int8.onnx"
 
 
-def write_onnx(module: "nn.Module", example: Inputs, path: Path, *, any_batch: bool = False) -> None:
+def write_onnx(module: "nn.Module", example: Example, path: Path, *, any_batch: bool = False) -> None:
     """Write the network for the shapes in ``example``, or for any number of clips of them.
 
     The input of a network with a single one is called ``clips``. Raises UsageError for a network that torch cannot
@@ -39,7 +42,7 @@ def write_onnx(module: "nn.Module", example: Inputs, path: Path, *, any_batch: b
     if any_batch:
         # an example of one clip would be taken as always one
         example = _map(example, lambda x: torch.cat([x[:1], x[:1]]))
-        shapes = _map(example, lambda x: {0: torch.export.Dim.DYNAMIC})
+        shapes = _as_taken(module, _map(example, lambda x: {0: torch.export.Dim.DYNAMIC}))
     named: Any = {"input_names": ["clips"], "output_names": ["logits"]} if len(tensors(example)) == 1 else {}
     with quiet():
         try:
@@ -53,7 +56,7 @@ def write_onnx(module: "nn.Module", example: Inputs, path: Path, *, any_batch: b
         program.save(str(path))
 
 
-def write_int8(plain: Path, path: Path, calibration: Sequence[Inputs]) -> None:
+def write_int8(plain: Path, path: Path, calibration: Sequence[Example]) -> None:
     """Write an ONNX file again with convolutions and matrix products in 8 bits, by ranges seen on ``calibration``.
 
     Weights are int8 for each channel, activations uint8 for each tensor, static.
@@ -92,7 +95,7 @@ def input_names(path: Path) -> list[str]:
     return [one.name for one in onnx.load(str(path), load_external_data=False).graph.input]
 
 
-def tensors(inputs: Inputs) -> "list[Tensor]":
+def tensors(inputs: Example) -> "list[Tensor]":
     """Return the tensors among the inputs, one after the other."""
     found: list[Tensor] = []
     for one in inputs:
@@ -100,12 +103,21 @@ def tensors(inputs: Inputs) -> "list[Tensor]":
     return found
 
 
-def arrays(inputs: Inputs) -> list[NDArray[Any]]:
+def arrays(inputs: Example) -> list[NDArray[Any]]:
     """Return the inputs as arrays, one after the other."""
     return [np.ascontiguousarray(tensor.detach().numpy()) for tensor in tensors(inputs)]
 
 
-def _map(inputs: Inputs, change: "Callable[[Tensor], Any]") -> Any:
+def _as_taken(module: "nn.Module", given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what belongs to the inputs as the network's parameters take them: one that takes several has a tuple."""
+    kinds = [one.kind for one in inspect.signature(module.forward).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return given
+    first = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+    return (*given[:first], given[first:])
+
+
+def _map(inputs: Example, change: "Callable[[Tensor], Any]") -> Any:
     return tuple(
         {name: change(x) for name, x in one.items()} if isinstance(one, dict) else change(one) for one in inputs
     )

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from abawbench.contracts import Inputs, Runtime, RuntimeDeclaration, UsageError
-from abawbench.hookspecs import hookimpl
+from abawbench.contracts import Example, Runtime, UsageError
 from abawbench_plugins.runtimes._quiet import quiet
 
 if TYPE_CHECKING:
@@ -18,10 +17,8 @@ if TYPE_CHECKING:
 class Compiled(Runtime):
     """A copy of the network compiled by inductor, with its parameters frozen into the code."""
 
-    name = "compile"
-
     def compile(
-        self, module: "nn.Module", example: Inputs, calibration: Sequence[Inputs] = ()
+        self, module: "nn.Module", example: Example, calibration: Sequence[Example] = ()
     ) -> "Callable[..., Tensor]":
         """Return the compiled network, compiled for the shapes of ``example``; takes a minute on few cores."""
         import torch
@@ -57,15 +54,3 @@ def _require_compiler() -> None:
             f"runtime 'compile' needs a C++ compiler and finds no '{wanted}'; install one (apt install g++) or name it "
             "in the environment variable CXX"
         )
-
-
-@hookimpl
-def abawbench_runtimes() -> list[RuntimeDeclaration]:
-    """Return the declaration of ``compile``."""
-    return [
-        RuntimeDeclaration(
-            name="compile",
-            summary="torch.compile with inductor; needs a C++ compiler on a CPU.",
-            build="abawbench_plugins.runtimes.compiled:Compiled",
-        )
-    ]

@@ -4,8 +4,7 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from abawbench.contracts import Inputs, Runtime, RuntimeDeclaration
-from abawbench.hookspecs import hookimpl
+from abawbench.contracts import Example, Runtime
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -14,10 +13,8 @@ if TYPE_CHECKING:
 class Eager(Runtime):
     """PyTorch's eager execution in inference mode, on whatever device the network is."""
 
-    name = "eager"
-
     def compile(
-        self, module: "nn.Module", example: Inputs, calibration: Sequence[Inputs] = ()
+        self, module: "nn.Module", example: Example, calibration: Sequence[Example] = ()
     ) -> "Callable[..., Tensor]":
         """Return the network itself, put into evaluation mode, called without gradients."""
         import torch
@@ -35,30 +32,11 @@ class Eager(Runtime):
 class ChannelsLast(Eager):
     """Eager execution of a copy whose convolutions keep their channels last in memory."""
 
-    name = "channels-last"
-
     def compile(
-        self, module: "nn.Module", example: Inputs, calibration: Sequence[Inputs] = ()
+        self, module: "nn.Module", example: Example, calibration: Sequence[Example] = ()
     ) -> "Callable[..., Tensor]":
         """Return the copy; its first convolution brings the images into its own layout."""
         import torch
 
         copied = copy.deepcopy(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return super().compile(copied, example)
-
-
-@hookimpl
-def abawbench_runtimes() -> list[RuntimeDeclaration]:
-    """Return the declarations of ``eager`` and ``channels-last``."""
-    return [
-        RuntimeDeclaration(
-            name="eager",
-            summary="PyTorch eager execution in inference mode.",
-            build="abawbench_plugins.runtimes.eager:Eager",
-        ),
-        RuntimeDeclaration(
-            name="channels-last",
-            summary="PyTorch eager execution, channels last in memory.",
-            build="abawbench_plugins.runtimes.eager:ChannelsLast",
-        ),
-    ]

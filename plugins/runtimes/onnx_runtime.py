@@ -4,31 +4,20 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from abawbench.contracts import Inputs, Runtime, RuntimeDeclaration
-from abawbench.hookspecs import hookimpl
-from abawbench_plugins.runtimes._onnx import MODEL, arrays, write_onnx, written
+from abawbench.contracts import Example, Runtime
+from abawbench_plugins.runtimes._onnx import MODEL, arrays, write_network, write_onnx
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-EXTRA = "abawbench[onnx]"
-NEEDS = ("onnx", "onnxruntime", "onnxscript")
 
 
 class OnnxRuntime(Runtime):
     """The network as ONNX, by ONNX Runtime."""
 
-    name = "onnxruntime"
-    loader: ClassVar[str] = f"""\
-import onnxruntime
-session = onnxruntime.InferenceSession(folder / "{MODEL}", providers=["CPUExecutionProvider"])
-names = [one.name for one in session.get_inputs()]
-network = lambda inputs: session.run(None, dict(zip(names, inputs)))[0]"""
-
     def compile(
-        self, module: "nn.Module", example: Inputs, calibration: Sequence[Inputs] = ()
+        self, module: "nn.Module", example: Example, calibration: Sequence[Example] = ()
     ) -> "Callable[..., Tensor]":
         """Return a session over the network, its graph optimised."""
         import onnxruntime
@@ -40,7 +29,7 @@ network = lambda inputs: session.run(None, dict(zip(names, inputs)))[0]"""
         if os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE":
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         with tempfile.TemporaryDirectory() as folder:
-            path = written(module, example, Path(folder), calibration if self.calibrates else None)
+            path = write_network(module, example, Path(folder), calibration if self.calibrates else None)
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [one.name for one in session.get_inputs()]
 
@@ -49,34 +38,21 @@ network = lambda inputs: session.run(None, dict(zip(names, inputs)))[0]"""
 
         return forward
 
-    def save(self, module: "nn.Module", example: Inputs, folder: Path) -> None:
+    def save(self, module: "nn.Module", example: Example, folder: Path) -> None:
         """Write ``model.onnx``."""
         write_onnx(module, example, folder / MODEL, any_batch=True)
+
+    @staticmethod
+    def load(folder: Path) -> "Callable[[list[Any]], Any]":
+        """Return a session over ``model.onnx`` as a function of its inputs."""
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+        names = [one.name for one in session.get_inputs()]
+        return lambda inputs: session.run(None, dict(zip(names, inputs, strict=True)))[0]
 
 
 class OnnxRuntimeInt8(OnnxRuntime):
     """Convolutions and matrix products in 8-bit integers, by static quantisation."""
 
-    name, precision, calibrates = "onnxruntime-int8", "int8", True
-
-
-@hookimpl
-def abawbench_runtimes() -> list[RuntimeDeclaration]:
-    """Return the declarations of ``onnxruntime`` and ``onnxruntime-int8``."""
-    return [
-        RuntimeDeclaration(
-            name="onnxruntime",
-            summary="ONNX Runtime on the CPU.",
-            build="abawbench_plugins.runtimes.onnx_runtime:OnnxRuntime",
-            extra=EXTRA,
-            needs=NEEDS,
-            format="onnx",
-        ),
-        RuntimeDeclaration(
-            name="onnxruntime-int8",
-            summary="ONNX Runtime on the CPU, static 8-bit quantisation.",
-            build="abawbench_plugins.runtimes.onnx_runtime:OnnxRuntimeInt8",
-            extra=EXTRA,
-            needs=NEEDS,
-        ),
-    ]
+    precision, calibrates = "int8", True

@@ -1,9 +1,6 @@
 """Ambivalence/hesitancy recognition on BAH, the frame-level task of ABAW8."""
 
-from abawbench.contracts import Task, TaskDeclaration
-from abawbench.hookspecs import hookimpl
-
-SUMMARY = "Ambivalence or hesitancy in every frame, the ABAW8 task; weighted F1 (BAH)."
+from abawbench.contracts import Task
 
 
 def task() -> Task:
@@ -12,8 +9,6 @@ def task() -> Task:
     ABAW10 and 11 score whole videos by macro F1 instead: another task, not this one with another setting.
     """
     return Task(
-        name="ah",
-        summary=SUMMARY,
         level="frame",
         kind="multiclass",
         outputs=("absent", "present"),
@@ -25,9 +20,3 @@ def task() -> Task:
         loss="abawbench.losses:focal_cross_entropy",
         submission="abawbench_plugins.tasks.submissions:bah_frames",
     )
-
-
-@hookimpl
-def abawbench_tasks() -> list[TaskDeclaration]:
-    """Return the declaration of ``ah``."""
-    return [TaskDeclaration(name="ah", summary=SUMMARY, build="abawbench_plugins.tasks.ah:task", in_all=6)]

@@ -1,9 +1,6 @@
 """Ambivalence/hesitancy recognition on BAH, the video-level task of ABAW10 and 11."""
 
-from abawbench.contracts import Task, TaskDeclaration
-from abawbench.hookspecs import hookimpl
-
-SUMMARY = "Ambivalence or hesitancy in a video as a whole, the ABAW10/11 task; macro F1 (BAH)."
+from abawbench.contracts import Task
 
 
 def task() -> Task:
@@ -15,8 +12,6 @@ def task() -> Task:
     ``Videos/<pid>/<visit>/<video>.mp4,<p0>,<p1>,<label>``, with p0 written as 1 - p1 (abaw-protocols, section 5.4).
     """
     return Task(
-        name="ah-video",
-        summary=SUMMARY,
         level="track",
         kind="multiclass",
         outputs=("absent", "present"),
@@ -28,9 +23,3 @@ def task() -> Task:
         loss="abawbench.losses:focal_cross_entropy",
         submission="abawbench_plugins.tasks.submissions:bah_videos",
     )
-
-
-@hookimpl
-def abawbench_tasks() -> list[TaskDeclaration]:
-    """Return the declaration of ``ah-video``."""
-    return [TaskDeclaration(name="ah-video", summary=SUMMARY, build="abawbench_plugins.tasks.ah_video:task")]

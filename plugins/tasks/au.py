@@ -1,9 +1,6 @@
 """Action unit detection on Aff-Wild2."""
 
-from abawbench.contracts import Task, TaskDeclaration
-from abawbench.hookspecs import hookimpl
-
-SUMMARY = "Twelve action units for every frame; mean F1 (Aff-Wild2)."
+from abawbench.contracts import Task
 
 
 def task() -> Task:
@@ -12,8 +9,6 @@ def task() -> Task:
     The units stand in the official order; the official score is the mean of their twelve positive-class F1.
     """
     return Task(
-        name="au",
-        summary=SUMMARY,
         level="frame",
         kind="multilabel",
         outputs=("AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26"),
@@ -26,9 +21,3 @@ def task() -> Task:
         threshold=0.5,
         submission="abawbench_plugins.tasks.submissions:frames",
     )
-
-
-@hookimpl
-def abawbench_tasks() -> list[TaskDeclaration]:
-    """Return the declaration of ``au``."""
-    return [TaskDeclaration(name="au", summary=SUMMARY, build="abawbench_plugins.tasks.au:task", in_all=3)]

@@ -1,9 +1,6 @@
 """Compound expression recognition on C-EXPR-DB."""
 
-from abawbench.contracts import Task, TaskDeclaration
-from abawbench.hookspecs import hookimpl
-
-SUMMARY = "One of seven compound expressions for every frame; macro F1 (C-EXPR-DB)."
+from abawbench.contracts import Task
 
 
 def task() -> Task:
@@ -12,8 +9,6 @@ def task() -> Task:
     The classes are spelled and ordered as in the official template. The challenge releases no training labels.
     """
     return Task(
-        name="ce",
-        summary=SUMMARY,
         level="frame",
         kind="multiclass",
         outputs=(
@@ -33,9 +28,3 @@ def task() -> Task:
         loss="abawbench.losses:focal_cross_entropy",
         submission="abawbench_plugins.tasks.submissions:frames",
     )
-
-
-@hookimpl
-def abawbench_tasks() -> list[TaskDeclaration]:
-    """Return the declaration of ``ce``."""
-    return [TaskDeclaration(name="ce", summary=SUMMARY, build="abawbench_plugins.tasks.ce:task", in_all=4)]

@@ -1,9 +1,6 @@
 """Emotional mimicry intensity estimation on Hume-Vidmimic2."""
 
-from abawbench.contracts import Task, TaskDeclaration
-from abawbench.hookspecs import hookimpl
-
-SUMMARY = "Six emotion intensities for every clip; mean Pearson correlation (Hume-Vidmimic2)."
+from abawbench.contracts import Task
 
 
 def task() -> Task:
@@ -12,8 +9,6 @@ def task() -> Task:
     The outputs are spelled as in the official csv; the official score is the mean of the six correlations over clips.
     """
     return Task(
-        name="emi",
-        summary=SUMMARY,
         level="track",
         kind="regression",
         outputs=("Admiration", "Amusement", "Determination", "Empathic Pain", "Excitement", "Joy"),
@@ -26,9 +21,3 @@ def task() -> Task:
         ranges=(0.0, 1.0),
         submission="abawbench_plugins.tasks.submissions:clips",
     )
-
-
-@hookimpl
-def abawbench_tasks() -> list[TaskDeclaration]:
-    """Return the declaration of ``emi``."""
-    return [TaskDeclaration(name="emi", summary=SUMMARY, build="abawbench_plugins.tasks.emi:task", in_all=5)]

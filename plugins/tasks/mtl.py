@@ -1,10 +1,9 @@
 """Multi-task learning on s-Aff-Wild2: valence-arousal, expressions and action units by one model."""
 
-from abawbench.contracts import Task, TaskDeclaration
-from abawbench.hookspecs import hookimpl
-from abawbench_plugins.tasks import au, expr, va
+from dataclasses import replace
 
-SUMMARY = "Valence-arousal, expression and action units of every frame at once; P_MTL (s-Aff-Wild2)."
+from abawbench.contracts import Task
+from abawbench_plugins.tasks import au, expr, va
 
 
 def task() -> Task:
@@ -15,10 +14,9 @@ def task() -> Task:
     in the list and not in time. A submission has the header ``image,valence,arousal,expression,aus`` and the rows of
     ``MTL.txt`` in its order, each with what ``decide`` gives (abaw-protocols, section 6).
     """
-    parts = (va.task(), expr.task(), au.task())
+    whole = {"va": va.task(), "expr": expr.task(), "au": au.task()}
+    parts = tuple(replace(part, name=name) for name, part in whole.items())
     return Task(
-        name="mtl",
-        summary=SUMMARY,
         level="frame",
         kind="multitask",
         outputs=tuple(output for part in parts for output in part.outputs),
@@ -31,9 +29,3 @@ def task() -> Task:
         parts=parts,
         submission="abawbench_plugins.tasks.submissions:multitask",
     )
-
-
-@hookimpl
-def abawbench_tasks() -> list[TaskDeclaration]:
-    """Return the declaration of ``mtl``."""
-    return [TaskDeclaration(name="mtl", summary=SUMMARY, build="abawbench_plugins.tasks.mtl:task")]

@@ -1,9 +1,6 @@
 """Valence-arousal estimation on Aff-Wild2."""
 
-from abawbench.contracts import Task, TaskDeclaration
-from abawbench.hookspecs import hookimpl
-
-SUMMARY = "Valence and arousal of every frame; mean CCC (Aff-Wild2)."
+from abawbench.contracts import Task
 
 
 def task() -> Task:
@@ -12,8 +9,6 @@ def task() -> Task:
     Labels are in [-1, 1]; the official score is the mean CCC of both, all annotated frames pooled.
     """
     return Task(
-        name="va",
-        summary=SUMMARY,
         level="frame",
         kind="regression",
         outputs=("valence", "arousal"),
@@ -26,9 +21,3 @@ def task() -> Task:
         ranges=(-1.0, 1.0),
         submission="abawbench_plugins.tasks.submissions:frames",
     )
-
-
-@hookimpl
-def abawbench_tasks() -> list[TaskDeclaration]:
-    """Return the declaration of ``va``."""
-    return [TaskDeclaration(name="va", summary=SUMMARY, build="abawbench_plugins.tasks.va:task", in_all=1)]

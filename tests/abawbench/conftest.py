@@ -18,6 +18,8 @@ from abawbench.contracts import (
     Clip,
     Database,
     DatabaseDeclaration,
+    Declaration,
+    LabelledTrack,
     Labels,
     Model,
     ModelDeclaration,
@@ -27,7 +29,6 @@ from abawbench.contracts import (
     Track,
     Weights,
 )
-from abawbench.contracts.problems import Problems
 from abawbench.hookspecs import hookimpl
 from abawbench.nn import ClipNetwork, freeze, gather
 from abawbench.plugins import Plugins
@@ -37,18 +38,15 @@ from abawbench.records.record import (
     Counts,
     DatabaseRecord,
     Epoch,
-    Floor,
     Hardware,
-    Interval,
     Latency,
-    PartScore,
     PluginRecord,
     Record,
-    Score,
     Seconds,
     Throughput,
     WeightsRecord,
 )
+from abawbench.records.scores import Floor, Interval, PartScore, Score
 from abawbench.records.track_statistics import TrackStatistics
 
 COLOURS = np.array([[250, 10, 10], [10, 250, 10], [10, 10, 250]], dtype=np.uint8)
@@ -73,28 +71,23 @@ class ToyTrack(Track):
         return [(f"{self.id}/{i}", int(c), 0) if e else None
                 for i, (c, e) in enumerate(zip(self.classes, self.exists, strict=True))]  # fmt: skip
 
-    def labels(self, label: str) -> Labels | None:
-        return Labels(self.classes, np.arange(self.n_frames) % 7 != 6)
-
 
 class ToyDatabase(Database):
     """Eight training and five validation tracks of 9 to 25 frames."""
 
     name, synthetic = "toy", True
 
-    def __init__(self) -> None:
-        self.problems = Problems()
-
     def splits(self, label: str) -> Sequence[str]:
         return ("train", "val") if label == "colour" else ()
 
-    def tracks(self, label: str, split: str) -> Sequence[Track]:
+    def tracks(self, label: str, split: str) -> Sequence[LabelledTrack]:
         random = np.random.default_rng(0 if split == "train" else 1)
         found = []
         for i in range(8 if split == "train" else 5):
             n = int(random.integers(9, 26))
             classes = np.repeat(random.integers(0, 3, n // 5 + 1), 5)[:n]
-            found.append(ToyTrack(f"{split}{i}", f"{split}{i // 2}", classes, random.random(n) > 0.1))
+            track = ToyTrack(f"{split}{i}", f"{split}{i // 2}", classes, random.random(n) > 0.1)
+            found.append(LabelledTrack(track, Labels(classes, np.arange(n) % 7 != 6)))
         return found
 
     def fingerprint(self) -> str:
@@ -132,7 +125,6 @@ class ToyModel(Model):
 def toy_task() -> Task:
     return Task(
         name="colour",
-        summary="",
         level="frame",
         kind="multiclass",
         outputs=("red", "green", "blue"),
@@ -160,21 +152,13 @@ build_broken.Settings = Recipe  # type: ignore[attr-defined]
 
 
 @hookimpl
-def abawbench_tasks() -> list[TaskDeclaration]:
-    return [TaskDeclaration(name="colour", summary="a toy", build="abawbench_toy:toy_task")]
-
-
-@hookimpl
-def abawbench_models() -> list[ModelDeclaration]:
+def abawbench_plugins() -> list[Declaration]:
     return [
+        TaskDeclaration(name="colour", summary="a toy", build="abawbench_toy:toy_task"),
         ModelDeclaration(name="toy", summary="a toy", build="abawbench_toy:build_model"),
         ModelDeclaration(name="broken", summary="raises", build="abawbench_toy:build_broken"),
+        DatabaseDeclaration(name="toy", summary="a toy", build="abawbench_toy:build_database", generated=True),
     ]
-
-
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    return [DatabaseDeclaration(name="toy", summary="a toy", build="abawbench_toy:build_database", generated=True)]
 
 
 def build_database(**options: Any) -> ToyDatabase:
@@ -186,9 +170,7 @@ def toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plugins:
     """The toy plugins beside the first-party ones; the cache lies in the test's own folder."""
     module = ModuleType("abawbench_toy")
     for name in (
-        "abawbench_tasks",
-        "abawbench_models",
-        "abawbench_databases",
+        "abawbench_plugins",
         "build_model",
         "build_broken",
         "build_database",

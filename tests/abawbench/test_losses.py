@@ -17,7 +17,6 @@ from abawbench.contracts import Task, UsageError
 TASKS = {
     kind: Task(
         name=kind,
-        summary="",
         level="frame",
         kind=kind,
         outputs=("a", "b", "c"),

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from abawbench import contracts
-from abawbench.contracts import MetricDeclaration, ModelDeclaration, PluginError, Reading, UsageError
+from abawbench.contracts import (
+    Assumption,
+    Declaration,
+    MetricDeclaration,
+    ModelDeclaration,
+    PluginError,
+    SuiteDeclaration,
+    UsageError,
+)
 from abawbench.hookspecs import hookimpl
 from abawbench.plugins import KINDS, Plugins, default_plugins, one_line, source_digest
 
@@ -34,12 +42,24 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     return call
 
 
-def models(*names: Any, **fields: Any) -> Any:
-    @hookimpl
-    def abawbench_models() -> list[ModelDeclaration]:
-        return [ModelDeclaration(**{"name": name, "summary": "", "build": "os:getcwd"} | fields) for name in names]
+def declare(*found: Any) -> Any:
+    """Return a hook that declares these."""
 
-    return abawbench_models
+    @hookimpl
+    def abawbench_plugins() -> list[Any]:
+        return list(found)
+
+    return abawbench_plugins
+
+
+def models(*names: Any, **fields: Any) -> Any:
+    return declare(
+        *(ModelDeclaration(**{"name": name, "summary": "", "build": "os:getcwd"} | fields) for name in names)
+    )
+
+
+def suite(name: str, tasks: Any) -> Any:
+    return declare(SuiteDeclaration(name=name, summary="", tasks=tasks))
 
 
 def test_everything_first_party_comes_through_the_entry_points() -> None:
@@ -58,7 +78,7 @@ def test_every_first_party_builder_can_be_imported() -> None:
 
 def test_a_plugin_that_fails_to_import_is_named_with_its_error_and_the_others_work(install: Install) -> None:
     missing = EntryPoint("gone", "no_such_module_anywhere", "abawbench")
-    plugins = Plugins([missing, install("fine", abawbench_models=models("m"))])
+    plugins = Plugins([missing, install("fine", abawbench_plugins=models("m"))])
     assert [p.name for p in plugins.all("model")] == ["m"]
     (failure,) = plugins.failures
     assert "gone" in str(failure)
@@ -76,31 +96,36 @@ def exits() -> None:
 @pytest.mark.parametrize(
     ("hooks", "error"),
     [
-        ({"abawbench_models": hookimpl(raises)}, "ValueError: out of cheese"),
-        ({"abawbench_models": hookimpl(exits)}, "SystemExit: no licence found"),
-        ({"abawbench_modells": models("m")}, "abawbench_modells"),
+        ({"abawbench_plugins": hookimpl(raises)}, "ValueError: out of cheese"),
+        ({"abawbench_plugins": hookimpl(exits)}, "SystemExit: no licence found"),
+        ({"abawbench_plugin": models("m")}, "abawbench_plugin"),
         ({"unrelated": 1}, "implements no abawbench hook"),
-        ({"abawbench_metrics": models("m")}, "must return metric declarations"),
-        ({"abawbench_models": models(None)}, "a name that is not text"),
-        ({"abawbench_models": models("m", summary=7)}, "a summary that is not text"),
-        ({"abawbench_models": models("m", build=None)}, "a build that is not text"),
-        ({"abawbench_models": models("m", build="os")}, "build 'os', not package.module:name"),
-        ({"abawbench_models": models("stranger:m")}, "needs a name without ':'"),
-        ({"abawbench_models": models("m", needs="torch")}, "needs that are not a tuple of text"),
-        ({"abawbench_models": models("m", readings=("x",))}, "readings that are not a tuple of Reading"),
+        ({"abawbench_plugins": declare("m")}, "abawbench_plugins must return declarations, not str"),
+        ({"abawbench_plugins": declare(Declaration(name="m", summary="", build="os:getcwd"))}, "not Declaration"),
+        ({"abawbench_plugins": models(None)}, "a name that is not text"),
+        ({"abawbench_plugins": models("m", summary=7)}, "a summary that is not text"),
+        ({"abawbench_plugins": models("m", build=None)}, "a build that is not text"),
+        ({"abawbench_plugins": models("m", build="os")}, "build 'os', not package.module:name"),
+        ({"abawbench_plugins": models("stranger:m")}, "needs a name without ':'"),
+        ({"abawbench_plugins": models("m", needs="torch")}, "needs that are not a tuple of text"),
+        ({"abawbench_plugins": models("m", assumptions=("x",))}, "assumptions that are not a tuple of Assumption"),
         (
-            {"abawbench_models": models("m", readings=(Reading(name="x", values=(), fact="", source=""),))},
-            "readings that are not a tuple of Reading with values",
+            {"abawbench_plugins": models("m", assumptions=(Assumption(name="x", values=(), fact="", source=""),))},
+            "assumptions that are not a tuple of Assumption with values",
         ),
-        ({"abawbench_models": models("m", contract=99)}, "newer than this abawbench's 1"),
-        ({"abawbench_models": models("m", contract=0)}, "older than this abawbench's 1"),
+        ({"abawbench_plugins": models("m", contract=99)}, "newer than this abawbench's 2"),
+        ({"abawbench_plugins": models("m", contract=1)}, "older than this abawbench's 2"),
+        ({"abawbench_models": models("m")}, "it was written for contract 1, and this abawbench keeps 2"),
+        ({"abawbench_metrics": models("m"), "abawbench_plugins": models("n")}, "return all declarations from one hook"),
+        ({"abawbench_plugins": suite("s", ())}, "suite 's' declares tasks that are not a tuple of names"),
+        ({"abawbench_plugins": suite("s", "va")}, "suite 's' declares tasks that are not a tuple of names"),
     ],
 )
 def test_a_plugin_that_breaks_the_rules_is_blamed_alone(install: Install, hooks: dict[str, Any], error: str) -> None:
     for name, hook in hooks.items():
         if callable(hook):
             hook.__name__ = name
-    plugins = Plugins([install("bad", **hooks), install("fine", abawbench_models=models("good"))])
+    plugins = Plugins([install("bad", **hooks), install("fine", abawbench_plugins=models("good"))])
     assert [p.name for p in plugins.all("model")] == ["good"]
     (failure,) = plugins.failures
     assert error in failure.error
@@ -112,10 +137,12 @@ def test_a_plugin_that_hangs_while_it_loads_is_blamed_alone(monkeypatch: pytest.
     def hangs() -> None:
         time.sleep(60)
 
-    hangs.__name__ = "abawbench_models"
+    hangs.__name__ = "abawbench_plugins"
     monkeypatch.setattr("abawbench.plugins.LOAD_SECONDS", 0.05)
     before = signal.getsignal(signal.SIGALRM)
-    plugins = Plugins([install("bad", abawbench_models=hookimpl(hangs)), install("fine", abawbench_models=models("m"))])
+    plugins = Plugins(
+        [install("bad", abawbench_plugins=hookimpl(hangs)), install("fine", abawbench_plugins=models("m"))]
+    )
     assert [p.name for p in plugins.all("model")] == ["m"]
     assert [f.error for f in plugins.failures] == [
         "TimeoutError: not loaded after 0.05 s; import what takes long where it is used"
@@ -130,7 +157,7 @@ def test_strict_makes_any_failure_fatal(install: Install) -> None:
 
 
 def test_ci_is_strict_and_a_switch_turns_strangers_off(monkeypatch: pytest.MonkeyPatch, install: Install) -> None:
-    points = [install("bad", unrelated=1), install("ours", "abawbench", abawbench_models=models("m"))]
+    points = [install("bad", unrelated=1), install("ours", "abawbench", abawbench_plugins=models("m"))]
     monkeypatch.setattr("abawbench.plugins.entry_points", lambda group: points)
     monkeypatch.delenv("ABAWBENCH_STRICT", raising=False)
     monkeypatch.setenv("CI", "true")
@@ -143,8 +170,8 @@ def test_ci_is_strict_and_a_switch_turns_strangers_off(monkeypatch: pytest.Monke
 def test_two_plugins_of_one_name_are_told_apart_by_their_distribution(install: Install) -> None:
     plugins = Plugins(
         [
-            install("one", "first", abawbench_models=models("m")),
-            install("two", "second", abawbench_models=models("m")),
+            install("one", "first", abawbench_plugins=models("m")),
+            install("two", "second", abawbench_plugins=models("m")),
         ]
     )
     with pytest.raises(UsageError, match="first:m or second:m"):
@@ -153,7 +180,7 @@ def test_two_plugins_of_one_name_are_told_apart_by_their_distribution(install: I
 
 
 def test_a_name_that_the_code_gives_is_that_of_whoever_refers_to_it_then_ours(install: Install) -> None:
-    plugins = Plugins([install(name, name, abawbench_models=models("m")) for name in ("abawbench", "one", "two")])
+    plugins = Plugins([install(name, name, abawbench_plugins=models("m")) for name in ("abawbench", "one", "two")])
     assert plugins.get("model", "m", near=("two", "abawbench")).distribution == "two"
     assert plugins.get("model", "m", near=("none of them", "abawbench")).distribution == "abawbench"
     assert plugins.get("model", "one:m", near=("two",)).distribution == "one"
@@ -162,7 +189,10 @@ def test_a_name_that_the_code_gives_is_that_of_whoever_refers_to_it_then_ours(in
 
 
 def test_what_lists_all_writes_names_that_two_claim_in_full(install: Install) -> None:
-    points = [install("one", "first", abawbench_models=models("m", "n")), install("two", abawbench_models=models("m"))]
+    points = [
+        install("one", "first", abawbench_plugins=models("m", "n")),
+        install("two", abawbench_plugins=models("m")),
+    ]
     plugins = Plugins(points)
     assert list(plugins.names("model")) == ["first:m", "stranger:m", "n"]
     assert all(plugins.get("model", name) is plugin for name, plugin in plugins.names("model").items())
@@ -176,7 +206,7 @@ def test_what_is_left_of_a_removed_distribution_is_named_and_left_out(
     (leftover / "entry_points.txt").write_text("[abawbench]\ngone = no_such_module_anywhere\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     found = [point for point in entry_points(group="abawbench") if point.name == "gone"]
-    plugins = Plugins([*found, install("fine", abawbench_models=models("m"))])
+    plugins = Plugins([*found, install("fine", abawbench_plugins=models("m"))])
     assert [p.name for p in plugins.all("model")] == ["m"]
     assert [(f.entry_point, f.distribution, f.version) for f in plugins.failures] == [("gone", "unknown", "0")]
 
@@ -186,12 +216,12 @@ def test_a_needed_module_that_cannot_be_found_is_missing(
     monkeypatch: pytest.MonkeyPatch, install: Install, module: str
 ) -> None:
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
-    plugins = Plugins([install("needy", abawbench_models=models("m", needs=(module,)))])
+    plugins = Plugins([install("needy", abawbench_plugins=models("m", needs=(module,)))])
     assert plugins.get("model", "m").declaration.missing == (module,)
 
 
 def test_an_unknown_name_gets_near_misses(install: Install) -> None:
-    plugins = Plugins([install("fine", abawbench_models=models("mnv4-tam", "other"))])
+    plugins = Plugins([install("fine", abawbench_plugins=models("mnv4-tam", "other"))])
     with pytest.raises(UsageError, match="did you mean mnv4-tam"):
         plugins.get("model", "mnv4tam")
     with pytest.raises(UsageError, match="known: mnv4-tam, other"):
@@ -199,11 +229,8 @@ def test_an_unknown_name_gets_near_misses(install: Install) -> None:
 
 
 def test_a_builder_that_cannot_be_imported_names_the_plugin_and_its_extra(install: Install) -> None:
-    @hookimpl
-    def abawbench_metrics() -> list[MetricDeclaration]:
-        return [MetricDeclaration(name="x", summary="", build="no_such_module:f", extra="abawbench[x]")]
-
-    plugins = Plugins([install("heavy", abawbench_metrics=abawbench_metrics)])
+    heavy = MetricDeclaration(name="x", summary="", build="no_such_module:f", extra="abawbench[x]")
+    plugins = Plugins([install("heavy", abawbench_plugins=declare(heavy))])
     with pytest.raises(PluginError, match=r"metric 'x' of stranger 1.2 .* install abawbench\[x\]"):
         plugins.get("metric", "x").build()
 

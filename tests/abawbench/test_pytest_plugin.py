@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_runs_a_model_and_gives_the_record(abawbench_run: Any, toys: Any) -> None:
     options = {"plugins": toys, "data": {"toy": ()}}

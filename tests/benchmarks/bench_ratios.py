@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 from tabulate import tabulate
 
 from abawbench.contracts import Clip, Track
-from abawbench.harness.data.features import CachedFeatures, features
+from abawbench.harness.data.frames import CachedImages, ImageRules, embed_images
 from abawbench.plugins import Plugins
 from abawbench.progress import Progress
 from abawbench.statistics.bootstrap import interval
@@ -40,7 +40,8 @@ def bench_indexing(benchmark: Any, how: str, database: Any, plugins: Plugins) ->
 
     def ours() -> int:
         opened = plugins.get("database", "aff-wild2").build((root,))
-        return sum(track.n_frames + int(track.frame_mask().sum()) for track in opened.tracks("expr", "train"))
+        tracks = [one.track for one in opened.tracks("expr", "train")]
+        return sum(track.n_frames + int(track.frame_mask().sum()) for track in tracks)
 
     def plain() -> int:
         files = sum(len(names) for _, _, names in os.walk(root / "cropped_aligned"))
@@ -71,14 +72,14 @@ def bench_embedding(
     convolutions = [torch.nn.Conv2d(3, 32, 3, 2), torch.nn.ReLU(), torch.nn.Conv2d(32, 64, 3, 2)]
     network = torch.nn.Sequential(*convolutions, torch.nn.AdaptiveAvgPool2d(2))
     network.requires_grad_(False)
-    clip, cpu = Clip(length=8, stride=8, size=112), torch.device("cpu")
+    rules, cpu = ImageRules(Clip(length=8, stride=8, size=112)), torch.device("cpu")
     caches = iter(range(1_000_000))
 
     def ours() -> None:
         monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / str(next(caches))))  # nothing is read back
-        found = features(network, clip, tracks[:2], cpu, Progress())
-        assert isinstance(found, CachedFeatures)
-        assert found.reading.cached == 0
+        found = embed_images(network, tracks[:2], rules, cpu, Progress())
+        assert isinstance(found, CachedImages)
+        assert found.log.cached == 0
 
     def plain() -> None:
         with torch.inference_mode():

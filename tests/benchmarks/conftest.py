@@ -45,4 +45,4 @@ def database(plugins: Plugins, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def tracks(database: Any) -> list[Track]:
-    return list(database.tracks("expr", "train"))
+    return [one.track for one in database.tracks("expr", "train")]

@@ -16,30 +16,29 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from abawbench.contracts import Clip, Model, Task, Track
-from abawbench.harness.data.features import LiveImages, Reading
-from abawbench.harness.data.images import track_images
-from abawbench.harness.learn.prediction import predict
+from abawbench.contracts import Clip, Metric, Model, Task, Track
+from abawbench.harness.data.frames import ImageRules, LiveImages
+from abawbench.harness.data.inputs import Inputs
+from abawbench.harness.learn.learner import NetworkLearner, Setting
+from abawbench.harness.request.devices import accelerator_on
+from abawbench.harness.request.protocol import OFFICIAL
 from abawbench.plugins import default_plugins
-from abawbench.system.repeatable import repeatable
+from abawbench.system.repeatable import make_repeatable
 
 LIMIT = 1.03
-CPU = torch.device("cpu")
 Scores = list[NDArray[np.float32]]
 
 
-def by_harness(network: nn.Module, model: Model, task: Task, tracks: Sequence[Track], batch: int) -> Scores:
+def by_harness(learner: NetworkLearner, tracks: Sequence[Track], batch: int) -> Scores:
     """Return the scores as a run makes them."""
-    shown = [track_images(track.frame_mask(), False) for track in tracks]
-    source = LiveImages(shown, Reading(), tracks, model.clip)
-    return list(predict(network, model.clip, task, source, range(len(tracks)), batch=batch, device=CPU).values())
+    images = LiveImages(tracks, ImageRules(learner.model.clip))
+    return learner.predict(Inputs(tracks, {"frames": images}, images.log), tracks, batch=batch)
 
 
-def by_hand(network: nn.Module, model: Model, task: Task, tracks: Sequence[Track], batch: int) -> Scores:
+def by_hand(learner: NetworkLearner, tracks: Sequence[Track], batch: int) -> Scores:
     """Return the scores by the plainest loop: clip after clip, a batch at a time, tanh of one output per clip."""
-    clip = model.clip
+    network, clip, task = learner.network, learner.model.clip, learner.setting.task
     mean, std = (np.array(x, dtype=np.float32) for x in (clip.mean, clip.std))
     found = [np.zeros((track.n_frames, len(task.outputs)), dtype=np.float32) for track in tracks]
     waiting: list[tuple[int, int, NDArray[np.uint8]]] = []
@@ -92,8 +91,11 @@ def main(name: str, preset: str, batch: int, turns: int, threads: int) -> None:
     builder = plugins.get("model", name).builder()
     model: Model = builder(builder.Settings())
     network = model.network(task, model.weights(None, synthetic=True)).eval()
+    metric: Metric = plugins.get("metric", task.metric).build(task)
+    setting = Setting(task=task, metric=metric, protocol=OFFICIAL, accelerator=accelerator_on("cpu", "no"))
+    learner = NetworkLearner(model, network, setting)
     database = plugins.get("database", "synthetic").build(preset=preset, seed=0, progress=lambda *args: None)
-    tracks = [track for track in database.tracks(task.label, "val") if track.frame_mask().any()]
+    tracks = [one.track for one in database.tracks(task.label, "val") if one.track.frame_mask().any()]
     ways = {"harness": by_harness, "bare": by_hand}
     times: dict[str, list[float]] = {way: [] for way in ways}
     scores: dict[str, Scores] = {}
@@ -102,8 +104,8 @@ def main(name: str, preset: str, batch: int, turns: int, threads: int) -> None:
         random.Random(turn).shuffle(order)
         for way in order:
             start = perf_counter()
-            with repeatable(seed=0):  # as in a run
-                scores[way] = ways[way](network, model, task, tracks, batch)
+            with make_repeatable(seed=0):  # as in a run
+                scores[way] = ways[way](learner, tracks, batch)
             if turn >= 0:
                 times[way].append(perf_counter() - start)
     gap = max(float(np.abs(a - b).max()) for a, b in zip(scores["harness"], scores["bare"], strict=True))

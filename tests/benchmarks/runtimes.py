@@ -1,4 +1,4 @@
-"""All runtimes on one trained network, by turns in one process: frames per second, their ratio to plain eager, parity.
+"""All runtimes on one trained network, interleaved in one process: frames per second, ratio to plain eager, parity.
 
     abawbench run --model mnv4-tam --task va --out runs
     python tests/benchmarks/runtimes.py runs --threads 2
@@ -23,12 +23,13 @@ from torch import Tensor
 
 from abawbench.cli.progress import TerminalProgress
 from abawbench.config import parse_data
-from abawbench.contracts import AbawbenchError, Runtime
+from abawbench.contracts import AbawbenchError, Example, Runtime
+from abawbench.harness.measure.bench import BATCH, Bench
 from abawbench.harness.measure.interleaved import plain_eager
-from abawbench.harness.measure.parity import BATCH, Bench, parity
-from abawbench.harness.request.databases import Databases, Generated
+from abawbench.harness.measure.parity import measure_parity
+from abawbench.harness.request.databases import Databases, Sources
 from abawbench.harness.stored.bench import bench_of_run
-from abawbench.harness.stored.submit import the_run
+from abawbench.harness.stored.load import find_run
 from abawbench.plugins import default_plugins
 from abawbench.records.parity import Parity
 from abawbench.records.profile import PLAIN
@@ -60,26 +61,26 @@ def main(
     torch.set_flush_denormal(True)
     progress = TerminalProgress(quiet=as_json)
     plugins = default_plugins()
-    folder, record = the_run(run, task)
-    databases = Databases(plugins, parse_data(data), Generated(preset, 0), progress)
-    _, bench = bench_of_run(folder, record, plugins, databases, None, progress)
+    stored = find_run(run, plugins, task)
+    record = stored.record
+    bench = bench_of_run(stored, Databases(plugins, Sources(parse_data(data), preset), progress))
     runtimes: list[Runtime] = [
         plugins.get("runtime", n).build() for n in names or [p.name for p in plugins.all("runtime")]
     ]
-    calls, seconds = compiled(bench, runtimes, progress)
-    times = alternating(calls, bench.example()[0], rounds)
-    eager = bench.scores(calls[PLAIN])
-    found = {r.name: parity(bench, r, lambda _, r=r: calls[r.name], eager) for r in runtimes if r.name in calls}
-    rows = [row(name, times, seconds[name], found.get(name), bench.clip.length) for name in calls]
+    calls, seconds = compile_all(bench, runtimes, progress)
+    times = alternate(calls, bench.example(), rounds)
+    found = {r.name: measure_parity(bench, r, progress, calls[r.name]) for r in runtimes if r.name in calls}
+    length = bench.learner.model.clip.length
+    rows = [row(name, times, seconds[name], found.get(name), length) for name in calls]
     rows.sort(key=lambda one: one["ratio"])
     if as_json:
         click.echo(json.dumps({"model": record.model, "task": record.task, "threads": threads, "rows": rows}, indent=2))
         return
-    click.echo(f"{record.model} on {record.task}, {bench.task.metric}, {BATCH} clips a call, {threads} threads")
+    click.echo(f"{record.model} on {record.task}, {stored.task.metric}, {BATCH} clips a call, {threads} threads")
     click.echo(tabulate(rows, headers="keys", floatfmt=".4g"))
 
 
-def compiled(
+def compile_all(
     bench: Bench, runtimes: list[Runtime], progress: TerminalProgress
 ) -> tuple[dict[str, Call], dict[str, float]]:
     """Return the callables that this machine can make, and the seconds each took; says which it cannot."""
@@ -89,23 +90,22 @@ def compiled(
         progress.note(f"compile by {runtime.name}")
         start = perf_counter()
         try:
-            calls[runtime.name] = bench.compiled(runtime)
+            calls[runtime.name] = bench.compile(runtime, bench.example())
         except AbawbenchError as error:
             progress.note(f"left out: {error}")
         seconds[runtime.name] = perf_counter() - start
     return calls, seconds
 
 
-def alternating(calls: dict[str, Call], like: Tensor, rounds: int) -> dict[str, list[float]]:
+def alternate(calls: dict[str, Call], example: Example, rounds: int) -> dict[str, list[float]]:
     """Return the seconds of each callable in each round, after two rounds of warm-up."""
-    clips = torch.randn(like.shape, generator=torch.Generator().manual_seed(0))
     times: dict[str, list[float]] = {name: [] for name in calls}
     order = list(calls)
     for number in range(-2, rounds):
         random.Random(number).shuffle(order)
         for name in order:
             start = perf_counter()
-            calls[name](clips)
+            calls[name](*example)
             if number >= 0:
                 times[name].append(perf_counter() - start)
     return times

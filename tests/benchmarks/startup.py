@@ -3,7 +3,7 @@
     python tests/benchmarks/startup.py
     python tests/benchmarks/startup.py --tools FOLDER
 
-Each figure is the median of 20 calls, taken in turns so that a slow moment hits all alike. ``FOLDER`` holds one virtual
+Each figure is the median of 20 calls, interleaved so that a slow moment hits all alike. ``FOLDER`` holds one virtual
 environment per tool, ``lm_eval``, ``mteb`` and ``tox``; the limits count on an idle machine. Exit status 1: over one.
 """
 
@@ -26,7 +26,7 @@ from abawbench.hookspecs import hookimpl
 
 
 @hookimpl
-def abawbench_models():
+def abawbench_plugins():
     return [ModelDeclaration(name="{name}", summary="A dummy.", build="{name}_model:Dummy")]
 """
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abawbench.contracts import Labels
+from abawbench.contracts import LabelledTrack, Labels
 from abawbench.harness.score.scoring import score
 from abawbench.statistics.bootstrap import REPLICATES
 from abawbench_plugins.metrics.concordance import Concordance
@@ -27,7 +27,8 @@ def predicted(share: float) -> Any:
     tracks = [SimpleNamespace(id=f"{i}", subject=f"{i}") for i in range(TRACKS)]
     truths = [np.clip(rng.normal(rng.normal(0, 0.3), 0.2, (n, 2)), -1, 1) for n in lengths]
     scores = [np.clip(0.5 * truth + rng.normal(0, 0.2, truth.shape), -1, 1) for truth in truths]
-    return tracks, scores, [Labels(truth, rng.random(len(truth)) > 0.01) for truth in truths]
+    labels = [Labels(truth, rng.random(len(truth)) > 0.01) for truth in truths]
+    return [LabelledTrack(*pair) for pair in zip(tracks, labels, strict=True)], scores
 
 
 def ccc(x: Any, y: Any) -> Any:
@@ -37,22 +38,20 @@ def ccc(x: Any, y: Any) -> Any:
 
 def recompute(predicted: Any, rng: np.random.Generator) -> float:
     """One replicate as scripts do it: draw tracks, join their frames, compute the metric."""
-    _, scores, labels = predicted
-    drawn = rng.integers(0, len(labels), len(labels))
-    mask = np.concatenate([labels[i].mask for i in drawn])
+    tracks, scores = predicted
+    drawn = rng.integers(0, len(tracks), len(tracks))
+    mask = np.concatenate([tracks[i].known.mask for i in drawn])
     x = np.concatenate([scores[i] for i in drawn])[mask]
-    y = np.concatenate([labels[i].values for i in drawn])[mask]
+    y = np.concatenate([tracks[i].known.values for i in drawn])[mask]
     return float(ccc(x, y).mean())
 
 
 def test_scoring_with_an_interval(benchmark: Any, predicted: Any, full: bool) -> None:
-    tracks, scores, labels = predicted
+    tracks, scores = predicted
     task = va.task()
-    found, _ = benchmark.pedantic(
-        score, args=(Concordance(task), task, tracks, scores, labels), rounds=3 if full else 1
-    )
-    mask = np.concatenate([known.mask for known in labels])
-    truth = np.concatenate([known.values for known in labels])[mask]
+    found, _ = benchmark.pedantic(score, args=(Concordance(task), task, tracks, scores), rounds=3 if full else 1)
+    mask = np.concatenate([one.known.mask for one in tracks])
+    truth = np.concatenate([one.known.values for one in tracks])[mask]
     assert found.value == pytest.approx(ccc(np.concatenate(scores)[mask], truth).mean(), abs=1e-12)
     assert found.interval.low < found.value < found.interval.high
     assert found.interval.replicates == REPLICATES
@@ -62,9 +61,9 @@ def test_scoring_with_an_interval(benchmark: Any, predicted: Any, full: bool) ->
 
 def test_drawing_and_computing_anew(benchmark: Any, predicted: Any, full: bool) -> None:
     """The additive interval covers what a few plain replicates give; the time of all of them is extrapolated."""
-    tracks, scores, labels = predicted
+    tracks, scores = predicted
     task = va.task()
-    found, _ = score(Concordance(task), task, tracks, scores, labels)
+    found, _ = score(Concordance(task), task, tracks, scores)
     rng = np.random.default_rng(1)
     started = time.perf_counter()
     values = benchmark.pedantic(lambda: [recompute(predicted, rng) for _ in range(5)], rounds=1)

@@ -58,8 +58,8 @@ def train(way: str, model: str, task: str, preset: str, epochs: int) -> tuple[li
     try:
         with tempfile.TemporaryDirectory() as out:
             (record,) = abawbench.run(
-                model, task, preset=preset, settings={"epochs": epochs, **settings}, device="cpu", out=out,
-                latency_seconds=0, progress=progress)  # fmt: skip
+                model, task, abawbench.Sources({"synthetic": ()}, preset), settings={"epochs": epochs, **settings},
+                out=out, machine=abawbench.Machine(device="cpu", latency_seconds=0), progress=progress)  # fmt: skip
     finally:
         for name, value in kept.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})

@@ -6,6 +6,8 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -13,7 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 def script(load: Callable[[str], ModuleType]) -> ModuleType:
     for library in ("ptflops", "torchinfo"):
         pytest.importorskip(library)
-    return load("docs/counts.py")
+    return load("tools/counts.py")
 
 
 def test_both_of_our_counters_give_every_hand_count(script: ModuleType) -> None:
@@ -23,4 +25,4 @@ def test_both_of_our_counters_give_every_hand_count(script: ModuleType) -> None:
 
 
 def test_the_page_is_what_the_script_writes(script: ModuleType) -> None:
-    assert script.text() == (DOCS / "counts.md").read_text(encoding="utf-8"), "run 'python docs/counts.py'"
+    assert script.text() == (DOCS / "counts.md").read_text(encoding="utf-8"), "run 'python tools/counts.py'"

@@ -12,12 +12,12 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.fixture(scope="module")
 def script(load: Callable[[str], ModuleType]) -> ModuleType:
     pytest.importorskip("audmetric")
-    return load("docs/edge_cases.py")
+    return load("tools/edge_cases.py")
 
 
 def test_the_page_is_what_the_script_writes(script: ModuleType) -> None:
     expected = (DOCS / "edge-cases.md").read_text(encoding="utf-8")
-    assert script.text() == expected, "run 'python docs/edge_cases.py'"
+    assert script.text() == expected, "run 'python tools/edge_cases.py'"
 
 
 def test_the_official_values_are_those_worked_out_by_hand(script: ModuleType) -> None:

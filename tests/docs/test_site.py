@@ -14,6 +14,8 @@ import pytest
 from abawbench.plugins import KINDS
 from abawbench.testing import PAGES
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = r'^--8<-- "(examples/.+)"$'
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -38,8 +40,9 @@ def test_every_page_that_a_check_names_is_there() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_promises_of_a_page_are_those_of_the_checks(load: Callable[[str], ModuleType], kind: str) -> None:
-    promises = load("docs/promises.py")
+    promises = load("tools/promises.py")
     text = (DOCS / "contracts" / f"{kind}.md").read_text()
+    assert promises.MARK in text
     assert promises.page(kind, text) == text
 
 
@@ -63,7 +66,7 @@ def _text(page: Path) -> str:
 
 def test_the_page_of_broken_plugins_tells_what_a_run_says(load: Callable[[str], ModuleType]) -> None:
     """A run of them all is tested elsewhere; this is what that test expects it to say."""
-    isolation = load("tests/abawbench/harness/test_isolation.py")
+    isolation = load("tests/abawbench/harness/jobs/test_isolation.py")
     page = (DOCS / "broken-plugins.md").read_text()
     assert len(isolation.RUN) >= 7
     assert [name for name, reason in isolation.RUN.items() if reason not in page] == []

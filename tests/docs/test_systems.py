@@ -6,12 +6,14 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
 def script(load: Callable[[str], ModuleType]) -> ModuleType:
-    return load("docs/systems.py")
+    return load("tools/systems.py")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def page(script: ModuleType) -> str:
 
 
 def test_the_page_is_what_the_script_writes(page: str) -> None:
-    assert page == (DOCS / "systems.md").read_text(encoding="utf-8"), "run 'python docs/systems.py'"
+    assert page == (DOCS / "systems.md").read_text(encoding="utf-8"), "run 'python tools/systems.py'"
 
 
 def test_every_figure_is_that_of_the_reference_in_all_its_digits(script: ModuleType, page: str) -> None:

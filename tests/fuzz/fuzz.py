@@ -31,9 +31,9 @@ from abawbench.harness.score.prediction_files import read_prediction_file, submi
 from abawbench.plugins import default_plugins
 from abawbench_plugins.databases import bah, dvd, hume_vidmimic2, manifest, s_aff_wild2
 from abawbench_plugins.databases._annotations import FORMATS, RowError, read_annotation
+from abawbench_plugins.databases._file_groups import Transcript
 from abawbench_plugins.databases._listings import read_listing
 from abawbench_plugins.databases._manifest import TASKS
-from abawbench_plugins.databases._parts import Transcript
 
 SLOWEST = 20
 """Seconds a case may take on a busy machine; a sound one takes milliseconds."""
@@ -114,10 +114,8 @@ def split_list(path: Path) -> None:
 def frame_annotations(path: Path) -> None:
     (path.parent / "default-split").mkdir(exist_ok=True)
     (path.parent / "default-split/train.txt").write_text(f"{VIDEO},1,well, no\n")
-    for track in bah.open_database([path.parent]).tracks("ah", "train"):
-        labels = track.labels("ah")
-        assert labels is not None
-        assert len(labels.mask) == track.n_frames
+    for one in bah.open_database([path.parent]).tracks("ah", "train"):
+        assert len(one.known.mask) == one.track.n_frames
 
 
 def transcript(path: Path) -> None:
@@ -128,10 +126,8 @@ def table(path: Path) -> None:
     database = manifest.open_database([path])
     for label in TASKS:
         for split in database.splits(label):
-            for track in database.tracks(label, split):
-                labels = track.labels(label)
-                assert labels is not None
-                assert len(labels.mask) in (1, track.n_frames)
+            for one in database.tracks(label, split):
+                assert len(one.known.mask) in (1, one.track.n_frames)
 
 
 def predictions(path: Path) -> None:

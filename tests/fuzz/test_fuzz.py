@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 CASES = int(os.environ.get("ABAWBENCH_FUZZ", "280"))
 SCRIPT = Path(__file__).with_name("fuzz.py")
 

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -14,24 +15,27 @@ import pytest
 
 import abawbench
 from abawbench import UsageError
-from abawbench.scaffold import MODULES, new_plugin, package_files
+from abawbench.scaffold import EXAMPLES, new_plugin, package_files
 
+pytestmark = pytest.mark.slow
+
+FOLDER = Path(__file__).parents[2] / "examples"
 LONGEST = "a-name-as-long-as-a-name-may-possibly-be"
 
 
-@pytest.mark.parametrize("kind", MODULES)
+@pytest.mark.parametrize("kind", EXAMPLES)
 def test_a_new_plugin_works_as_it_is(fresh, kind: str, tmp_path: Path) -> None:
     name = f"fresh-{kind}"
     fresh.run("abawbench", "new-plugin", name, "--kind", kind, "--out", str(tmp_path))
     package = tmp_path / f"abawbench-{name}"
     fresh.install(package)
     assert " passed" in fresh.run("pytest", "-q", cwd=package)
-    assert "0 broken" in fresh.run("abawbench", "check", name, "--kind", kind)
+    assert "0 failed" in fresh.run("abawbench", "check", name, "--kind", kind)
     assert name in fresh.run("abawbench", "list", f"{kind}s")
     for command in try_it(package):
         output = fresh.run(*command, cwd=tmp_path)
-    assert "SYNTHETIC" in output or kind == "dataset"
-    assert name in output or kind in ("metric", "task", "dataset", "runtime")
+    assert "SYNTHETIC" in output or kind == "database"
+    assert name in output or kind in ("metric", "task", "database", "runtime")
     fresh.uninstall(f"abawbench-{name}")
     assert name not in fresh.run("abawbench", "list", f"{kind}s")
 
@@ -60,7 +64,7 @@ def run_here(*command: str, cwd: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x", LONGEST])
-@pytest.mark.parametrize("kind", MODULES)
+@pytest.mark.parametrize("kind", EXAMPLES)
 def test_what_is_written_is_clean_for_every_name(kind: str, name: str, tmp_path: Path) -> None:
     if find_spec("ruff") is None:
         pytest.skip("needs ruff")
@@ -72,10 +76,10 @@ def test_what_is_written_is_clean_for_every_name(kind: str, name: str, tmp_path:
 def test_what_is_written_keeps_strict_types(tmp_path: Path) -> None:
     if find_spec("mypy") is None:
         pytest.skip("needs mypy")
-    for kind in MODULES:
+    for kind in EXAMPLES:
         new_plugin(f"typed-{kind}", kind, tmp_path)
     packages = [str(path.parent) for path in tmp_path.glob("*/abawbench_*/__init__.py")]
-    assert len(packages) == len(MODULES)
+    assert len(packages) == len(EXAMPLES)
     options = ["--strict", "--follow-imports=silent", "--cache-dir", str(tmp_path / "cache")]
     run_here("mypy", *options, *packages, cwd=tmp_path)
 
@@ -108,15 +112,26 @@ def test_the_name_of_an_installed_plugin_is_taken(tmp_path: Path) -> None:
         new_plugin("ccc", "metric", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["plugins", "leaderboards"])
+@pytest.mark.parametrize("name", ["plugins", "leaderboards", "examples"])
 def test_the_name_of_an_installed_package_is_taken(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"a package abawbench_{name} is installed already"):
         new_plugin(name, "model", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("kind", MODULES)
-def test_no_placeholder_is_left_and_every_file_has_its_place(kind: str) -> None:
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_no_spelling_of_the_example_is_left(kind: str) -> None:
+    words = EXAMPLES[kind].split("-")
+    old = {"-".join(words), "_".join(words), "".join(words)}
     found = package_files("some-thing", kind)
-    assert not [path for path, text in found.items() if "$" in text]
+    assert not [path for path, text in found.items() if any(word in f"{path}{text}".lower() for word in old)]
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_every_file_of_the_example_is_written_but_caches(kind: str) -> None:
+    example = FOLDER / EXAMPLES[kind]
+    lying = {path.relative_to(example).as_posix() for path in example.rglob("*") if path.is_file()}
+    caches = {path for path in lying if re.search(r"_cache/|__pycache__/|\.egg-info/", path)}
+    found = package_files(EXAMPLES[kind], kind)
+    assert found == {path: (example / path).read_text(encoding="utf-8") for path in lying - caches}
     assert {"pyproject.toml", "README.md", ".gitignore", ".github/workflows/ci.yml"} < set(found)

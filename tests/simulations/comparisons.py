@@ -12,7 +12,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from population import TASKS, Population, population
 
-from abawbench.statistics.paired import Difference, paired
+from abawbench.statistics.paired import Difference, compare_paired
 
 POOL = 4_000
 TRACKS = (30, 76, 160)
@@ -23,7 +23,9 @@ GAP = {"ccc": 0.1, "macro-f1": 0.1, "pearson": 0.08}
 def drawn(pool: Population, tracks: int, random: np.random.Generator, replicates: int) -> Difference:
     """Return the comparison on tracks drawn at random."""
     rows = pool.statistics[random.integers(0, len(pool.statistics), tracks)]
-    return paired(pool.metric.value, rows[:, 0], rows[:, 1], replicates=replicates, seed=int(random.integers(2**31)))
+    return compare_paired(
+        pool.metric.value, rows[:, 0], rows[:, 1], replicates=replicates, seed=int(random.integers(2**31))
+    )
 
 
 def power(pool: Population, random: np.random.Generator, replicates: int, pairs: int) -> tuple[int, float, float]:

@@ -15,7 +15,7 @@ from population import FIRST, SECOND, TASKS, THIRD, Population, population
 
 from abawbench.statistics.bootstrap import bca_shares, narrowness, track_weights
 from abawbench.statistics.jackknife import degrees_of_freedom
-from abawbench.statistics.student import widened_tail
+from abawbench.statistics.student import widen_tail
 
 POOL = 6_000
 KINDS = ("percentile", "BCa", "widened")
@@ -32,7 +32,7 @@ def tracks_cover(pool: Population, tracks: int, experiments: int, replicates: in
         total = units.sum(axis=0)
         values = pool.metric.value(np.concatenate([weights @ units, total - units, total[None]]))
         drawn, without, estimate = values[:replicates], values[replicates:-1], float(values[-1])
-        tail = widened_tail(0.025, degrees_of_freedom(without), narrowness(drawn, without))
+        tail = widen_tail(0.025, degrees_of_freedom(without), narrowness(drawn, without))
         wide = bca_shares(drawn, estimate, without, tail)
         shares = {
             "percentile": (0.025, 0.975),

@@ -18,10 +18,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from population import population
 
 from abawbench.compare.comparison import Speed
-from abawbench.compare.gate import Check, speed_check
+from abawbench.compare.gate import Check, check_speed
 from abawbench.harness.measure.reference import relative_time
+from abawbench.harness.measure.timing import Conditions
 from abawbench.records.record import RelativeTime
-from abawbench.statistics.paired import paired
+from abawbench.statistics.paired import compare_paired
 
 LIMIT = 1.25
 SHIPPED = 5.0
@@ -40,7 +41,7 @@ def measure(extra: int, seconds: float) -> RelativeTime:
             found: Tensor = network(x)
             return found
 
-    return relative_time(call, torch.zeros(4, 3, 112, 112), budget_s=seconds)
+    return relative_time(call, torch.zeros(4, 3, 112, 112), Conditions(seconds=seconds))
 
 
 def burn(stop: float) -> None:
@@ -60,7 +61,7 @@ def accuracy() -> None:
         random, failed = np.random.default_rng(0), 0
         for seed in range(200):
             rows = pool.statistics[random.integers(0, len(pool.statistics), 76)]
-            found = paired(pool.metric.value, rows[:, 0], rows[:, 1], replicates=1_000, seed=seed)
+            found = compare_paired(pool.metric.value, rows[:, 0], rows[:, 1], replicates=1_000, seed=seed)
             failed += found.high < 0
         drop = float(pool.truth[0] - pool.truth[1])
         print(
@@ -80,7 +81,7 @@ def main(repeats: int = 100, seconds: float = SHIPPED) -> None:
             return pool.apply(measure, (extra, seconds))
 
     def judged(base: RelativeTime, extra: int, times: int) -> list[Check]:
-        return [speed_check("", Speed(a=base, b=apart(extra)), LIMIT) for _ in range(times)]
+        return [check_speed("", Speed(a=base, b=apart(extra)), LIMIT) for _ in range(times)]
 
     def show(what: str, found: list[Check]) -> None:
         counts = {kind: sum(check.outcome == kind for check in found) for kind in ("pass", "fail", "unsure")}

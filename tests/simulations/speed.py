@@ -32,7 +32,7 @@ def main(rounds: int = 7) -> None:
             gap = (x.mean(0) - y.mean(0)) ** 2
             (2 * ((x - x.mean(0)) * (y - y.mean(0))).mean(0) / (x.var(0) + y.var(0) + gap)).mean()
         plain.append((perf_counter() - start) / LOOPS * 10_000)
-    print(f"{TRACKS} tracks, {FRAMES} frames, 10,000 replicates, median of {rounds} rounds by turns")
+    print(f"{TRACKS} tracks, {FRAMES} frames, 10,000 replicates, median of {rounds} interleaved rounds")
     print(
         f"one product {np.median(ours):.3f} s; resampling and recomputing {np.median(plain):.0f} s (from {LOOPS});",
         end=" ",

@@ -8,13 +8,13 @@ from typing import Any
 from abawbench_broken.world import Small
 from torch import nn
 
-from abawbench.contracts import ModelDeclaration, Task, Weights
+from abawbench.contracts import Declaration, ModelDeclaration, Task, Weights
 from abawbench.hookspecs import hookimpl
 from abawbench.records import store
 
 
 @hookimpl
-def abawbench_models() -> list[ModelDeclaration]:
+def abawbench_plugins() -> list[Declaration]:
     return [
         ModelDeclaration(
             name=f"stray-{build.lower()}",
@@ -30,8 +30,6 @@ def abawbench_models() -> list[ModelDeclaration]:
 class Elsewhere(Small):
     """Changes the working folder."""
 
-    name = "stray-elsewhere"
-
     def network(self, task: Task, weights: Weights) -> nn.Module:
         os.chdir("/")
         return super().network(task, weights)
@@ -39,8 +37,6 @@ class Elsewhere(Small):
 
 class Undone(Small):
     """Takes its result away again."""
-
-    name = "stray-undone"
 
     def network(self, task: Task, weights: Weights) -> nn.Module:
         written = store.write
@@ -57,8 +53,6 @@ class Undone(Small):
 class Daemon(Small):
     """Starts a process in a session of its own."""
 
-    name = "stray-daemon"
-
     def network(self, task: Task, weights: Weights) -> nn.Module:
         subprocess.Popen(["sleep", "300"], start_new_session=True)
         return super().network(task, weights)
@@ -66,8 +60,6 @@ class Daemon(Small):
 
 class Orphan(Small):
     """Starts a process whose parent ends at once."""
-
-    name = "stray-orphan"
 
     def network(self, task: Task, weights: Weights) -> nn.Module:
         subprocess.run(["sh", "-c", "setsid sleep 300 & exit 0"], check=True)
@@ -77,8 +69,6 @@ class Orphan(Small):
 class Deserter(Small):
     """Starts a process, which holds its output, and ends."""
 
-    name = "stray-deserter"
-
     def network(self, task: Task, weights: Weights) -> nn.Module:
         subprocess.Popen(["sleep", "300"], start_new_session=True)
         os._exit(3)
@@ -86,8 +76,6 @@ class Deserter(Small):
 
 class Parent(Small):
     """Starts a process and waits for it."""
-
-    name = "stray-parent"
 
     def network(self, task: Task, weights: Weights) -> nn.Module:
         child = subprocess.Popen(["sleep", "300"], start_new_session=True)

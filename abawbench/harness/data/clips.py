@@ -1,21 +1,14 @@
-"""The clips of a set of tracks as batches: which images they show, what their frames are labelled."""
+"""Clips: which frames each holds, what they are labelled, and which of them there is something to learn from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from abawbench.contracts import Clip, Labels, Task
-from abawbench.harness.data.features import Features
-from abawbench.harness.data.images import windows
-from abawbench.harness.data.inputs import SeveralInputs
-
-Inputs: TypeAlias = tuple[Tensor, ...] | dict[str, tuple[Tensor, ...]]
-Index: TypeAlias = Tensor | dict[str, Tensor]
+from abawbench.harness.data.images import cut_windows
 
 
 @dataclass(frozen=True)
@@ -23,97 +16,47 @@ class ClipIndex:
     """One clip: a track and the frames it holds."""
 
     track: int
+    """Its number among the tracks of the inputs."""
     frames: NDArray[np.intp]
     """[T]"""
     real: NDArray[np.bool_]
     """[T], false where the last frame is repeated to fill the clip."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Clips ready for a network."""
-
-    inputs: Inputs
-    """What ``Features.gather`` gave for the U distinct images, [U, ...] each; by input where there are several."""
-    index: Index
-    """int64 [B, T]: which image each frame shows; by input where there are several, -1 where one is missing."""
-    target: Tensor
-    """Labels of the frames, [B, T], [B, T, K] or [B, T, C]; of the track, repeated, at track level."""
-    mask: Tensor
-    """bool [B, T], or [B, T, P] for a task of P parts: annotated and not padding."""
+def cut_clips(track: int, n_frames: int, clip: Clip) -> list[ClipIndex]:
+    """Return the clips of a track of so many frames; each frame is in at least one."""
+    frames, real = cut_windows(n_frames, clip.length, clip.stride)
+    return [ClipIndex(track, f, r) for f, r in zip(frames, real, strict=True)]
 
 
-def clips_of(numbers: Sequence[int], features: Features, clip: Clip) -> list[ClipIndex]:
-    """Return the clips of the tracks with these numbers, in order; each frame is in at least one."""
-    found = []
-    for number in numbers:
-        frames, real = windows(len(features.images[number].shows), clip.length, clip.stride)
-        found += [ClipIndex(number, f, r) for f, r in zip(frames, real, strict=True)]
-    return found
+class ClipLabels:
+    """The labels of clips, for the tracks that have some."""
 
-
-def distinct(clips: Sequence[ClipIndex], features: Features) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Return the distinct images of the clips as (track, row) pairs [U, 2], and the index [B, T] into them."""
-    pairs = np.stack(
-        [np.stack([np.full_like(c.frames, c.track), features.images[c.track].shows[c.frames]], axis=1) for c in clips]
-    )
-    unique, index = np.unique(pairs.reshape(-1, 2), axis=0, return_inverse=True)
-    return unique, index.reshape(pairs.shape[:2]).astype(np.int64)
-
-
-def given(clips: Sequence[ClipIndex], features: Features) -> tuple[Inputs, Index]:
-    """Return what the network is given for clips, as the fields ``inputs`` and ``index`` of ``Batch``."""
-    if isinstance(features, SeveralInputs):
-        found = {
-            name: part.batch([(clip.track, part.shows[clip.track][clip.frames]) for clip in clips])
-            for name, part in features.parts.items()
-        }
-        return {name: one[0] for name, one in found.items()}, {name: one[1] for name, one in found.items()}
-    pairs, index = distinct(clips, features)
-    return features.gather(pairs), torch.from_numpy(index)
-
-
-class ClipBatches:
-    """Turns lists of clips into batches; a ``collate_fn`` for torch's DataLoader."""
-
-    def __init__(self, features: Features, labels: Sequence[Labels | None], task: Task) -> None:
-        self._features = features
+    def __init__(self, labels: Mapping[int, Labels], task: Task) -> None:
         self._labels = labels
         self._task = task
 
-    def __call__(self, clips: Sequence[ClipIndex]) -> dict[str, Any]:
-        """Return the batch of these clips, as the fields of ``Batch``."""
-        inputs, index = given(clips, self._features)
-        targets, masks = zip(*(self._labelled(c) for c in clips), strict=True)
-        return {
-            "inputs": inputs,
-            "index": index,
-            "target": torch.from_numpy(np.stack(targets)),
-            "mask": torch.from_numpy(np.stack(masks)),
-        }
+    def annotated(self, clips: Sequence[ClipIndex]) -> list[ClipIndex]:
+        """Return the clips with at least one annotated frame, the only ones to learn from."""
+        return [clip for clip in clips if (self._labels[clip.track].annotated[self._rows(clip)] & clip.real).any()]
 
-    def _labelled(self, clip: ClipIndex) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def of(self, clip: ClipIndex) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return the labels of the frames of a clip, [T], [T, K] or [T, C]; at track level the track's, repeated.
+
+        With them a mask [T], or [T, P] for a task of P parts: annotated and not padding.
+        """
         labels = self._labels[clip.track]
-        assert labels is not None
-        at = np.zeros_like(clip.frames) if self._task.level == "track" else clip.frames
+        at = self._rows(clip)
         values = labels.values[at]
         mask = (labels.mask[at].T & clip.real).T
         dtype = np.int64 if self._task.kind == "multiclass" else np.float32
         return np.where(self._over_values(mask, values.ndim), values, 0).astype(dtype), mask
+
+    def _rows(self, clip: ClipIndex) -> NDArray[np.intp]:
+        return np.zeros_like(clip.frames) if self._task.level == "track" else clip.frames
 
     def _over_values(self, mask: NDArray[np.bool_], dimensions: int) -> NDArray[np.bool_]:
         """Return the mask in a shape that fits label values of so many dimensions."""
         if self._task.parts:
             return np.repeat(mask, [at.stop - at.start for at in self._task.part_columns], axis=1)
         return mask.reshape(mask.shape + (1,) * (dimensions - 1))
-
-
-def annotated(clips: Sequence[ClipIndex], labels: Sequence[Labels | None], task: Task) -> Iterator[ClipIndex]:
-    """Yield the clips with at least one annotated frame, the only ones to learn from."""
-    for clip in clips:
-        known = labels[clip.track]
-        if known is None:
-            continue
-        at = np.zeros_like(clip.frames) if task.level == "track" else clip.frames
-        if (known.annotated[at] & clip.real).any():
-            yield clip

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from abawbench.system import locks
 from abawbench.system.cache import cache_folder
-from abawbench.system.files import replacing, sweep
+from abawbench.system.files import replace_file, sweep
 
 DEFAULT_LIMIT = 20 * 2**30
 """Bytes the feature cache may hold; ``$ABAWBENCH_CACHE_LIMIT`` replaces it."""
@@ -65,7 +65,7 @@ def store(file: Path, entry: Entry) -> None:
 
     tensors = {str(i): level for i, level in enumerate(entry.levels)}
     tensors["readable"] = torch.from_numpy(entry.readable.astype(np.uint8))
-    with locks.hold_shared(file.parent, lambda: sweep(file.parent)), replacing(file) as temporary:
+    with locks.hold_shared(file.parent, lambda: sweep(file.parent)), replace_file(file) as temporary:
         save_file(tensors, temporary, metadata={"key": file.stem})
 
 

@@ -1,7 +1,7 @@
 """Which image each frame shows, which frames each clip holds, and images as network inputs."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ CHUNK = 128
 """Images decoded at a time."""
 
 
-def nearest(exists: NDArray[np.bool_]) -> NDArray[np.intp]:
+def find_nearest(exists: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return for every frame the nearest one that exists, [n]; a gap is split at its middle, ties go to the later.
 
     Raises ValueError when none exists.
@@ -29,7 +29,7 @@ def nearest(exists: NDArray[np.bool_]) -> NDArray[np.intp]:
     return present[np.where(earlier, before, after)]
 
 
-def windows(n_frames: int, length: int, stride: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def cut_windows(n_frames: int, length: int, stride: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Return the clips of a track: frame indices [C, length] and which of them are real, not padding.
 
     Every frame is in a clip. The last clip repeats the last frame; a repeated frame is neither trained on nor scored.
@@ -69,7 +69,7 @@ def track_images(exists: NDArray[np.bool_], stand_in: bool = False) -> TrackImag
     rows = np.flatnonzero(exists)
     if stand_in or rows.size == 0:
         return TrackImages(rows, np.where(exists, np.cumsum(exists) - 1, len(rows)))
-    return TrackImages(rows, np.searchsorted(rows, nearest(exists)))
+    return TrackImages(rows, np.searchsorted(rows, find_nearest(exists)))
 
 
 def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -82,7 +82,7 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def read_images(
-    tracks: Sequence[Track], clip: Clip, numbers: Sequence[int]
+    tracks: Mapping[int, Track], clip: Clip
 ) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.uint8], NDArray[np.bool_]]]:
     """Yield (track number, frames [U], images uint8 [U, size, size, 3], readable [U]) in order, decoding ahead."""
 
@@ -91,8 +91,8 @@ def read_images(
         return resize(images, clip.size), readable
 
     def jobs() -> Iterator[tuple[int, NDArray[np.intp]]]:
-        for number in numbers:
-            frames = np.flatnonzero(tracks[number].frame_mask())
+        for number, track in tracks.items():
+            frames = np.flatnonzero(track.frame_mask())
             for start in range(0, len(frames), CHUNK):
                 yield number, frames[start : start + CHUNK]
 

@@ -1,107 +1,122 @@
-"""What a network is given: the features of frames alone, or several inputs aligned by time."""
+"""What a network is given of some tracks: its inputs by name, each a sequence of steps aligned with the frames."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abawbench.contracts import DataError, Model, Track, UsageError
-from abawbench.harness.data.features import Features, Reading, features
+from abawbench.harness.data.clips import ClipIndex, cut_clips
+from abawbench.harness.data.frames import ImageRules, ImageSteps, embed_images
 from abawbench.harness.data.images import TrackImages, track_images
-from abawbench.harness.data.sequences import Rows, SoundReader, Steps, TextReader, computed, shipped, sound_identity
+from abawbench.harness.data.readers import SoundReader, TextReader, embed_steps, read_shipped, sound_identity
+from abawbench.harness.data.steps import ReadLog, Steps
 from abawbench.harness.request.protocol import Protocol
 from abawbench.progress import Progress
 
 SHIPPED = "features:"
 
+Units: TypeAlias = dict[str, tuple[Tensor, ...]]
+"""Input -> the distinct units of a batch of clips, [U, ...] each."""
+Index: TypeAlias = dict[str, Tensor]
+"""Input -> int64 [B, T]: which step each frame sees, -1 where there is none."""
 
-class SeveralInputs(Features):
-    """Several inputs of the same tracks, each as steps. ``images`` are those of the frames, where they are an input."""
 
-    def __init__(self, images: list[TrackImages], reading: Reading, parts: Mapping[str, Steps]) -> None:
-        super().__init__(images, reading)
-        self.parts = parts
+class Inputs:
+    """The inputs of some tracks. Tracks are told apart by identity: these very objects."""
 
-    def gather(self, pairs: NDArray[np.intp]) -> tuple[Tensor, ...]:
-        """Raise TypeError: each of ``parts`` has units of its own."""
-        raise TypeError("several inputs are gathered one by one")
+    def __init__(self, tracks: Sequence[Track], steps: Mapping[str, Steps], log: ReadLog) -> None:
+        self.tracks = tracks
+        self.steps = steps
+        self.log = log
+        self._numbers = {id(track): number for number, track in enumerate(tracks)}
 
-    def missing(self, numbers: Sequence[int]) -> dict[str, tuple[int, int]]:
-        """Return input -> how many of these tracks lack it wholly, and how many of their frames lack it."""
+    def number_of(self, track: Track) -> int:
+        """Return the number by which clips name a track."""
+        return self._numbers[id(track)]
+
+    def images_of(self, track: Track) -> TrackImages:
+        """Return which images a track shows; each frame its own where images are no input."""
+        frames = self.steps.get("frames")
+        if isinstance(frames, ImageSteps):
+            return frames.images[self.number_of(track)]
+        return track_images(np.ones(track.n_frames, dtype=np.bool_))
+
+    def clips(self, tracks: Sequence[Track], model: Model) -> list[ClipIndex]:
+        """Return the clips of some of the tracks, in order; each frame is in at least one."""
+        return [clip for track in tracks for clip in cut_clips(self.number_of(track), track.n_frames, model.clip)]
+
+    def batch(self, clips: Sequence[ClipIndex]) -> tuple[Units, Index]:
+        """Return what a network is given for clips."""
+        found = {
+            name: steps.batch([(clip.track, steps.shows[clip.track][clip.frames]) for clip in clips])
+            for name, steps in self.steps.items()
+        }
+        return {name: one[0] for name, one in found.items()}, {name: one[1] for name, one in found.items()}
+
+    def missing(self, tracks: Sequence[Track]) -> dict[str, tuple[int, int]]:
+        """Return input -> how many of these tracks lack it wholly, and how many of their frames lack it.
+
+        Frames that always show some image are none: ``images_of`` tells which are filled.
+        """
         found = {}
-        for name, part in self.parts.items():
-            absent = [part.shows[number] < 0 for number in numbers]
+        for name, steps in self.steps.items():
+            if isinstance(steps, ImageSteps) and steps.rules.always:
+                continue
+            absent = [steps.shows[self.number_of(track)] < 0 for track in tracks]
             found[name] = (sum(bool(one.all()) for one in absent), sum(int(one.sum()) for one in absent))
         return found
 
 
-class ImageSteps(Steps):
-    """Images as steps: a track without any has none."""
-
-    def __init__(self, images: Features, size: int) -> None:
-        self._images = images
-        shows = [np.where(one.shows == len(one.rows), -1, one.shows).astype(np.intp) for one in images.images]
-        super().__init__(shows, ())
-        first = next((n for n, one in enumerate(images.images) if len(one.rows)), None)
-        blank = (torch.zeros(1, 3, size, size, dtype=torch.uint8),) if first is None else self._like(first)
-        self.blank = blank
-
-    def _like(self, number: int) -> tuple[Tensor, ...]:
-        return tuple(torch.zeros_like(x) for x in self._images.gather(np.array([[number, 0]], dtype=np.intp)))
-
-    def gather(self, pairs: Rows) -> tuple[Tensor, ...]:
-        """Return the images or their features, [U, ...]."""
-        return self._images.gather(pairs)
-
-
-def inputs_of(
+def embed_inputs(
     network: nn.Module,
     model: Model,
     tracks: Sequence[Track],
-    device: torch.device,
-    progress: Progress,
     protocol: Protocol,
-) -> Features:
-    """Return where clips of the tracks get what the network is given, frozen parts computed or read from the cache.
+    on: tuple[torch.device, Progress],
+) -> Inputs:
+    """Return the inputs of the tracks, frozen parts computed or read from the cache; ``on`` is where and who is told.
 
     A network of frames alone has one module ``embed``, any other an ``nn.ModuleDict`` of them; see ``Model``. In the
     latter a frame without an image of its own has no step where the protocol has it black or zero.
     """
+    device, progress = on
     embed = network.get_submodule("embed")
     if not isinstance(embed, nn.ModuleDict):
-        live = model.settings.mix > 0
-        return features(embed, model.clip, tracks, device, progress, protocol.stand_in, live)
-    parts: dict[str, Steps] = {}
-    reading, images = Reading(), None
+        rules = ImageRules(model.clip, protocol.stand_in, live=model.extra_loss(0) is not None)
+        images = embed_images(embed, tracks, rules, device, progress)
+        return Inputs(tracks, {"frames": images}, images.log)
+    steps: dict[str, Steps] = {}
+    log = ReadLog()
     for name in sorted(model.inputs):
         if name == "frames":
-            seen = features(embed[name], model.clip, tracks, device, progress, protocol.stand_in and "black")
-            parts[name], images, own = ImageSteps(seen, model.clip.size), seen.images, seen.reading
+            rules = ImageRules(model.clip, "black" if protocol.stand_in else None, always=False)
+            seen = embed_images(embed[name], tracks, rules, device, progress)
+            steps[name], own = seen, seen.log
         elif name.startswith(SHIPPED):
-            parts[name], own = shipped(name.removeprefix(SHIPPED), model.feature_sizes[name], tracks), Reading()
+            steps[name] = read_shipped(name.removeprefix(SHIPPED), model.feature_sizes[name], tracks)
+            own = ReadLog()
         else:
             reader = SoundReader(model.sound) if name == "audio" else TextReader(model)
-            parts[name], own = computed(reader, embed[name], tracks, device, progress, name)
-        reading.images += own.images
-        reading.cached += own.cached
-        reading.broken += own.broken
-    return SeveralInputs(images or no_inputs(tracks).images, reading, parts)
+            steps[name], own = embed_steps(reader, embed[name], tracks, device, progress)
+        log.take(own)
+    return Inputs(tracks, steps, log)
 
 
-def no_inputs(tracks: Sequence[Track]) -> SeveralInputs:
-    """Return what a model that sees no image is given: no frame is filled with another."""
-    return SeveralInputs([track_images(np.ones(track.n_frames, dtype=np.bool_)) for track in tracks], Reading(), {})
+def no_inputs(tracks: Sequence[Track]) -> Inputs:
+    """Return what a model that sees no input is given: no frame is filled with another."""
+    return Inputs(tracks, {}, ReadLog())
 
 
-def require_inputs(model: Model, name: str, tracks: Sequence[Track], database: str, task: str) -> None:
-    """Return nothing. Raises UsageError when no track at all has an input, other than frames, that the model needs."""
-    for wanted in sorted(model.inputs - {"frames"}):
+def require_inputs(inputs: frozenset[str], tracks: Sequence[Track], who: str, where: str) -> None:
+    """Raise UsageError when no track at all has an input, other than frames; messages say who needs it, and where."""
+    for wanted in sorted(inputs - {"frames"}):
         if not any(_has(track, wanted) for track in tracks):
             what = f"features '{wanted.removeprefix(SHIPPED)}'" if wanted.startswith(SHIPPED) else wanted
-            raise UsageError(f"model '{name}' needs {what}, and no track of task '{task}' in '{database}' has any")
+            raise UsageError(f"{who} needs {what}, and no track of {where} has any")
 
 
 def _has(track: Track, name: str) -> bool:
@@ -115,27 +130,27 @@ def _has(track: Track, name: str) -> bool:
         return True
 
 
-def identities(model: Model, track: Track) -> list[object]:
+def identify_inputs(inputs: frozenset[str], track: Track) -> list[object]:
     """Return what tells the inputs of a track, other than frames, from others, as JSON; for the digest of a job."""
     found: list[object] = []
-    for name in sorted(model.inputs - {"frames"}):
+    for name in sorted(inputs - {"frames"}):
         if name == "audio":
-            found.append(_sound(track))
+            found.append(_identify_sound(track))
         elif name == "text":
             found.append(track.text())
         else:
-            found.append(_shipped_identity(track, name.removeprefix(SHIPPED)))
+            found.append(_identify_shipped(track, name.removeprefix(SHIPPED)))
     return found
 
 
-def _sound(track: Track) -> object:
+def _identify_sound(track: Track) -> object:
     try:
         return sound_identity(track)
     except DataError as error:
         return str(error)
 
 
-def _shipped_identity(track: Track, name: str) -> object:
+def _identify_shipped(track: Track, name: str) -> object:
     file = track.features_file(name)
     if file is not None:
         return list(file)

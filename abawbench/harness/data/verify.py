@@ -1,17 +1,15 @@
 """Is a copy of a database complete and readable? Counts beside the official ones, and every file read."""
 
-import inspect
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from pathlib import Path
 
-from abawbench.contracts import Count, Database, DatabaseDeclaration, Expected, Part, UsageError
+from abawbench.contracts import Count, Database, DatabaseDeclaration, Expected, FileGroup, UsageError
 from abawbench.contracts.problems import Problem
-from abawbench.harness.request.databases import Generated
+from abawbench.harness.request.databases import Sources, open_database
 from abawbench.plugins import Plugin
 from abawbench.progress import Progress
 from abawbench.system.processes import map_in_processes
@@ -74,59 +72,62 @@ class Verification:
         return Status.INCOMPLETE if differs or self.defects else Status.COMPLETE
 
 
+@dataclass(frozen=True, kw_only=True)
+class VerifyRequest:
+    """What of a copy is looked at, and how thoroughly."""
+
+    edition: int | None = None
+    labels: Sequence[str] = ()
+    splits: Sequence[str] = ()
+    """Both empty for all."""
+    fast: bool = False
+    """Read sizes and headers only."""
+    jobs: int | None = None
+    """Processes; one per processor unless given."""
+
+
 def open_copy(
-    plugin: Plugin,
-    roots: Sequence[Path],
-    edition: int | None,
-    generated: Generated,
-    progress: Progress,
-    readings: Mapping[str, str] | None = None,
+    plugin: Plugin, sources: Sources, edition: int | None, progress: Progress, assumptions: Mapping[str, str]
 ) -> Database:
-    """Return the database a plugin finds in the roots; one that makes its own files makes them without a root.
+    """Return the database of a plugin's name, as of an edition.
 
-    Raises UsageError for missing roots and DataError when they hold nothing of it.
+    Raises UsageError for missing roots and an edition that the plugin does not know.
     """
-    database: Database
-    if roots:
-        takes_edition = "edition" in inspect.signature(plugin.builder()).parameters
-        more = {"edition": edition} if takes_edition and edition is not None else {}
-        database = plugin.build_under(readings or {}, roots, **more)
+    declared, roots = plugin.declaration, sources.roots.get(plugin.name)
+    if edition is not None and roots and isinstance(declared, DatabaseDeclaration) and declared.editions:
+        if edition not in declared.editions:
+            known = ", ".join(map(str, declared.editions))
+            raise UsageError(f"database '{plugin.name}' has no edition {edition}; it knows {known}")
+        database: Database = plugin.build_under(assumptions, roots, edition=edition)
         return database
-    if not (isinstance(plugin.declaration, DatabaseDeclaration) and plugin.declaration.generated):
+    if not roots and not (isinstance(declared, DatabaseDeclaration) and declared.generated):
         raise UsageError(f"database '{plugin.name}' needs a folder: abawbench data verify {plugin.name} ROOT")
-    database = plugin.build(preset=generated.preset, seed=generated.seed, progress=progress.report)
-    return database
+    return open_database(plugin, plugin.name, sources, progress, assumptions)
 
 
-def verify(
-    database: Database,
-    *,
-    edition: int | None = None,
-    labels: Sequence[str] = (),
-    splits: Sequence[str] = (),
-    fast: bool = False,
-    jobs: int | None = None,
-    progress: Progress | None = None,
-) -> Verification:
-    """Return what is in a copy beside what should be, for the labels and splits named or for all.
+def verify(database: Database, wanted: VerifyRequest, progress: Progress | None = None) -> Verification:
+    """Return what is in a copy beside what should be.
 
-    Every image is decoded and every sound and text read, in ``jobs`` processes (default: one per processor); ``fast``
-    reads sizes only. Raises UsageError for a database whose plugin cannot tell, and for a label it does not have.
+    Every image is decoded and every sound and text read. Raises UsageError for a database whose plugin cannot tell, and
+    for a label it does not have.
     """
+    labels, splits = wanted.labels, wanted.splits
     started = time.perf_counter()
     inspection = database.inspect(labels, splits)
-    parts = sorted(inspection.parts, key=lambda part: -part.files)  # the longest first, so that none is waited for
-    total = sum(part.files for part in parts)
+    groups = sorted(inspection.groups, key=lambda group: -group.files)  # the longest first, so that none is waited for
+    total = sum(group.files for group in groups)
     with (progress or Progress()).bar(f"reading {database.name}"[:18], total, "file") as advance:
-        results = map_in_processes(partial(_check, fast), parts, jobs or processors(), chunk=1 + len(parts) // 2000)
-        for part, found in zip(parts, results, strict=True):
+        results = map_in_processes(
+            partial(_check, wanted.fast), groups, wanted.jobs or processors(), chunk=1 + len(groups) // 2000
+        )
+        for group, found in zip(groups, results, strict=True):
             for problem in found:
                 database.problems.add(problem.file, problem.what, problem.line, problem.track, extra=problem.extra)
-            advance(part.files)
-    expected = [e for e in database.expected(edition) if _asked_for(e, labels, splits)]
+            advance(group.files)
+    expected = [e for e in database.expected(wanted.edition) if _is_asked_for(e, labels, splits)]
     return Verification(
         database=database.name,
-        edition=edition,
+        edition=wanted.edition,
         lines=_beside(inspection.counts, expected),
         problems=sorted(database.problems.items, key=lambda problem: (problem.extra, problem.file, problem.line or 0)),
         files=total,
@@ -139,11 +140,11 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _check(fast: bool, part: Part) -> Sequence[Problem]:
-    return part.check(fast)
+def _check(fast: bool, group: FileGroup) -> Sequence[Problem]:
+    return group.check(fast)
 
 
-def _asked_for(expected: Expected, labels: Sequence[str], splits: Sequence[str]) -> bool:
+def _is_asked_for(expected: Expected, labels: Sequence[str], splits: Sequence[str]) -> bool:
     if not expected.label:
         return not labels and not splits
     named = not labels or expected.label in labels

@@ -15,20 +15,32 @@ _DUMPED = re.compile(rb'^  File "([^"\n]+)", line \d+', re.MULTILINE)
 _DUMP = re.compile(rb"^(?:Current thread|Thread) 0x[0-9a-f]+[^\n]*\n(?:  File [^\n]*\n?)+", re.MULTILINE)
 
 
-def raised_by(error: BaseException, took_part: Sequence[Plugin]) -> Plugin | None:
-    """Return the plugin whose code is deepest in the traceback of an error, None where it is nobody's."""
+def blame_exception(error: BaseException, took_part: Sequence[Plugin], at_work: Plugin | None = None) -> Plugin | None:
+    """Return the plugin whose code is deepest in the traceback of an error, None where it is nobody's.
+
+    Of several in one module it is the one at work.
+    """
     frames = list(traceback.walk_tb(error.__traceback__))
-    return _first(reversed([str(frame.f_globals.get("__name__", "")) for frame, _ in frames]), took_part)
+    modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in frames]
+    return _first(reversed(modules), _suspects(took_part, at_work))
 
 
-def crashed_in(printed: bytes, took_part: Sequence[Plugin]) -> Plugin | None:
-    """Return the plugin whose code a crash was in, by the last dump of faulthandler among what was printed."""
+def blame_crash(printed: bytes, took_part: Sequence[Plugin], at_work: Plugin | None = None) -> Plugin | None:
+    """Return the plugin whose code a crash was in, by the last dump of faulthandler among what was printed.
+
+    Of several in one module it is the one at work.
+    """
     dumps = _DUMP.findall(printed)
     current = [dump for dump in dumps if dump.startswith(b"Current")] or dumps
     if not current:
         return None
     files = [Path(path.decode(errors="replace")) for path in _DUMPED.findall(current[-1])]
-    return _first((module for file in files if (module := _module_of(file, took_part))), took_part)
+    modules = (module for file in files if (module := _module_of(file, took_part)))
+    return _first(modules, _suspects(took_part, at_work))
+
+
+def _suspects(took_part: Sequence[Plugin], at_work: Plugin | None) -> list[Plugin]:
+    return sorted(took_part, key=lambda plugin: plugin != at_work)
 
 
 def _first(modules: Iterable[str], took_part: Sequence[Plugin]) -> Plugin | None:

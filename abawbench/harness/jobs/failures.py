@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from abawbench._version import __version__
-from abawbench.contracts import AbawbenchError, DataError, UsageError
+from abawbench.contracts import AbawbenchError, DataError, PluginError, UsageError
 from abawbench.contracts.task import Level
-from abawbench.harness.jobs.blame import raised_by
+from abawbench.harness.jobs.blame import blame_exception
 from abawbench.harness.request.jobs import Job
 from abawbench.harness.request.journal import READ, Journal
 from abawbench.plugins import Plugin, one_line
@@ -35,7 +35,7 @@ class About:
         return store.run_folder(out, job.model, job.task, f"{self.database}-seed{job.seed}", self.digest)
 
 
-def unopened(job: Job) -> About:
+def describe_unopened(job: Job) -> About:
     """Return what is known of a job whose files were never opened; its digest is that of what was asked for."""
     return About(0, "frame", "none", False, hashlib.sha256(repr(job).encode()).hexdigest())
 
@@ -81,9 +81,10 @@ def failure_of(error: BaseException, journal: Journal) -> Failure:
     if isinstance(error, DataError):
         plugin = journal.of_kind("database")
     else:
-        plugin = raised_by(error, journal.took_part) or journal.plugin
+        plugin = blame_exception(error, journal.took_part, journal.plugin) or journal.plugin
     what = str(error) if ours else one_line(error)
-    return Failure("failed", what, phase, plugin, explains_itself=ours and phase == READ)
+    of_files = ours and not isinstance(error, PluginError)
+    return Failure("failed", what, phase, plugin, explains_itself=of_files and phase == READ)
 
 
 def record_of(job: Job, about: About, failure: Failure) -> Record:

@@ -1,146 +1,84 @@
-"""One fit: features, training, prediction of the tracks that were not fitted, thresholds."""
+"""One split of a job: a fresh learner fitted to some tracks, the others predicted, thresholds met."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
-from torch import nn
 
-from abawbench.contracts import Labels, PluginError, Predictor
-from abawbench.harness.data.features import Features
-from abawbench.harness.data.inputs import inputs_of, no_inputs
-from abawbench.harness.learn.postprocessing import finished, stretched, tuned_thresholds
-from abawbench.harness.learn.prediction import predict
-from abawbench.harness.learn.training import Fitted, fit, hold_out
-from abawbench.harness.request.folds import Fold
-from abawbench.harness.score.scoring import official
+from abawbench.contracts import LabelledTrack, Model, PluginError, Predictor
+from abawbench.harness.data.inputs import Inputs
+from abawbench.harness.jobs.prepare import Prepared
+from abawbench.harness.learn.learner import Epochs, Learner, NetworkLearner, Setting, TrackLearner
+from abawbench.harness.learn.postprocessing import rescale_to_threshold, tune_thresholds
+from abawbench.harness.learn.prediction import Scores
+from abawbench.harness.learn.training import hold_out
+from abawbench.harness.request.splits import Split
 from abawbench.progress import Progress
-
-if TYPE_CHECKING:
-    from abawbench.harness.jobs.job import Prepared
-
-
-Predict = Callable[[Sequence[int], Progress | None], dict[int, NDArray[np.float32]]]
-"""Numbers of tracks to their scores."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A model fitted to some tracks, and what it gave for others."""
+    """A learner fitted to some tracks, and what it gave for others."""
 
-    network: nn.Module | None
-    source: Features
-    fitted: Fitted
-    scores: dict[int, NDArray[np.float32]]
+    learner: Learner
+    inputs: Inputs
+    epochs: Epochs
+    scores: list[Scores]
+    """Of the tracks to score, in their order."""
     thresholds: dict[str, float]
     """Of each output, where they were tuned."""
     tuned_on: str | None
 
 
-def fit_and_predict(ready: "Prepared", fold: Fold, accelerator: Accelerator, progress: Progress) -> Fit:
-    """Fit a fresh model to the tracks of a fold and predict the others."""
+def fit_and_predict(ready: Prepared, split: Split, accelerator: Accelerator, progress: Progress) -> Fit:
+    """Fit a fresh learner to the tracks of a split and predict those to score."""
     # every fold starts from the same numbers, so that a frozen part drawn at random is one and the same
     torch.manual_seed(ready.job.seed)
-    fitted: _Fitted = (
-        _fit_predictor(ready, ready.model, fold)
-        if isinstance(ready.model, Predictor)
-        else _fit_network(ready, fold, accelerator, progress)
-    )
-    network, source, log, predicted = fitted
-    task, protocol = ready.task, ready.protocol
-    with ready.journal.timed("predict", ready.took_part["model"]):
-        scores = predicted(fold.scored, progress)
-        if protocol.thresholds == "fixed":
-            return Fit(network, source, log, scores, {}, None)
-        if ready.published:
-            moved = {n: stretched(task, one, ready.published) for n, one in scores.items()}
-            return Fit(network, source, log, moved, ready.published, "nothing here: the model's publication gives them")
-        # the network has not learned from subjects held out: their scores are like those it gives for new ones
-        subjects = [track.subject for track in ready.tracks]
-        share = 0.0 if network is None else ready.model.settings.holdout
-        held_out = hold_out(fold.fitted, subjects, share, ready.job.seed)[1]
-        on = held_out or fold.fitted
-        found = list(predicted(on, None).values())
-        thresholds = tuned_thresholds(ready.metric, task, found, known_labels(ready, on))
-    return Fit(
-        network,
-        source,
-        log,
-        {n: stretched(task, one, thresholds) for n, one in scores.items()},
-        thresholds,
-        "training subjects held out" if held_out else "the training tracks, which were fitted",
-    )
+    plugin, journal = ready.took_part["model"], ready.journal
+    with journal.time_phase("embed", plugin):
+        learner = build_learner(ready, accelerator)
+        inputs = learner.embed(ready.tracks, progress)
+    with journal.time_phase("fit", plugin):
+        epochs = learner.fit(inputs, split.fit, ready.job.seed, progress)
+    with journal.time_phase("predict", plugin):
+        scores = learner.predict(inputs, [one.track for one in split.score], progress)
+        _require_finite(split.score, scores)
+        found = Fit(learner, inputs, epochs, scores, {}, None)
+        return found if ready.protocol.thresholds == "fixed" else _meet_thresholds(found, ready, split)
 
 
-_Fitted = tuple[nn.Module | None, Features, Fitted, Predict]
+def build_learner(ready: Prepared, accelerator: Accelerator) -> Learner:
+    """Return a learner that knows nothing yet; the caller has seeded torch."""
+    setting = Setting(task=ready.task, metric=ready.metric, protocol=ready.protocol, accelerator=accelerator)
+    # another object for every fold: what one remembers of its tracks, the next may have to predict
+    model = ready.took_part["model"].build(replace(ready.model.settings))
+    if isinstance(model, Predictor):
+        return TrackLearner(model, setting)
+    assert isinstance(model, Model)
+    return NetworkLearner(model, model.network(ready.task, ready.weights), setting)
 
 
-def _fit_network(ready: "Prepared", fold: Fold, accelerator: Accelerator, progress: Progress) -> _Fitted:
-    task, model, journal, protocol = ready.task, ready.model, ready.journal, ready.protocol
-    plugin = ready.took_part["model"]
-    device = accelerator.device
-    with journal.timed("embed", plugin):
-        network = model.network(task, ready.weights).to(device)
-        source = inputs_of(network, model, ready.tracks, device, progress, protocol)
-
-    def predicted(numbers: Sequence[int], progress: Progress | None = None) -> dict[int, NDArray[np.float32]]:
-        return predict(
-            network,
-            model.clip,
-            task,
-            source,
-            numbers,
-            batch=model.settings.batch,
-            device=device,
-            progress=progress,
-            protocol=protocol,
-        )
-
-    def evaluate(numbers: Sequence[int]) -> float:
-        names = [ready.tracks[n].id for n in numbers]
-        return official(ready.metric, task, names, list(predicted(numbers).values()), known_labels(ready, numbers))
-
-    with journal.timed("fit", plugin):
-        fitted = fit(
-            network,
-            model.clip,
-            task,
-            model.settings,
-            source,
-            ready.labels,
-            [track.subject for track in ready.tracks],
-            fold.fitted,
-            accelerator=accelerator,
-            seed=ready.job.seed,
-            evaluate=evaluate,
-            progress=progress,
-        )
-    return network, source, fitted, predicted
+def _meet_thresholds(found: Fit, ready: Prepared, split: Split) -> Fit:
+    """Return the fit with scores rescaled so that published or tuned thresholds come to lie at the task's."""
+    if ready.published:
+        return _rescale(found, ready, ready.published, "nothing here: the model's publication gives them")
+    # the network has not learned from subjects held out: their scores are like those it gives for new ones
+    share = ready.model.settings.holdout if isinstance(ready.model, Model) else 0.0
+    held_out = hold_out(split.fit, share, ready.job.seed)[1]
+    on = held_out or split.fit
+    own = found.learner.predict(found.inputs, [one.track for one in on])
+    thresholds = tune_thresholds(ready.metric, ready.task, own, [one.known for one in on])
+    words = "training subjects held out" if held_out else "the training tracks, which were fitted"
+    return _rescale(found, ready, thresholds, words)
 
 
-def _fit_predictor(ready: "Prepared", model: Predictor, fold: Fold) -> _Fitted:
-    task = ready.task
-    with ready.journal.timed("fit", ready.took_part["model"]):
-        model.fit(task, [ready.tracks[n] for n in fold.fitted], known_labels(ready, fold.fitted), ready.job.seed)
-
-    def predicted(numbers: Sequence[int], progress: Progress | None = None) -> dict[int, NDArray[np.float32]]:
-        found = {}
-        for number in numbers:
-            track = ready.tracks[number]
-            scores = np.asarray(model.predict(task, track), dtype=np.float64)
-            wanted = (1 if task.level == "track" else track.n_frames, len(task.outputs))
-            if scores.shape != wanted:
-                raise PluginError(f"model '{model.name}' gave scores of shape {scores.shape}, not {wanted}")
-            found[number] = finished(scores, np.arange(len(scores)), ready.protocol)
-        return found
-
-    return None, no_inputs(ready.tracks), Fitted(), predicted
+def _rescale(found: Fit, ready: Prepared, thresholds: dict[str, float], tuned_on: str) -> Fit:
+    scores = [rescale_to_threshold(ready.task, one, thresholds) for one in found.scores]
+    return replace(found, scores=scores, thresholds=thresholds, tuned_on=tuned_on)
 
 
-def known_labels(ready: "Prepared", numbers: Sequence[int]) -> list[Labels]:
-    """Return the labels of tracks that have some."""
-    return [labels for n in numbers if (labels := ready.labels[n]) is not None]
+def _require_finite(tracks: tuple[LabelledTrack, ...], scores: list[Scores]) -> None:
+    for one, predicted in zip(tracks, scores, strict=True):
+        if not np.isfinite(predicted[one.known.annotated]).all():
+            raise PluginError(f"the predictions of track '{one.track.id}' hold NaN or infinity on annotated frames")

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from abawbench.harness.jobs.failures import About
-from abawbench.harness.jobs.worker import Watcher, run_one
-from abawbench.harness.measure.cost import CostMeter
-from abawbench.harness.request.databases import Databases
+from abawbench.harness.jobs.reporting import Watcher
+from abawbench.harness.jobs.worker import Session, run_one
 from abawbench.harness.request.jobs import Job, Work
 from abawbench.progress import Progress
 
@@ -22,13 +21,12 @@ class _Memory(Watcher):
 
 
 def run_here(jobs: Sequence[Job], work: Work, progress: Progress, outcomes: "Outcomes") -> None:
-    """Run the jobs; databases are opened once, and a kind of network is timed once."""
-    databases = Databases(work.plugins, work.roots, work.generated, progress, jobs[0].protocol.readings)
-    meter = CostMeter(**work.costs)
+    """Run the jobs; databases are opened once."""
+    session = Session.open(work, jobs[0], progress)
     for number, job in enumerate(jobs):
         if outcomes.full:
             outcomes.skip(number)
             continue
         progress.note(outcomes.announce(number))
         memory = _Memory()
-        outcomes.ended(number, run_one(job, work, databases, meter, progress, memory), memory.about)
+        outcomes.ended(number, run_one(job, session, memory), memory.about)

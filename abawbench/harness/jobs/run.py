@@ -4,19 +4,22 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from abawbench.harness.jobs.failures import About, Failure, record_of, unopened
+from abawbench.harness.jobs.failures import About, Failure, describe_unopened, record_of
 from abawbench.harness.request.jobs import Job, Work
 from abawbench.plugins import KINDS, Plugins
 from abawbench.progress import Progress
 from abawbench.records import store
 from abawbench.records.record import Record
+from abawbench.system import locks
 from abawbench.system.cache import cache_folder
 from abawbench.system.limits import Limits
 
+_TIMES = ".times-"
 ENOUGH = 16 * 2**20
 """Bytes free without which no further job is begun after one that found the disk full."""
 
@@ -24,7 +27,6 @@ ENOUGH = 16 * 2**20
 def run_jobs(
     jobs: Sequence[Job],
     work: Work,
-    *,
     limits: Limits | None,
     progress: Progress,
     finished: Callable[[Record], None],
@@ -35,19 +37,39 @@ def run_jobs(
     after the other in this process. A job that was run before with the very same inputs is read back instead, unless
     ``work.force``. One that fails leaves ``failed.json`` in its run folder.
     """
-    outcomes = Outcomes(jobs, work, progress, finished)
     if limits is not None and (why := _stay_here(work.plugins)):
         progress.note(f"the jobs run in this process: {why}")
         limits = None
-    if limits is None:
-        from abawbench.harness.jobs.inprocess import run_here
+    with _times_folder(work.out) as times:
+        work = replace(work, times=times)
+        outcomes = Outcomes(jobs, work, progress, finished)
+        if limits is None:
+            from abawbench.harness.jobs.inprocess import run_here
 
-        run_here(jobs, work, progress, outcomes)
-    else:
-        from abawbench.harness.jobs.isolation import run_isolated
+            run_here(jobs, work, progress, outcomes)
+        else:
+            from abawbench.harness.jobs.isolation import run_isolated
 
-        run_isolated(jobs, work, limits, progress, outcomes)
+            run_isolated(jobs, work, limits, progress, outcomes)
     return outcomes.records
+
+
+@contextmanager
+def _times_folder(out: Path) -> Iterator[Path | None]:
+    """Yield a folder in which the jobs of this run leave times for each other; None where it cannot be made."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for left in out.glob(f"{_TIMES}*"):
+            locks.remove_abandoned(left)
+        folder = Path(tempfile.mkdtemp(prefix=_TIMES, dir=out))
+    except OSError:  # whoever writes a result there says why
+        yield None
+        return
+    try:
+        with locks.hold_alone(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Outcomes:
@@ -83,7 +105,7 @@ class Outcomes:
     def _failure(self, job: Job, failure: Failure, about: About | None) -> Record:
         if failure.status != "skipped":
             self._progress.note(f"{failure.status}: {failure.reason}")
-        about = about or unopened(job)
+        about = about or describe_unopened(job)
         record = record_of(job, about, failure)
         if failure.status == "failed":
             # a full disk must not cost the records of the others

@@ -2,55 +2,58 @@
 
 import logging
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from abawbench.contracts import AbawbenchError, DataError
 from abawbench.harness.jobs.failures import About, Failure, failure_of
-from abawbench.harness.jobs.job import Prepared, execute, prepare
-from abawbench.harness.measure.cost import CostMeter
+from abawbench.harness.jobs.job import execute
+from abawbench.harness.jobs.prepare import Prepared, prepare
+from abawbench.harness.jobs.reporting import Watcher
+from abawbench.harness.measure.measure import Measuring
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.request.devices import accelerator_on
 from abawbench.harness.request.jobs import Job, Work
 from abawbench.harness.request.journal import Journal
-from abawbench.plugins import Plugin
 from abawbench.progress import Progress
 from abawbench.records import store
 from abawbench.records.record import Record
-from abawbench.system.repeatable import repeatable
+from abawbench.system.repeatable import make_repeatable
 
 _log = logging.getLogger(__name__)
 
 
-class Watcher:
-    """Is told what a job does, besides its progress."""
+@dataclass(frozen=True)
+class Session:
+    """What the jobs of one process share."""
 
-    def opened(self, about: About) -> None:
-        """Hear what the job is, once its files are opened."""
+    work: Work
+    databases: Databases
+    progress: Progress
 
-    def phase(self, name: str, plugin: Plugin | None, took_part: tuple[Plugin, ...]) -> None:
-        """Hear that a phase begins, which plugin is at work, and which took part so far."""
+    @classmethod
+    def open(cls, work: Work, job: Job, progress: Progress) -> "Session":
+        """Return a session for jobs under the assumptions of one of them."""
+        databases = Databases(work.plugins, work.sources, progress, job.protocol.assumptions)
+        return cls(work, databases, progress)
 
-    def waits(self, waiting: bool) -> None:
-        """Hear that another run has the same job in hand, or that it let go."""
 
-
-def run_one(
-    job: Job, work: Work, databases: Databases, meter: CostMeter, progress: Progress, watcher: Watcher
-) -> Record | Failure:
-    """Return the record of a job, read back if it is done and not to be forced; or how it ended without one."""
-    journal = Journal(watcher.phase)
+def run_one(job: Job, session: Session, watcher: Watcher) -> Record | Failure:
+    """Return the record of a job, read back if it is done and not to be forced; or why it gave none."""
+    work, progress, journal = session.work, session.progress, Journal(watcher.phase)
     try:
-        ready = prepare(job, work.plugins, databases, journal)
+        ready = prepare(job, work.plugins, session.databases, journal)
         about = about_of(ready)
         watcher.opened(about)
         accelerator = accelerator_on(job.device, job.precision)
         folder = about.folder(job, work.out)
         with _alone(folder, accelerator.num_processes > 1, progress, watcher):
-            if not work.force and (known := _known(ready, folder)) is not None:
+            if not work.force and (known := _read_known(ready, folder)) is not None:
                 progress.note(f"already done, read back from {folder} (--force runs it again)")
                 return known
-            with repeatable(job.seed):
-                return execute(ready, work.out, accelerator, meter, progress)
+            with make_repeatable(job.seed):
+                measuring = Measuring(work.latency_seconds, work.times)
+                return execute(ready, work.out, accelerator, measuring, progress)
     except Exception as error:
         if not isinstance(error, AbawbenchError):
             _log.exception("%s on %s", job.model, job.task)
@@ -62,7 +65,7 @@ def about_of(ready: Prepared) -> About:
     return About(
         edition=ready.task.edition,
         level=ready.task.level,
-        database=ready.database_name,
+        database=ready.database.name,
         synthetic=ready.database.synthetic,
         digest=ready.digest,
     )
@@ -78,10 +81,10 @@ def _alone(folder: Path, shared: bool, progress: Progress, watcher: Watcher) -> 
             progress.note(f"another run is at work in {folder}; waiting for it")
         watcher.waits(waiting)
 
-    return store.claimed(folder, waits)
+    return store.claim(folder, waits)
 
 
-def _known(ready: Prepared, folder: Path) -> Record | None:
+def _read_known(ready: Prepared, folder: Path) -> Record | None:
     """Return the record of the same job if it is there and the files it names are whole."""
     try:
         record = store.read(folder)

@@ -16,14 +16,14 @@ GRID = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)
 Scores = NDArray[np.float64]
 
 
-def finished(scores: Scores, own: NDArray[np.intp], protocol: Protocol) -> NDArray[np.float32]:
+def finish_scores(scores: Scores, own: NDArray[np.intp], protocol: Protocol) -> NDArray[np.float32]:
     """Return the scores [N, K] of a track under a protocol; ``own`` are its frames that show their own image."""
     if protocol.no_face == "interpolate":
-        scores = interpolated(scores, own)
-    return smoothed(scores, protocol.smoothing).astype(np.float32)
+        scores = interpolate(scores, own)
+    return smooth(scores, protocol.smoothing).astype(np.float32)
 
 
-def interpolated(scores: Scores, own: NDArray[np.intp]) -> Scores:
+def interpolate(scores: Scores, own: NDArray[np.intp]) -> Scores:
     """Return scores [N, K] with the other frames' rows drawn from their neighbours in ``own`` (ascending).
 
     Linear between two neighbours, the nearest one's at the ends; without any neighbour the scores stay.
@@ -34,7 +34,7 @@ def interpolated(scores: Scores, own: NDArray[np.intp]) -> Scores:
     return np.stack([np.interp(frames, own, column) for column in scores[own].T], axis=1)
 
 
-def smoothed(scores: Scores, smoothing: str) -> Scores:
+def smooth(scores: Scores, smoothing: str) -> Scores:
     """Return scores [N, K] smoothed along the frames; at the borders the window is cut and its weights sum to 1.
 
     ``box:d`` is the mean of the frames at most d away; ``gaussian:sigma`` weighs frame j for frame i by
@@ -51,16 +51,16 @@ def smoothed(scores: Scores, smoothing: str) -> Scores:
         return np.asarray((sums[stop] - sums[start]) / (stop - start)[:, None])
     reach = min(int(np.ceil(4 * width)), n - 1)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    total = _convolved(np.ones(n), weights)
-    return np.stack([_convolved(column, weights) / total for column in scores.T], axis=1)
+    total = _convolve(np.ones(n), weights)
+    return np.stack([_convolve(column, weights) / total for column in scores.T], axis=1)
 
 
-def _convolved(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _convolve(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     reach = len(weights) // 2
     return np.convolve(values, weights)[reach : reach + len(values)]
 
 
-def tuned_thresholds(
+def tune_thresholds(
     metric: Metric, task: Task, scores: Sequence[NDArray[Any]], labels: Sequence[Labels]
 ) -> dict[str, float]:
     """Return for each multilabel output of a task, or of its parts, the threshold of ``GRID`` that is best for it.
@@ -76,7 +76,7 @@ def tuned_thresholds(
             for predicted, known in zip(scores, labels, strict=True)
         )
         parts = metric.parts(np.asarray(total))
-        values.append([float(np.nan_to_num(parts[name], nan=-1.0)) for name in names])
+        values.append([float(np.nan_to_num(metric.merit(parts[name]), nan=-np.inf)) for name in names])
     return {name: GRID[best] for name, best in zip(names, np.argmax(np.array(values), axis=0), strict=True)}
 
 
@@ -84,15 +84,17 @@ def _with_threshold(task: Task, threshold: float) -> Task:
     return replace(task, threshold=threshold, parts=tuple(replace(part, threshold=threshold) for part in task.parts))
 
 
-def stretched(task: Task, scores: NDArray[np.float32], thresholds: Mapping[str, float]) -> NDArray[np.float32]:
-    """Return scores [N, K], each multilabel output stretched so that its own threshold comes to lie at the task's.
+def rescale_to_threshold(
+    task: Task, scores: NDArray[np.float32], thresholds: Mapping[str, float]
+) -> NDArray[np.float32]:
+    """Return scores [N, K], each multilabel output rescaled so that its own threshold comes to lie at the task's.
 
-    Linear on both sides of the threshold, so that order is kept, and exact at it: ``stretched >= to`` where
+    Linear on both sides of the threshold, so that order is kept, and exact at it: ``rescaled >= to`` where
     ``scores >= threshold``. Decisions, files and other programs then need one threshold only.
     """
     if task.parts:
         parts = zip(task.parts, task.part_outputs, strict=True)
-        return np.concatenate([stretched(part, scores[:, at], thresholds) for part, at in parts], axis=1)
+        return np.concatenate([rescale_to_threshold(part, scores[:, at], thresholds) for part, at in parts], axis=1)
     if task.kind != "multilabel" or not thresholds:
         return scores
     own, to = np.array([thresholds[name] for name in task.outputs]), task.threshold

@@ -1,64 +1,59 @@
-"""Predictions for every frame of every track, whatever the clip and stride."""
+"""From outputs of clips to scores of tracks, whatever the clip and stride."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
-from accelerate.utils import send_to_device
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, float32
 
-from abawbench.contracts import Clip, PluginError, Task
-from abawbench.harness.data.clips import clips_of, given
-from abawbench.harness.data.features import Features
-from abawbench.harness.learn.postprocessing import finished
-from abawbench.harness.learn.training import Trained
-from abawbench.harness.request.protocol import OFFICIAL, Protocol
+from abawbench.contracts import PluginError, Task, Track
+from abawbench.harness.data.clips import ClipIndex
+from abawbench.harness.data.inputs import Inputs
+from abawbench.harness.learn.postprocessing import finish_scores
+from abawbench.harness.request.protocol import Protocol
 from abawbench.losses import scores_of
-from abawbench.progress import Progress
+
+Forward = Callable[[Sequence[ClipIndex]], Tensor]
+"""Clips to their logits [B, K] or [B, T, K]."""
+Scores = NDArray[np.float32]
+"""Of one track: [n_frames, K], or [1, K] for a track-level task."""
 
 
-def predict(
-    network: nn.Module,
-    clip: Clip,
-    task: Task,
-    features: Features,
-    numbers: Sequence[int],
-    *,
-    batch: int,
-    device: torch.device,
-    progress: Progress | None = None,
-    protocol: Protocol = OFFICIAL,
-) -> dict[int, NDArray[np.float32]]:
-    """Return the scores of each track by number: float32 [n_frames, K], or [1, K] for a track-level task.
+class TrackScores:
+    """The scores of some tracks, added up clip by clip.
 
-    A frame in several clips gets the mean of their outputs, a track-level task the mean over its clips; the frames
-    that only pad a clip count in neither. Then frames without an image are filled and scores smoothed, as the
-    protocol says.
+    A frame in several clips gets the mean of their outputs, a track-level task the mean over its clips; the frames that
+    only pad a clip count in neither.
     """
-    clips = clips_of(numbers, features, clip)
-    rows = {n: 1 if task.level == "track" else len(features.images[n].shows) for n in numbers}
-    sums = {n: np.zeros((rows[n], len(task.outputs))) for n in numbers}
-    counts = {n: np.zeros((rows[n], 1)) for n in numbers}
-    module = Trained(network, clip).eval()
-    batches = [clips[i : i + batch] for i in range(0, len(clips), batch)]
-    for chosen in (progress or Progress()).track(batches, f"predict {task.name}", len(batches), "batch"):
-        with torch.inference_mode():
-            logits = module(*send_to_device(given(chosen, features), device))
-            each = (len(chosen), clip.length, len(task.outputs))
-            if logits.shape not in (each, (each[0], each[2])):
-                raise PluginError(
-                    f"the head gave logits of shape {list(logits.shape)} for {each[0]} clips of {each[1]} frames and "
-                    f"{each[2]} outputs of task '{task.name}'; [B, T, K] is {list(each)}"
-                )
-            outputs = scores_of(logits.to(torch.float32), task).cpu().numpy().astype(np.float64)
-        for one, output in zip(chosen, outputs, strict=True):
-            per_frame = np.broadcast_to(output, (len(one.frames), output.shape[-1]))[one.real]
-            if task.level == "track":
-                sums[one.track][0] += per_frame.mean(axis=0)
-                counts[one.track][0] += 1
-            else:
-                sums[one.track][one.frames[one.real]] += per_frame
-                counts[one.track][one.frames[one.real]] += 1
-    effective = protocol.for_task(task)
-    return {n: finished(sums[n] / counts[n], features.images[n].rows, effective) for n in numbers}
+
+    def __init__(self, tracks: Sequence[Track], inputs: Inputs, task: Task) -> None:
+        self._tracks, self._inputs, self._task = tracks, inputs, task
+        rows = {inputs.number_of(track): 1 if task.level == "track" else track.n_frames for track in tracks}
+        self._sums = {number: np.zeros((count, len(task.outputs))) for number, count in rows.items()}
+        self._counts = {number: np.zeros((count, 1)) for number, count in rows.items()}
+
+    def add(self, clips: Sequence[ClipIndex], logits: Tensor) -> None:
+        """Take in the logits of clips. Raises PluginError when they have another shape than the contract's."""
+        length, outputs = len(clips[0].frames), len(self._task.outputs)
+        each = (len(clips), length, outputs)
+        if logits.shape not in (each, (each[0], each[2])):
+            raise PluginError(
+                f"the head gave logits of shape {list(logits.shape)} for {each[0]} clips of {each[1]} frames and "
+                f"{each[2]} outputs of task '{self._task.name}'; [B, T, K] is {list(each)}"
+            )
+        scores = scores_of(logits.to(float32), self._task).cpu().numpy().astype(np.float64)
+        for clip, output in zip(clips, scores, strict=True):
+            per_frame = np.broadcast_to(output, (length, outputs))[clip.real]
+            at = slice(0, 1) if self._task.level == "track" else clip.frames[clip.real]
+            self._sums[clip.track][at] += per_frame.mean(axis=0) if self._task.level == "track" else per_frame
+            self._counts[clip.track][at] += 1
+
+    def finish(self, protocol: Protocol) -> list[Scores]:
+        """Return the scores of the tracks in order, filled and smoothed as the protocol says."""
+        effective = protocol.for_task(self._task)
+        found = []
+        for track in self._tracks:
+            number = self._inputs.number_of(track)
+            means = self._sums[number] / self._counts[number]
+            found.append(finish_scores(means, self._inputs.images_of(track).rows, effective))
+        return found

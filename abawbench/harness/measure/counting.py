@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from abawbench.harness.measure.fvcore_counts import count_with_fvcore
 from abawbench.nn import ClipNetwork, Features
-from abawbench.records.cost import COUNTERS, unexplained
+from abawbench.records.cost import COUNTERS, is_unexplained
 
 FLOP_COUNTER, FVCORE = COUNTERS
 _HIDES_PRODUCTS = re.compile(
@@ -77,7 +77,7 @@ class Macs:
     @property
     def explained(self) -> bool:
         """Whether the counters agree to 0.1%, or named operators account for what they differ by."""
-        return not unexplained(self.total, self.difference)
+        return not is_unexplained(self.total, self.difference)
 
     @property
     def missed_products(self) -> dict[str, list[str]]:
@@ -145,7 +145,7 @@ def count_macs(network: nn.Module, *example: Any) -> Macs:
         leaves, structure = pytree.tree_flatten(example)
         return count_with_fvcore(_Flat(network, structure), tuple(leaves))
 
-    with evaluating(network), _quiet(), torch.no_grad():
+    with evaluation_mode(network), _silence_tracing(), torch.no_grad():
         for name, count in ((FLOP_COUNTER, by_torch), (FVCORE, by_fvcore)):
             try:
                 by_operator[name], uncounted[name] = count()
@@ -159,7 +159,7 @@ def macs_per_frame(network: nn.Module, image: Tensor) -> int | None:
     """Return the MACs of what a network computes image by image, for one image [1, 3, S, S]; None where it cannot."""
     if not isinstance(network, ClipNetwork):
         return None
-    with evaluating(network), _quiet(), torch.no_grad():
+    with evaluation_mode(network), _silence_tracing(), torch.no_grad():
         return sum(_by_torch(_PerFrame(network), (image,))[0].values())
 
 
@@ -278,7 +278,7 @@ _FREE = {
 
 
 @contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
+def evaluation_mode(network: nn.Module) -> Iterator[None]:
     """Put a network into evaluation mode, and every module back into its own mode afterwards."""
     modes = {module: module.training for module in network.modules()}
     network.eval()
@@ -290,7 +290,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_tracing() -> Iterator[None]:
     """Silence what tracing says about shapes, and run attention layers as their parts."""
     fast_path, level = torch.backends.mha.get_fastpath_enabled(), logging.root.manager.disable
     with warnings.catch_warnings():

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 
 from abawbench.contracts import Clip, Model
-from abawbench.harness.measure.timing import Inputs
+from abawbench.harness.measure.timing import Example
 
 FRAME_RATE = 30.0
 """Frames per second of the video that costs per second are for."""
 TEXT = "I was not sure at first, but then I thought that it might be worth a try, so here we are."
 
 
-def example_of(model: Model, device: torch.device, batch: int = 1) -> Inputs:
+def example_of(model: Model, device: torch.device, batch: int = 1) -> Example:
     """Return inputs of so many clips, one tensor for each of the model's inputs in alphabetical order; the same always.
 
     Sound lasts as long as a clip does at ``FRAME_RATE``, a transcript is one sentence, shipped features have a row per

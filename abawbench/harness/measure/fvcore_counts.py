@@ -53,11 +53,11 @@ def _product(left: Any, right: Any) -> int:
     a, b = _shape(left), _shape(right)
     rows, inner = (1, *a)[-2:]
     columns = b[-1] if len(b) > 1 else 1
-    batch = [max(pair) for pair in zip(_padded(a, b), _padded(b, a), strict=True)]
+    batch = [max(pair) for pair in zip(_pad_shape(a, b), _pad_shape(b, a), strict=True)]
     return math.prod(batch) * rows * inner * columns
 
 
-def _padded(shape: list[int], other: list[int]) -> list[int]:
+def _pad_shape(shape: list[int], other: list[int]) -> list[int]:
     length = max(len(shape), len(other)) - 2
     return [1] * (length - max(len(shape) - 2, 0)) + shape[:-2]
 

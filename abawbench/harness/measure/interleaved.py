@@ -1,8 +1,9 @@
-"""Runtimes on one network by turns in one process, beside plain eager execution."""
+"""Runtimes on one network, interleaved in one process with plain eager execution."""
 
 import copy
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -10,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from abawbench.contracts import Runtime
-from abawbench.harness.measure.offline import repeated
-from abawbench.harness.measure.timing import Call, Inputs, device_of, finish
-from abawbench.records.profile import PLAIN, Turns
+from abawbench.harness.measure.offline import repeat_example
+from abawbench.harness.measure.timing import Call, Example, device_of, finish
+from abawbench.records.profile import PLAIN, Interleaved
 
 ROUNDS = 60
 MINIMUM = 8
 
 
-def compiled(runtime: Runtime, network: nn.Module, inputs: Inputs) -> Call:
+def compile_for(runtime: Runtime, network: nn.Module, inputs: Example) -> Call:
     """Return the network by a runtime; ranges, where it takes some, come from ``inputs``. Raises UsageError."""
     return runtime.compile(network, inputs, [inputs] if runtime.calibrates else ())
 
@@ -35,38 +36,45 @@ def plain_eager(network: nn.Module) -> Call:
     return call
 
 
-def by_turns(
+@dataclass(frozen=True, kw_only=True)
+class Rounds:
+    """How much of each runtime is timed."""
+
+    batch: int = 1
+    """Clips per call."""
+    seconds: float = 20.0
+    rounds: int = ROUNDS
+
+
+def interleave(
     network: nn.Module,
     runtimes: Sequence[Runtime],
-    example: Inputs,
+    example: Example,
     frames: int,
-    *,
-    batch: int = 1,
-    budget_s: float = 20.0,
-    rounds: int = ROUNDS,
-    refused: Callable[[str, Exception], None],
-) -> list[Turns]:
+    wanted: Rounds,
+) -> tuple[list[Interleaved], dict[str, Exception]]:
     """Return the times of each runtime and of plain eager, round by round, each round in an order of its own.
 
-    ``example`` is one clip of ``frames`` frames. A runtime that cannot be had here goes to ``refused`` with the error.
+    ``example`` is one clip of ``frames`` frames. With them: the runtimes that cannot be had here, and their errors.
     """
-    inputs = repeated(example, batch)
+    batch, refused = wanted.batch, dict[str, Exception]()
+    inputs = repeat_example(example, batch)
     calls, seconds = {PLAIN: plain_eager(network)}, {}
     kept = []
     for runtime in runtimes:
         start = perf_counter()
         try:
-            calls[runtime.name] = compiled(runtime, network, inputs)
+            calls[runtime.name] = compile_for(runtime, network, inputs)
             calls[runtime.name](*inputs)
         except Exception as error:
             calls.pop(runtime.name, None)
-            refused(runtime.name, error)
+            refused[runtime.name] = error
             continue
         seconds[runtime.name] = perf_counter() - start
         kept.append(runtime)
-    times = _times(calls, inputs, budget_s, rounds)
+    times = _times(calls, inputs, wanted)
     return [
-        Turns(
+        Interleaved(
             runtime=runtime.name,
             precision=runtime.precision,
             batch=batch,
@@ -77,14 +85,14 @@ def by_turns(
             plain_ms=tuple(times[PLAIN]),
         )
         for runtime in kept
-    ]
+    ], refused
 
 
-def _times(calls: dict[str, Call], inputs: Inputs, budget_s: float, rounds: int) -> dict[str, list[float]]:
+def _times(calls: dict[str, Call], inputs: Example, wanted: Rounds) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in calls}
     order, start = list(calls), perf_counter()
-    for number in range(-2, rounds):
-        if number >= MINIMUM and perf_counter() - start > budget_s:
+    for number in range(-2, wanted.rounds):
+        if number >= MINIMUM and perf_counter() - start > wanted.seconds:
             break
         random.Random(number).shuffle(order)
         for name in order:

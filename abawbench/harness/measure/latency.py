@@ -1,6 +1,6 @@
 """Single stream: how long a network takes for one batch of clips after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 
 import numpy as np
@@ -10,13 +10,14 @@ from abawbench.harness.measure.timing import (
     EARNED,
     Answers,
     Call,
-    Inputs,
+    Conditions,
+    Example,
     circumstances,
     clock_for,
     device_of,
-    earned,
     noise_advice,
     noise_of,
+    percentiles_of,
     warm_up,
 )
 from abawbench.records.cost import Latency
@@ -29,19 +30,18 @@ MINIMUM = 10
 
 def measure_latency(
     call: Call,
-    examples: Sequence[Inputs],
-    *,
-    runtime: str = "eager",
-    budget_s: float = 30.0,
+    examples: Sequence[Example],
+    conditions: Conditions | None = None,
     scored: Sequence[Tensor] | None = None,
-    advance: Callable[[int], None] = lambda samples: None,
 ) -> Latency:
-    """Return the latency of ``call(*inputs)`` over the examples in turn, after a warm-up until times are steady.
+    """Return the latency of ``call(*example)`` over the examples, one after the other, once times are steady.
 
-    Samples until the 99th percentile is earned and ``MINIMUM_S`` is over, for ``budget_s`` seconds at most, and in any
-    case ``MINIMUM`` times; ``advance(1)`` is called after each. The answers must be those given before the clock ran,
-    and near ``scored``. On a CUDA device each call is timed by events.
+    Samples until the 99th percentile is earned and ``MINIMUM_S`` is over, for ``conditions.seconds`` at most, and in
+    any case ``MINIMUM`` times. The answers must be those given before the clock ran, and near ``scored``. On a CUDA
+    device each call is timed by events.
     """
+    under = conditions or Conditions()
+    budget_s = under.seconds
     device = device_of(examples[0])
     clock, answers = clock_for(device), Answers(call, examples, scored)
     steady = warm_up(call, examples[0], budget_s / 4)
@@ -52,7 +52,7 @@ def measure_latency(
         took, answer = clock(call, examples[number])
         samples.append(took)
         answers.check(number, answer)
-        advance(1)
+        under.advance(1)
     seconds, noise = perf_counter() - start, noise_of(samples)
     broken = answers.advice
     if len(samples) < EARNED[99]:
@@ -63,7 +63,7 @@ def measure_latency(
         broken.append("times were still changing when the warm-up ended: give it more seconds")
     low, high = np.percentile(samples, (25, 75))
     return Latency(
-        **earned(samples),
+        **percentiles_of(samples),
         min_ms=min(samples),
         max_ms=max(samples),
         iqr_ms=float(high - low),
@@ -75,7 +75,7 @@ def measure_latency(
         answers_difference=answers.difference,
         valid=not broken,
         advice=(*broken, *noise_advice(noise)),
-        **circumstances(device, runtime),
+        **circumstances(device, under.runtime),
     )
 
 
@@ -85,7 +85,7 @@ def _goes_on(samples: int, seconds: float, budget_s: float) -> bool:
     return seconds < budget_s and (samples < EARNED[99] or seconds < MINIMUM_S)
 
 
-def _batch(inputs: Inputs) -> int:
+def _batch(inputs: Example) -> int:
     from torch.utils._pytree import tree_leaves
 
     return next(len(x) for x in tree_leaves(inputs) if isinstance(x, Tensor))

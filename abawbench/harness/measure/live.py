@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from abawbench.contracts import Clip
-from abawbench.harness.data.features import normalise
+from abawbench.harness.data.frames import normalise
 from abawbench.harness.data.images import resize
-from abawbench.harness.measure.counting import evaluating
+from abawbench.harness.measure.counting import evaluation_mode
 from abawbench.harness.measure.examples import FRAME_RATE
-from abawbench.harness.measure.timing import EARNED, circumstances, earned, finish, noise_advice, noise_of
+from abawbench.harness.measure.timing import EARNED, circumstances, finish, noise_advice, noise_of, percentiles_of
 from abawbench.nn import ClipNetwork, as_tuple
 from abawbench.records.cost import Live
 
@@ -147,26 +147,35 @@ class _Taken:
     """Clips of the stream, and what it predicted for them."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What a camera shows, how often a prediction is made, and the clock."""
+
+    rate: float = FRAME_RATE
+    every: int = 1
+    """Frames from one prediction to the next."""
+    predictions: int = EARNED[99]
+    frames: Sequence[bytes] = ()
+    """JPEG files; noise where there are none."""
+    clock: Any = perf_counter
+    wait: Any = sleep
+
+
 def measure_live(
     network: ClipNetwork,
     clip: Clip,
     device: torch.device,
-    *,
-    rate: float = FRAME_RATE,
-    every: int = 1,
-    predictions: int = EARNED[99],
-    frames: Sequence[bytes] | None = None,
-    clock: Any = perf_counter,
-    wait: Any = sleep,
+    stage: Stage | None = None,
     advance: Any = lambda samples: None,
 ) -> Live:
-    """Return how a network keeps up with a camera, in real time: ``predictions`` of them, one every ``every`` frames.
+    """Return how a network keeps up with a camera, in real time.
 
     A frame that is not taken before the next arrives is lost, as with a camera whose driver keeps the newest one.
     """
-    camera = Camera(list(frames or noise_frames()), rate, clock, wait)
-    with evaluating(network):
-        stream = Stream(network, clip, device, clock)
+    stage = stage or Stage()
+    camera = Camera(list(stage.frames or noise_frames()), stage.rate, stage.clock, stage.wait)
+    with evaluation_mode(network):
+        stream = Stream(network, clip, device, stage.clock)
         # enough frames for a clip, and to be warm
         warm = max(clip.length, 30)
         history = [camera.frames[i % len(camera.frames)] for i in range(warm)]
@@ -174,21 +183,21 @@ def measure_live(
             stream.frame(jpeg)
         stream.seconds, stream.embedded = dict.fromkeys(stream.seconds, 0.0), 0
         camera.open()
-        began = clock()
-        taken = _follow(stream, camera, clip, every, predictions, history[-clip.length :], clock, advance)
-        seconds = clock() - began
+        began = stage.clock()
+        taken = _follow(stream, camera, stage, history[-clip.length :], advance)
+        seconds = stage.clock() - began
         gap = max((_gap(network, clip, device, *one) for one in taken.kept), default=None)
     noise = noise_of(taken.latencies)
     broken = _broken(taken, camera, stream, gap)
     return Live(
-        frame_rate=rate,
-        every=every,
+        frame_rate=stage.rate,
+        every=stage.every,
         frames=taken.frames,
         dropped=camera.dropped,
         embedded=stream.embedded,
-        **earned(taken.latencies),
+        **percentiles_of(taken.latencies),
         max_ms=max(taken.latencies),
-        real_time_factor=taken.busy * rate / taken.frames,
+        real_time_factor=taken.busy * stage.rate / taken.frames,
         stage_ms={stage: 1e3 * spent / taken.frames for stage, spent in stream.seconds.items()},
         whole_clip_difference=gap,
         seconds=seconds,
@@ -199,17 +208,9 @@ def measure_live(
     )
 
 
-def _follow(
-    stream: Stream,
-    camera: Camera,
-    clip: Clip,
-    every: int,
-    predictions: int,
-    history: list[bytes],
-    clock: Any,
-    advance: Any,
-) -> _Taken:
-    """Take frames until so many predictions are made."""
+def _follow(stream: Stream, camera: Camera, stage: Stage, history: list[bytes], advance: Any) -> _Taken:
+    """Take frames until enough predictions are made."""
+    predictions, every, clock = stage.predictions, stage.every, stage.clock
     taken = _Taken()
     spread = max(predictions // CHECKED, 1)
     while len(taken.latencies) < predictions:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -13,7 +14,8 @@ from abawbench.harness.measure.memory import peak_bytes, reset_peak
 from abawbench.harness.measure.timing import (
     Answers,
     Call,
-    Inputs,
+    Conditions,
+    Example,
     circumstances,
     device_of,
     finish,
@@ -32,27 +34,27 @@ MINIMUM = 3
 
 
 def best_throughput(
-    compiled: Callable[[Inputs], Call],
-    example: Inputs,
+    compile: Callable[[Example], Call],
+    example: Example,
     length: int,
-    *,
-    runtime: str = "eager",
-    budget_s: float = 10.0,
+    conditions: Conditions | None = None,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Throughput:
     """Return the throughput at the best batch of copies of ``example``, one clip of ``length`` frames.
 
-    ``compiled(inputs)`` returns the callable for a batch. Batches double while they gain, fit the limit and leave half
-    of the budget; the best is then measured for the rest of it.
+    ``compile(example)`` returns the callable for a batch. Batches double while they gain, fit the limit and leave half
+    of the time; the best is then measured for the rest of it.
     """
+    under = conditions or Conditions(seconds=10.0)
+    budget_s = under.seconds
     start = perf_counter()
     rates: dict[int, float] = {}
-    best: tuple[Call, Inputs] | None = None
+    best: tuple[Call, Example] | None = None
     for batch in BATCHES:
-        inputs = repeated(example, batch)
+        inputs = repeat_example(example, batch)
         reset_peak()
         idle = peak_bytes(device_of(inputs))
-        call = compiled(inputs)
+        call = compile(inputs)
         rate, _ = _rate(call, inputs, batch, min(budget_s / 20, 1.0))
         if best is not None and peak_bytes(device_of(inputs)) - idle > memory_limit:
             break
@@ -62,21 +64,19 @@ def best_throughput(
         if perf_counter() - start > budget_s / 2 or rate < 0.97 * max(rates.values()):
             break
     assert best is not None
-    found = measure_throughput(
-        *best, length, runtime=runtime, budget_s=max(budget_s - (perf_counter() - start), min(budget_s, 1.0))
-    )
+    left = max(budget_s - (perf_counter() - start), min(budget_s, 1.0))
+    found = measure_throughput(*best, length, replace(under, seconds=left))
     return found.model_copy(update={"by_batch": rates, "memory_limit_bytes": memory_limit})
 
 
-def measure_throughput(
-    call: Call, inputs: Inputs, length: int, *, runtime: str = "eager", budget_s: float = 1.0
-) -> Throughput:
+def measure_throughput(call: Call, inputs: Example, length: int, conditions: Conditions | None = None) -> Throughput:
     """Return the throughput of calling ``call(*inputs)`` again and again with clips of ``length`` frames."""
+    under = conditions or Conditions(seconds=1.0)
     device = device_of(inputs)
     batch = next(len(x) for x in torch.utils._pytree.tree_leaves(inputs) if isinstance(x, Tensor))
     answers = Answers(call, [inputs])
     with energy(device) as joules:
-        clips, times = _rate(call, inputs, batch, budget_s, answers)
+        clips, times = _rate(call, inputs, batch, under.seconds, answers)
     seconds, noise = sum(times), noise_of(times)
     broken = answers.advice
     if seconds < MINIMUM_S:
@@ -91,12 +91,12 @@ def measure_throughput(
         answers_sha256=answers.sha256,
         valid=not broken,
         advice=(*broken, *noise_advice(noise)),
-        **circumstances(device, runtime),
+        **circumstances(device, under.runtime),
     )
 
 
 def _rate(
-    call: Call, inputs: Inputs, batch: int, budget_s: float, answers: Answers | None = None
+    call: Call, inputs: Example, batch: int, budget_s: float, answers: Answers | None = None
 ) -> tuple[float, list[float]]:
     """Return clips per second, and the seconds of each call after a first one that does not count."""
     device = device_of(inputs)
@@ -113,9 +113,9 @@ def _rate(
     return batch * len(times) / sum(times), times
 
 
-def repeated(example: Inputs, batch: int) -> Inputs:
+def repeat_example(example: Example, batch: int) -> Example:
     """Return inputs of ``batch`` copies of the one clip in ``example``."""
-    several: Inputs = tree_map_only(Tensor, lambda x: x.expand(batch, *x.shape[1:]).contiguous(), example)
+    several: Example = tree_map_only(Tensor, lambda x: x.expand(batch, *x.shape[1:]).contiguous(), example)
     return several
 
 

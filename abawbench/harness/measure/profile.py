@@ -10,25 +10,21 @@ from torch import nn
 
 from abawbench._version import __version__
 from abawbench.contracts import AbawbenchError, Model, Runtime, Task, UsageError, Weights
-from abawbench.harness.measure.cost import counted
-from abawbench.harness.measure.counting import Macs, count_macs, evaluating, stage_of
+from abawbench.harness.measure.counting import Macs, count_macs, evaluation_mode, stage_of
 from abawbench.harness.measure.examples import FRAME_RATE, example_of
-from abawbench.harness.measure.interleaved import by_turns, compiled
-from abawbench.harness.measure.latency import measure_latency
-from abawbench.harness.measure.live import measure_live
-from abawbench.harness.measure.memory import peak_memory
-from abawbench.harness.measure.offline import MEMORY_LIMIT, best_throughput
-from abawbench.harness.measure.timing import EARNED, Inputs
+from abawbench.harness.measure.interleaved import Rounds, compile_for, interleave
+from abawbench.harness.measure.live import Stage
+from abawbench.harness.measure.measure import Scenarios, Subject, count_fields, measure
+from abawbench.harness.measure.offline import MEMORY_LIMIT
 from abawbench.harness.request import devices
 from abawbench.harness.request.jobs import EAGER, runtime_plugin
 from abawbench.harness.request.settings import apply
-from abawbench.nn import ClipNetwork
 from abawbench.plugins import FIRST_PARTY, Plugins, one_line
 from abawbench.progress import Progress
 from abawbench.records.cost import Cost
-from abawbench.records.profile import ModuleCost, Profile, Turns
+from abawbench.records.profile import Interleaved, ModuleCost, Profile
 from abawbench.records.record import WeightsRecord
-from abawbench.system.repeatable import repeatable
+from abawbench.system.repeatable import make_repeatable
 
 SCENARIOS = ("single-stream", "offline", "live")
 DEFAULT_TASK = "va"
@@ -36,7 +32,7 @@ DEFAULT_TASK = "va"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class ProfileRequest:
     """What a profile is asked for."""
 
     model: str
@@ -44,7 +40,7 @@ class Wanted:
     weights: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     runtimes: Sequence[str] = ()
-    """The first is measured in single stream and offline (live is eager), all of them by turns; none is eager alone."""
+    """The first is measured in single stream and offline (live is eager), all of them interleaved; none is eager."""
     scenarios: Sequence[str] = SCENARIOS
     threads: int | None = None
     seconds: float = 60.0
@@ -54,11 +50,11 @@ class Wanted:
     """Frames from one live prediction to the next."""
     memory_limit: int = MEMORY_LIMIT
     batch: int = 4
-    """Clips per call where runtimes take turns."""
+    """Clips per call where runtimes are interleaved."""
     device: str = "auto"
 
 
-def profile(wanted: Wanted, plugins: Plugins, progress: Progress) -> Profile:
+def profile(wanted: ProfileRequest, plugins: Plugins, progress: Progress) -> Profile:
     """Return the profile. Raises UsageError for unknown names and for what this machine cannot do."""
     for name in wanted.scenarios:
         if name not in SCENARIOS:
@@ -70,122 +66,75 @@ def profile(wanted: Wanted, plugins: Plugins, progress: Progress) -> Profile:
     if wanted.threads is not None:
         torch.set_num_threads(wanted.threads)
     try:
-        with repeatable(seed=0):
-            return _measured(wanted, model, task, weights, runtimes, progress)
+        with make_repeatable(seed=0):
+            network = model.network(task, weights).to(devices.device_named(wanted.device)).eval()
+            return _Profiling(wanted, model, network, progress).run(runtimes, task, weights)
     finally:
         torch.set_num_threads(threads)
 
 
-def _model(wanted: Wanted, plugins: Plugins) -> tuple[Model, Weights]:
+def _model(wanted: ProfileRequest, plugins: Plugins) -> tuple[Model, Weights]:
     """Return the model with what its weights are, those for a synthetic database unless others are named."""
-    builder: Any = plugins.get("model", wanted.model).builder()
-    stand_ins = builder.Settings.on_synthetic if wanted.weights is None else {}
-    model: Model = builder(apply(builder.Settings, {**stand_ins, **wanted.overrides}, wanted.model))
+    plugin = plugins.get("model", wanted.model)
+    settings: Any = plugin.builder().Settings
+    stand_ins = settings.on_synthetic if wanted.weights is None else {}
+    model = plugin.build(apply(settings, {**stand_ins, **wanted.overrides}, wanted.model))
+    if not isinstance(model, Model):
+        raise UsageError(f"model '{wanted.model}' has no network, so there is nothing to profile")
     return model, model.weights(wanted.weights, synthetic=True)
 
 
-def _measured(
-    wanted: Wanted, model: Model, task: Task, weights: Weights, runtimes: list[Runtime], progress: Progress
-) -> Profile:
-    device = _device(wanted.device)
-    network = model.network(task, weights).to(device).eval()
-    example = example_of(model, device)
-    macs = count_macs(network, *example)
-    fields = counted(network, macs, model.clip, example)
-    left_out: dict[str, str] = dict(macs.failed)
-    with evaluating(network):
-        cost = Cost(**fields, **_timed(wanted, model, network, runtimes[0], example, progress, left_out))
-        turns = _turns(wanted, model, network, runtimes, example, progress, left_out)
-    return Profile(
-        abawbench=__version__,
-        at=datetime.now(UTC),
-        model=wanted.model,
-        task=task.name,
-        settings=asdict(model.settings),
-        weights=WeightsRecord.of(weights),
-        clip_length=model.clip.length,
-        clip_stride=model.clip.stride,
-        size=model.clip.size,
-        inputs=tuple(sorted(model.inputs)),
-        cost=cost,
-        modules=module_costs(network, macs),
-        turns=tuple(turns),
-        left_out=left_out,
-        hardware=devices.hardware(device),
-        versions=devices.versions(),
-    )
+@dataclass(frozen=True)
+class _Profiling:
+    wanted: ProfileRequest
+    model: Model
+    network: nn.Module
+    progress: Progress
 
-
-def _timed(
-    wanted: Wanted,
-    model: Model,
-    network: nn.Module,
-    runtime: Runtime,
-    example: Inputs,
-    progress: Progress,
-    left_out: dict[str, str],
-) -> dict[str, Any]:
-    """Return the timed fields of a ``Cost``."""
-    found: dict[str, Any] = {}
-    if "single-stream" in wanted.scenarios:
-        with progress.bar("single stream", EARNED[99], "clip") as advance:
-            call = compiled(runtime, network, example)
-            found["latency"] = measure_latency(
-                call, [example], runtime=runtime.name, budget_s=wanted.seconds, advance=advance
-            )
-    if "offline" in wanted.scenarios:
-        progress.note("offline: batches that double until they gain no more")
-        found["throughput"] = best_throughput(
-            lambda inputs: compiled(runtime, network, inputs),
-            example,
-            model.clip.length,
-            runtime=runtime.name,
-            budget_s=wanted.seconds,
-            memory_limit=wanted.memory_limit,
+    def run(self, runtimes: list[Runtime], task: Task, weights: Weights) -> Profile:
+        wanted, model, network = self.wanted, self.model, self.network
+        device = devices.device_named(wanted.device)
+        example = example_of(model, device)
+        macs = count_macs(network, *example)
+        subject = Subject(
+            network, runtimes[0], model.clip, example, lambda inputs: compile_for(runtimes[0], network, inputs)
         )
-    if "live" in wanted.scenarios:
-        if isinstance(network, ClipNetwork):
-            with progress.bar("live", EARNED[99], "clip") as advance:
-                found["live"] = measure_live(
-                    network,
-                    model.clip,
-                    example[0].device,
-                    rate=wanted.frame_rate,
-                    every=wanted.every,
-                    advance=advance,
-                )
-        else:
-            inputs = ", ".join(sorted(model.inputs))
-            left_out["live"] = f"a live stream is measured for models of frames alone, not of {inputs}"
-    found["peak_memory_bytes"] = peak_memory(network, *example)
-    return found
+        seconds = {name: wanted.seconds for name in SCENARIOS if name in wanted.scenarios} | {"memory": 0.0}
+        stage = Stage(rate=wanted.frame_rate, every=wanted.every)
+        scenarios = Scenarios(seconds=seconds, memory_limit=wanted.memory_limit, stage=stage)
+        timed, left_out = measure(subject, scenarios, self.progress)
+        turns, refused = self.interleave(runtimes, subject)
+        return Profile(
+            abawbench=__version__,
+            at=datetime.now(UTC),
+            model=wanted.model,
+            task=task.name,
+            settings=asdict(model.settings),
+            weights=WeightsRecord.of(weights),
+            clip_length=model.clip.length,
+            clip_stride=model.clip.stride,
+            size=model.clip.size,
+            inputs=tuple(sorted(model.inputs)),
+            cost=Cost(**count_fields(network, macs, model.clip, example), **timed),
+            modules=module_costs(network, macs),
+            interleaved=tuple(turns),
+            left_out={**macs.failed, **left_out, **refused},
+            hardware=devices.hardware(device),
+            versions=devices.versions(),
+        )
 
-
-def _turns(
-    wanted: Wanted,
-    model: Model,
-    network: nn.Module,
-    runtimes: list[Runtime],
-    example: Inputs,
-    progress: Progress,
-    left_out: dict[str, str],
-) -> list[Turns]:
-    if not wanted.runtimes:
-        return []
-
-    def refused(name: str, error: Exception) -> None:
-        left_out[name] = str(error) if isinstance(error, AbawbenchError) else one_line(error)
-
-    progress.note(f"by turns: {', '.join(runtime.name for runtime in runtimes)}")
-    return by_turns(
-        network,
-        runtimes,
-        example,
-        model.clip.length,
-        batch=wanted.batch,
-        budget_s=wanted.seconds,
-        refused=refused,
-    )
+    def interleave(self, runtimes: list[Runtime], subject: Subject) -> tuple[list[Interleaved], dict[str, str]]:
+        wanted = self.wanted
+        if not wanted.runtimes:
+            return [], {}
+        self.progress.note(f"interleaved: {', '.join(runtime.name for runtime in runtimes)}")
+        rounds = Rounds(batch=wanted.batch, seconds=wanted.seconds)
+        with evaluation_mode(self.network):
+            found, refused = interleave(self.network, runtimes, subject.example, self.model.clip.length, rounds)
+        return found, {
+            name: str(error) if isinstance(error, AbawbenchError) else one_line(error)
+            for name, error in refused.items()
+        }
 
 
 def module_costs(network: nn.Module, macs: Macs) -> tuple[ModuleCost, ...]:
@@ -206,12 +155,3 @@ def module_costs(network: nn.Module, macs: Macs) -> tuple[ModuleCost, ...]:
                 )
             )
     return tuple(found)
-
-
-def _device(name: str) -> torch.device:
-    if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device '{name}'; use auto, cpu or cuda")
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise UsageError("no CUDA device is in reach of torch; use --device cpu")
-    return torch.device("cuda" if there and name != "cpu" else "cpu")

@@ -1,4 +1,4 @@
-"""The time of a network against a fixed workload, by turns in one process: a number that travels between machines.
+"""The time of a network against a fixed workload, interleaved in one process: a number that travels between machines.
 
 A slower machine slows both sides of a round alike, so their ratio changes little where milliseconds change a lot. On a
 busy one the processor time of both stands beside, which does not run while others do. One thread is used: several wait
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from abawbench.harness.measure.timing import finish
+from abawbench.harness.measure.timing import Conditions, finish
 from abawbench.records.record import RelativeTime
 
 WORKLOAD = "reference-2"
@@ -32,11 +32,16 @@ def workload(device: torch.device) -> Callable[[], Tensor]:
     """Return the reference workload, ready to be called; its numbers are fixed and torch's seed is left alone."""
     generator = torch.Generator().manual_seed(0)
 
-    def fixed(*shape: int) -> Tensor:
+    def random_tensor(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator).to(device) / 24
 
-    image, dense, depth, point = fixed(1, 64, 56, 56), fixed(64, 64, 3, 3), fixed(64, 1, 3, 3), fixed(64, 64, 1, 1)
-    left, right = fixed(512, 512), fixed(512, 512)
+    image, dense, depth, point = (
+        random_tensor(1, 64, 56, 56),
+        random_tensor(64, 64, 3, 3),
+        random_tensor(64, 1, 3, 3),
+        random_tensor(64, 64, 1, 1),
+    )
+    left, right = random_tensor(512, 512), random_tensor(512, 512)
 
     def call() -> Tensor:
         with torch.inference_mode():
@@ -48,32 +53,30 @@ def workload(device: torch.device) -> Callable[[], Tensor]:
 
 
 def relative_time(
-    call: Callable[[Tensor], Tensor],
-    example: Tensor,
-    *,
-    runtime: str = "eager",
-    budget_s: float = 5.0,
+    call: Callable[[Tensor], Tensor], example: Tensor, conditions: Conditions | None = None
 ) -> RelativeTime:
     """Return the times of ``call(example)`` and of the reference workload, round by round.
 
     In each round the workload runs as often as fills about the time of one call, half before and half after it, so
-    that whatever else the machine does falls on both. Rounds end with the budget, but not before ``MINIMUM``.
+    that whatever else the machine does falls on both. Rounds end with the time, but not before ``MINIMUM``.
     """
+    under = conditions or Conditions(seconds=5.0)
+    budget_s = under.seconds
     reference = workload(example.device)
 
     def model() -> Tensor:
         return call(example)
 
-    with kept_memory(), one_thread():
+    with keep_memory(), one_thread():
         for _ in range(2):
-            once = _timed(model, 1, example) / _timed(reference, 1, example)
+            once = _time_calls(model, 1, example) / _time_calls(reference, 1, example)
         half = min(max(round(float(once[0]) / 2), 1), LONGEST)
         found: list[NDArray[np.float64]] = []
         rounds, start = ROUNDS_PER_SECOND * budget_s, perf_counter()
         while len(found) < MINIMUM or (len(found) < rounds and perf_counter() - start < budget_s):
-            before = _timed(reference, half, example)
-            middle = _timed(model, 1, example)
-            found.append(1e3 * np.stack([middle, (before + _timed(reference, half, example)) / (2 * half)]))
+            before = _time_calls(reference, half, example)
+            middle = _time_calls(model, 1, example)
+            found.append(1e3 * np.stack([middle, (before + _time_calls(reference, half, example)) / (2 * half)]))
     (model_ms, model_cpu_ms), (reference_ms, reference_cpu_ms) = np.array(found).transpose(1, 2, 0).tolist()
     on_cpu = example.device.type == "cpu"
     return RelativeTime(
@@ -85,7 +88,7 @@ def relative_time(
         batch=len(example),
         threads=1,
         device=example.device.type,
-        runtime=runtime,
+        runtime=under.runtime,
     )
 
 
@@ -100,7 +103,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _timed(call: Callable[[], Tensor], times: int, example: Tensor) -> NDArray[np.float64]:
+def _time_calls(call: Callable[[], Tensor], times: int, example: Tensor) -> NDArray[np.float64]:
     """Return the seconds [wall, processor] that a number of calls take, waiting for an accelerator to be done."""
     finish(example.device)
     start = perf_counter(), process_time()
@@ -118,7 +121,7 @@ USUAL = {MMAP_MAX: 65_536, TRIM_THRESHOLD: 64 * 2**20}
 
 
 @contextmanager
-def kept_memory() -> Iterator[None]:
+def keep_memory() -> Iterator[None]:
     """Keep freed memory in the process for a while, so that calls after the first meet no page faults.
 
     Does nothing where the C library is not glibc.

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -12,8 +13,20 @@ import torch
 from torch import Tensor
 
 Call = Callable[..., Tensor]
-Inputs = tuple[Any, ...]
-"""What a network is called with, ``network(*inputs)``."""
+Example = tuple[Any, ...]
+"""What a network is called with, ``network(*example)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """How something is timed."""
+
+    runtime: str = "eager"
+    seconds: float = 30.0
+    """At most, beyond what is taken in any case."""
+    advance: Callable[[int], None] = lambda samples: None
+    """Called with the samples that were taken since."""
+
 
 EARNED = {90: 64, 99: 662}
 """Percentile -> samples it takes to state it, by the rule of MLPerf's load generator."""
@@ -27,18 +40,18 @@ SCORED_TOLERANCE = 0.05
 """Largest difference of a timed answer from the scored one; scored ones come from features kept in half precision."""
 
 
-def clock_for(device: torch.device) -> Callable[[Call, Inputs], tuple[float, Tensor]]:
+def clock_for(device: torch.device) -> Callable[[Call, Example], tuple[float, Tensor]]:
     """Return a function that calls and gives milliseconds and the answer: by events on a CUDA device."""
     return _cuda_ms if device.type == "cuda" else _wall_ms
 
 
-def device_of(inputs: Inputs) -> torch.device:
+def device_of(inputs: Example) -> torch.device:
     """Return where the inputs lie."""
     tensors = torch.utils._pytree.tree_leaves(inputs)
     return next((x.device for x in tensors if isinstance(x, Tensor)), torch.device("cpu"))
 
 
-def warm_up(call: Call, inputs: Inputs, budget_s: float) -> bool:
+def warm_up(call: Call, inputs: Example, budget_s: float) -> bool:
     """Call until the times are steady, ten times at least and within the budget beyond; return whether they are."""
     clock, start = clock_for(device_of(inputs)), perf_counter()
     times: list[float] = []
@@ -76,7 +89,7 @@ def percentile(samples: Sequence[float], rank: float) -> float:
     return float(np.percentile(samples, rank, method="inverted_cdf"))
 
 
-def earned(samples: Sequence[float]) -> dict[str, Any]:
+def percentiles_of(samples: Sequence[float]) -> dict[str, Any]:
     """Return ``p50_ms``, ``p90_ms`` and ``p99_ms``, None where too few samples earn a percentile."""
     found: dict[str, Any] = {"p50_ms": percentile(samples, 50)}
     for rank, needed in EARNED.items():
@@ -100,7 +113,7 @@ class Answers:
     MLPerf's audit TEST01 asks the same: a system that answers otherwise when it is timed has not shown its accuracy.
     """
 
-    def __init__(self, call: Call, examples: Sequence[Inputs], scored: Sequence[Tensor] | None = None) -> None:
+    def __init__(self, call: Call, examples: Sequence[Example], scored: Sequence[Tensor] | None = None) -> None:
         self._first = [call(*inputs).detach().clone() for inputs in examples]
         self._scored = scored
         self.changed = 0
@@ -144,13 +157,13 @@ def finish(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _wall_ms(call: Call, inputs: Inputs) -> tuple[float, Tensor]:
+def _wall_ms(call: Call, inputs: Example) -> tuple[float, Tensor]:
     start = perf_counter()
     answer = call(*inputs)
     return (perf_counter() - start) * 1e3, answer
 
 
-def _cuda_ms(call: Call, inputs: Inputs) -> tuple[float, Tensor]:
+def _cuda_ms(call: Call, inputs: Example) -> tuple[float, Tensor]:
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     start.record()
     answer = call(*inputs)

@@ -1,7 +1,7 @@
 """The databases of a run, opened when first needed, and which of them serves a task."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from abawbench.config import Roots
 from abawbench.contracts import Database, DatabaseDeclaration, Task, UsageError
@@ -12,43 +12,38 @@ TRAIN, VALIDATION = "train", "val"
 
 
 @dataclass(frozen=True)
-class Generated:
-    """What a database that makes its own files is asked for."""
+class Sources:
+    """Where databases lie, and how those that make their own files are made."""
 
+    roots: Roots = field(default_factory=dict)
     preset: str = "small"
+    """Size of a synthetic database: ``tiny`` or ``small``."""
     seed: int = 0
+    """Of a synthetic database."""
 
 
 class Databases:
     """The databases of a run, each opened once, when first needed."""
 
     def __init__(
-        self,
-        plugins: Plugins,
-        roots: Roots,
-        generated: Generated,
-        progress: Progress,
-        readings: Mapping[str, str] | None = None,
+        self, plugins: Plugins, sources: Sources, progress: Progress, assumptions: Mapping[str, str] | None = None
     ) -> None:
-        self._plugins = plugins
-        self._readings = readings or {}
-        self._generated = generated
-        self._progress = progress
+        self._plugins, self._sources, self._progress = plugins, sources, progress
+        self._assumptions = assumptions or {}
         self._opened: dict[str, Database] = {}
-        self._given = roots
-        self._near = () if roots else (FIRST_PARTY,)
+        self._near = () if sources.roots else (FIRST_PARTY,)
         declared = [p for p in plugins.all("database") if _generates(p)]
-        self._roots = dict(roots) or {p.name: () for p in declared if p.distribution == FIRST_PARTY}
+        self._roots = dict(sources.roots) or {p.name: () for p in declared if p.distribution == FIRST_PARTY}
         for name in self._roots:
             plugin = self.plugin(name)
             if not self._roots[name] and not _generates(plugin):
                 raise UsageError(f"database '{name}' needs a folder: --data {name}=ROOT")
 
-    def under(self, readings: Mapping[str, str]) -> "Databases":
-        """Return the same databases, to be opened under these readings of uncertain facts."""
-        if readings == self._readings:
+    def under(self, assumptions: Mapping[str, str]) -> "Databases":
+        """Return the same databases, to be opened under these assumptions of uncertain facts."""
+        if assumptions == self._assumptions:
             return self
-        return Databases(self._plugins, self._given, self._generated, self._progress, readings)
+        return Databases(self._plugins, self._sources, self._progress, assumptions)
 
     def plugin(self, name: str) -> Plugin:
         """Return the plugin that reads the database."""
@@ -57,13 +52,8 @@ class Databases:
     def open(self, name: str) -> Database:
         """Return the opened database; one that makes its own files makes them now if they are not there."""
         if name not in self._opened:
-            plugin = self.plugin(name)
-            if _generates(plugin):
-                wanted = self._generated
-                made = plugin.build(preset=wanted.preset, seed=wanted.seed, progress=self._progress.report)
-            else:
-                made = plugin.build_under(self._readings, self._roots[name])
-            self._opened[name] = made
+            sources = replace(self._sources, roots={name: self._roots[name]})
+            self._opened[name] = open_database(self.plugin(name), name, sources, self._progress, self._assumptions)
         return self._opened[name]
 
     def for_task(self, task: Task, *, pooled: bool = False) -> tuple[str, Database]:
@@ -108,6 +98,23 @@ class Databases:
         raise UsageError(
             f"no database given has a split '{split}' of task '{task.name}' ({found}); add --data {task.database}=ROOT"
         )
+
+
+def open_database(
+    plugin: Plugin, name: str, sources: Sources, progress: Progress, assumptions: Mapping[str, str]
+) -> Database:
+    """Return the database of that name, read by a plugin; one that makes its own files makes them without a root.
+
+    Raises UsageError for missing roots, and DataError when they hold nothing of it.
+    """
+    database: Database
+    if roots := sources.roots.get(name):
+        database = plugin.build_under(assumptions, roots)
+    elif _generates(plugin):
+        database = plugin.build(preset=sources.preset, seed=sources.seed, progress=progress.report)
+    else:
+        raise UsageError(f"database '{name}' needs a folder: --data {name}=ROOT")
+    return database
 
 
 def _generates(plugin: Plugin) -> bool:

@@ -28,15 +28,22 @@ LIBRARIES = (
 )
 
 
-def accelerator_on(device: str, precision: str) -> Accelerator:
-    """Return accelerate's view of the devices. Raises UsageError when CUDA is asked for and absent."""
-    if device not in DEVICES:
-        raise UsageError(f"unknown device '{device}'; use {', '.join(DEVICES)}")
-    if device == "cuda" and not torch.cuda.is_available():
+def device_named(name: str) -> torch.device:
+    """Return a device; ``auto`` is CUDA's first where there is one. Raises UsageError for one that is not there."""
+    if name not in DEVICES:
+        raise UsageError(f"unknown device '{name}'; use {', '.join(DEVICES)}")
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
         raise UsageError("no CUDA device is in reach of torch; use --device cpu")
+    return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def accelerator_on(device: str, precision: str) -> Accelerator:
+    """Return accelerate's view of the devices. Raises UsageError for one that is not there."""
+    on_cpu = device_named(device).type == "cpu"
     # accelerate keeps its state per process; a second run in one process may ask for another device
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
-    return Accelerator(cpu=device == "cpu" or not torch.cuda.is_available(), mixed_precision=precision)
+    return Accelerator(cpu=on_cpu, mixed_precision=precision)
 
 
 def hardware(device: torch.device) -> Hardware:

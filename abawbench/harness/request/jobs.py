@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from abawbench.config import Roots
-from abawbench.contracts import TaskDeclaration, UsageError
-from abawbench.harness.request.assumptions import checked_readings
-from abawbench.harness.request.databases import Generated
+from abawbench.contracts import SuiteDeclaration, UsageError
+from abawbench.harness.request.assumptions import check_assumptions
+from abawbench.harness.request.databases import Sources
 from abawbench.harness.request.protocol import OFFICIAL, Protocol
 from abawbench.plugins import FIRST_PARTY, Plugin, Plugins
+from abawbench.system.limits import Limits
 
 CONTROLS = ("shuffled-labels",)
 DEVICES = ("auto", "cpu", "cuda")
@@ -23,8 +23,8 @@ EAGER = "eager"
 class Job:
     """One model on one task with one seed. Everything in it can be pickled."""
 
-    model: str
-    task: str
+    model: str = ""
+    task: str = ""
     seed: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
     weights: str | None = None
@@ -38,58 +38,54 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Machine:
+    """On what jobs run, and how their networks are timed."""
+
+    device: str = "auto"
+    """``auto``, ``cpu`` or ``cuda``."""
+    precision: str = "no"
+    """Mixed precision of training: ``no``, ``fp16`` or ``bf16``."""
+    runtime: str = EAGER
+    """What the network is timed by, and compared with eager execution."""
+    latency_seconds: float = 60.0
+    """For latency, once per model and runtime; 0 leaves time and memory out."""
+    limits: Limits | None = None
+    """Gives each job a process of its own within these limits; None runs all in this process."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """What the jobs of a run share. Everything in it can be pickled."""
 
     plugins: Plugins
-    roots: Roots
-    generated: Generated
+    sources: Sources
     out: Path
     """Where results lie."""
     force: bool = False
     """Whether to run again what is there already."""
-    costs: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the meter of costs."""
+    latency_seconds: float = 60.0
+    """For latency, once per model and runtime; 0 leaves time and memory out."""
+    times: Path | None = None
+    """The folder in which the jobs leave times for each other; set when they are run."""
 
 
-def plan(
-    plugins: Plugins,
-    models: Sequence[str],
-    tasks: Sequence[str],
-    seeds: Sequence[int],
-    *,
-    overrides: Mapping[str, Any],
-    weights: str | None,
-    device: str,
-    precision: str,
-    control: str | None,
-    protocol: Protocol = OFFICIAL,
-    runtime: str = EAGER,
-) -> list[Job]:
-    """Return the jobs: every model on every task with every seed. Raises UsageError for an unknown name."""
-    if device not in DEVICES:
-        raise UsageError(f"unknown device '{device}'; use {', '.join(DEVICES)}")
-    if precision not in PRECISIONS:
-        raise UsageError(f"unknown precision '{precision}'; use {', '.join(PRECISIONS)}")
-    runtime_plugin(plugins, runtime)
-    if control is not None and control not in CONTROLS:
-        raise UsageError(f"unknown control '{control}'; use {', '.join(CONTROLS)}")
-    if control is not None and protocol.pooled:
-        raise UsageError(f"control '{control}' needs the official split; leave out folds and refit")
-    protocol = replace(protocol, readings=checked_readings(plugins, protocol.readings))
+def plan(plugins: Plugins, models: Sequence[str], tasks: Sequence[str], seeds: Sequence[int], like: Job) -> list[Job]:
+    """Return the jobs: every model on every task with every seed, in all else like a given one.
+
+    Raises UsageError for an unknown name and for options that exclude each other.
+    """
+    if like.device not in DEVICES:
+        raise UsageError(f"unknown device '{like.device}'; use {', '.join(DEVICES)}")
+    if like.precision not in PRECISIONS:
+        raise UsageError(f"unknown precision '{like.precision}'; use {', '.join(PRECISIONS)}")
+    runtime_plugin(plugins, like.runtime)
+    if like.control is not None and like.control not in CONTROLS:
+        raise UsageError(f"unknown control '{like.control}'; use {', '.join(CONTROLS)}")
+    if like.control is not None and like.protocol.pooled:
+        raise UsageError(f"control '{like.control}' needs the official split; leave out folds and refit")
+    protocol = replace(like.protocol, assumptions=check_assumptions(plugins, like.protocol.assumptions))
     return [
-        Job(
-            model=model,
-            task=task,
-            seed=seed,
-            overrides=overrides,
-            weights=weights,
-            device=device,
-            precision=precision,
-            control=control,
-            protocol=protocol,
-            runtime=runtime,
-        )
+        replace(like, model=model, task=task, seed=seed, protocol=protocol)
         for model in model_names(plugins, models)
         for task in task_names(plugins, tasks)
         for seed in seeds
@@ -102,14 +98,19 @@ def runtime_plugin(plugins: Plugins, name: str) -> Plugin:
 
 
 def task_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
-    """Return the task names asked for, ``all`` standing for the six of the competition; unknown ones raise."""
+    """Return the task names asked for, a suite standing for its tasks and ``all`` for our first suite.
+
+    Raises UsageError for an unknown name.
+    """
+    suites = plugins.suites()
     names: list[str] = []
     for name in wanted:
-        if name == "all":
-            found = plugins.names("task")
-            names += [each for each in sorted(found, key=lambda each: _place(found[each])) if _place(found[each])]
+        if name in suites:
+            suite = suites[name]
+            assert isinstance(suite.declaration, SuiteDeclaration)
+            names += [plugins.get("task", task, suite.near).name_in(plugins) for task in suite.declaration.tasks]
         else:
-            plugins.get("task", name)
+            plugins.get("task", name, others=suites)
             names.append(name)
     return list(dict.fromkeys(names))
 
@@ -122,7 +123,3 @@ def model_names(plugins: Plugins, wanted: Sequence[str]) -> list[str]:
     for name in names:
         plugins.get("model", name)
     return list(dict.fromkeys(names))
-
-
-def _place(plugin: Plugin) -> int:
-    return plugin.declaration.in_all if isinstance(plugin.declaration, TaskDeclaration) else 0

@@ -35,7 +35,7 @@ class Journal:
         self._listener(phase, plugin, self.took_part)
 
     @contextmanager
-    def timed(self, phase: str, plugin: Plugin | None = None) -> Iterator[None]:
+    def time_phase(self, phase: str, plugin: Plugin | None = None) -> Iterator[None]:
         """Begin a phase and add the time inside to it."""
         self.enter(phase, plugin)
         start = perf_counter()

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from abawbench.contracts import Clip, Model, Task, UsageError
-from abawbench.harness.request.settings import checked
+from abawbench.contracts import Clip, Entrant, Task, UsageError
+from abawbench.harness.request.settings import check_options
 from abawbench.records.record import ProtocolRecord
 
 NoFace = Literal["nearest", "interpolate", "black", "zero"]
@@ -36,7 +36,7 @@ class Protocol:
     its subject: not the official split."""
     refit: bool = False
     """Fit on training and validation tracks together, for a submission; nothing is left to score."""
-    readings: Mapping[str, str] = field(default_factory=dict)
+    assumptions: Mapping[str, str] = field(default_factory=dict)
     """Of uncertain facts, where another than the default is chosen; see ``abawbench.harness.request.assumptions``."""
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ class Protocol:
             changes["thresholds"] = "fixed"
         return replace(self, **changes)
 
-    def of_model(self, model: Model, task: Task) -> tuple["Protocol", dict[str, float]]:
+    def of_model(self, model: Entrant, task: Task) -> tuple["Protocol", dict[str, float]]:
         """Return the protocol with the model's ``published`` smoothing in place, and its thresholds by output, if any.
 
         Raises UsageError when the model publishes none for the task.
@@ -93,9 +93,10 @@ class Protocol:
         thresholds = dict(zip(task.outputs, values, strict=True)) if values else {}
         return replace(self, smoothing=smoothing), thresholds
 
-    def record(self, clip: Clip, **more: Any) -> ProtocolRecord:
+    def record(self, clip: Clip | None, **more: Any) -> ProtocolRecord:
         """Return what the record says; ``more`` holds what is known only after fitting."""
-        return ProtocolRecord(**asdict(self), clip_length=clip.length, clip_stride=clip.stride, **more)
+        cut: dict[str, Any] = {} if clip is None else {"clip_length": clip.length, "clip_stride": clip.stride}
+        return ProtocolRecord(**asdict(self), **cut, **more)
 
 
 def protocol_of(options: Mapping[str, Any]) -> Protocol:
@@ -104,7 +105,7 @@ def protocol_of(options: Mapping[str, Any]) -> Protocol:
     Raises UsageError for an unknown option, with near misses, and for a value that is not possible.
     """
     given = {name.replace("-", "_"): value for name, value in options.items()}
-    return Protocol(**checked(Protocol, given, "the protocol", "option"))
+    return Protocol(**check_options(Protocol, given, "the protocol", "option"))
 
 
 def parse_smoothing(text: str) -> tuple[str, float]:

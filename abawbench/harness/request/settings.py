@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from abawbench.contracts import Recipe, UsageError
+from abawbench.contracts import BaseSettings, Recipe, UsageError
 
 
 def parse_assignments(items: Iterable[str], option: str = "--set", example: str = "lr=1e-3") -> dict[str, Any]:
@@ -37,19 +37,23 @@ def parse_assignments(items: Iterable[str], option: str = "--set", example: str 
     return found
 
 
-def apply(kind: type[Recipe], overrides: Mapping[str, Any], model: str) -> Recipe:
+def apply(kind: type[BaseSettings], overrides: Mapping[str, Any], model: str) -> BaseSettings:
     """Return the settings with overrides, checked against the field types.
 
-    Mappings are merged into the default ones. Raises UsageError for an unknown name, with near misses, and for a
-    value of the wrong type or a batch of no clips.
+    Mappings are merged into the default ones. The numbers of training mean nothing for a predictor, which is passed
+    over by them. Raises UsageError for an unknown name, with near misses, and for a value of the wrong type or a batch
+    of no clips.
     """
-    settings = dataclasses.replace(kind(), **checked(kind, overrides, f"model '{model}'", "setting"))
-    if settings.batch < 1:
+    if not issubclass(kind, Recipe):
+        own = {field.name for field in dataclasses.fields(kind)}
+        overrides = {name: v for name, v in overrides.items() if name in own or name not in Recipe.__dataclass_fields__}
+    settings = dataclasses.replace(kind(), **check_options(kind, overrides, f"model '{model}'", "setting"))
+    if isinstance(settings, Recipe) and settings.batch < 1:
         raise UsageError(f"setting 'batch' of model '{model}': give a positive number of clips, not {settings.batch}")
     return settings
 
 
-def checked(kind: type[Any], overrides: Mapping[str, Any], owner: str, noun: str) -> dict[str, Any]:
+def check_options(kind: type[Any], overrides: Mapping[str, Any], owner: str, noun: str) -> dict[str, Any]:
     """Return the overrides of a dataclass with defaults, checked as ``apply`` says; messages name owner and noun."""
     hints = get_type_hints(kind)
     fields = {field.name: hints[field.name] for field in dataclasses.fields(kind)}

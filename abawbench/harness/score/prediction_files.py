@@ -59,8 +59,8 @@ def read_prediction_file(path: Path, task: Task, tracks: Sequence[Track]) -> Fil
     given[at] = True
     decisions = entries.decisions if entries.decisions is not None else task.decide(_scores(entries))
     found = Decided(
-        _scattered(np.asarray(decisions), at, index.total),
-        None if entries.scores is None else _scattered(entries.scores, at, index.total),
+        _scatter(np.asarray(decisions), at, index.total),
+        None if entries.scores is None else _scatter(entries.scores, at, index.total),
     )
     return FilePredictions(form, index.split(found), index.split_mask(given), entries.decisions is not None)
 
@@ -190,7 +190,7 @@ def _scores(entries: Entries) -> NDArray[Any]:
     return entries.scores
 
 
-def _scattered(values: NDArray[Any], at: NDArray[np.int64], total: int) -> NDArray[Any]:
+def _scatter(values: NDArray[Any], at: NDArray[np.int64], total: int) -> NDArray[Any]:
     """Return the values at their positions among all frames, zeros elsewhere."""
     out = np.zeros((total, *values.shape[1:]), dtype=values.dtype)
     out[at] = values

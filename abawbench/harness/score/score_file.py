@@ -1,16 +1,16 @@
 """Scoring predictions that lie on disk: anyone's file, or a run, whose stored value must come out again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Database, DataError, Decided, Labels, Metric, Task, Track, UsageError
-from abawbench.harness.data.images import nearest
-from abawbench.harness.request.assumptions import checked_readings, counted, in_effect
+from abawbench.contracts import Database, DataError, Decided, LabelledTrack, Metric, Task, UsageError
+from abawbench.harness.data.images import find_nearest
+from abawbench.harness.request.assumptions import check_assumptions, count_frames, select_assumptions
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.request.rules import layout_of
 from abawbench.harness.score.frame_index import FrameIndex
@@ -19,7 +19,7 @@ from abawbench.harness.score.scoring import Predicted, score, tracks_digest
 from abawbench.plugins import Plugin, Plugins
 from abawbench.records import store
 from abawbench.records.record import DatabaseRecord, Record
-from abawbench.records.scored import ScoredFile
+from abawbench.records.scored_file import ScoredFile
 
 Missing = Literal["error", "nearest", "interpolate"]
 MISSING: tuple[Missing, ...] = ("error", "nearest", "interpolate")
@@ -28,67 +28,66 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class _Labelled:
-    """The labelled tracks of a split."""
+class _Scored:
+    """What is scored by what: the labelled tracks of a split, the task and its metric."""
 
-    name: str
+    task: Task
+    metric: Metric
     database: Database
-    tracks: list[Track]
-    labels: list[Labels]
+    split: str | None
+    tracks: list[LabelledTrack]
+    assumptions: Mapping[str, str]
+    """Of uncertain facts, where another than the default took effect."""
 
-    def record(self, task: Task, split: str | None) -> DatabaseRecord:
+    def record(self) -> DatabaseRecord:
         return DatabaseRecord(
-            name=self.name,
-            layout=layout_of(task, self.database),
+            name=self.database.name,
+            layout=layout_of(self.task, self.database),
             synthetic=self.database.synthetic,
             fingerprint=self.database.fingerprint(),
-            split=split,
-            tracks_sha256=tracks_digest(self.tracks, self.labels),
+            split=self.split,
+            tracks_sha256=tracks_digest(self.tracks),
         )
 
 
-def score_file(
-    path: Path,
-    task_name: str,
-    plugins: Plugins,
-    databases: Databases,
-    *,
-    split: str = "val",
-    missing: Missing = "error",
-    readings: Mapping[str, str] | None = None,
-) -> ScoredFile:
+@dataclass(frozen=True, kw_only=True)
+class ScoreRequest:
+    """How a file of predictions is scored."""
+
+    task: str
+    split: str = "val"
+    missing: Missing = "error"
+    """What stands for annotated frames that the file does not predict: see ``score_file``."""
+    assumptions: Mapping[str, str] = field(default_factory=dict)
+    """Of uncertain facts, chosen by name."""
+
+
+def score_file(path: Path, wanted: ScoreRequest, plugins: Plugins, databases: Databases) -> ScoredFile:
     """Return the official score of a file of predictions, in any of the forms of ``read_prediction_file``.
 
     Annotated frames that the file does not predict are an error, unless ``missing`` fills them from their track:
     ``nearest`` with the nearest prediction (of two equally near, the later), ``interpolate`` linearly in time between
-    numbers. ``readings`` of uncertain facts are chosen by name. Raises DataError naming file and line for a file
-    that cannot be used.
+    numbers. Raises DataError naming file and line for a file that cannot be used.
     """
+    missing = wanted.missing
     if missing not in MISSING:
         raise UsageError(f"unknown rule '{missing}' for missing frames; use {', '.join(MISSING)}")
-    chosen = checked_readings(plugins, readings or {})
-    task, metric, asked = _task(plugins, task_name, chosen)
-    known = _labelled(task, databases.under(chosen), split, chosen)
-    found = read_prediction_file(path, task, known.tracks)
-    lacking = [labels.annotated & ~given for labels, given in zip(known.labels, found.given, strict=True)]
+    chosen = check_assumptions(plugins, wanted.assumptions)
+    task, metric, asked = _task(plugins, wanted.task, chosen)
+    database, tracks = _load_tracks(task, databases.under(chosen), wanted.split, chosen)
+    effective = select_assumptions(chosen, task, [*asked, databases.plugin(database.name)])
+    known = _Scored(task, metric, database, wanted.split, tracks, effective)
+    found = read_prediction_file(path, task, [one.track for one in tracks])
+    lacking = [one.known.annotated & ~given for one, given in zip(tracks, found.given, strict=True)]
     count = sum(int(frames.sum()) for frames in lacking)
     if count and missing == "error":
-        raise DataError(f"{path}: {_missing(task, known.tracks, lacking, count)}")
+        raise DataError(f"{path}: {_describe_missing(task, tracks, lacking, count)}")
     filled = [
-        _filled(path, task, found, number, missing, known.tracks[number].id) if frames.any() else found.tracks[number]
+        _fill_missing(path, known, found, number, missing) if frames.any() else found.tracks[number]
         for number, frames in enumerate(lacking)
     ]
-    return _scored(
-        path,
-        found.form,
-        task,
-        metric,
-        known,
-        split,
-        filled,
-        filled_frames=count,
-        missing=missing,
-        readings=in_effect(chosen, task, [*asked, databases.plugin(known.name)]),
+    return _score(path, found.form, known, filled).model_copy(
+        update={"filled_frames": count, "predicted_frames": _count_annotated(tracks) - count, "missing": missing}
     )
 
 
@@ -102,22 +101,15 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
         raise UsageError(f"{folder}: a run of task '{record.task}', not '{task_name}'; leave --task out")
     if record.score is None or record.score.value is None:
         raise DataError(f"{folder}: the run has no value to verify")
-    readings = record.protocol.readings if record.protocol else {}
-    task, metric, _ = _task(plugins, record.task, readings, record.near("task"))
+    assumptions = record.protocol.assumptions if record.protocol else {}
+    task, metric, _ = _task(plugins, record.task, assumptions, record.near("task"))
     predictions = store.read_run_predictions(folder, task.outputs)
-    known = _run_tracks(folder, record, task, databases.under(readings), predictions.scores, readings)
-    scores = [predictions.scores[track.id] for track in known.tracks]
-    found = _scored(
-        folder,
-        "run",
-        task,
-        metric,
-        known,
-        record.database.split,
-        scores,
-        stored_value=record.score.value,
-        readings=readings,
-    )
+    database = databases.under(assumptions).for_task(task, pooled=True)[1]
+    tracks = _tracks_of_run(record, task, database, predictions.scores)
+    known = _Scored(task, metric, database, record.database.split, tracks, assumptions)
+    _require_same_tracks(folder, record, known, predictions.scores)
+    scores = [predictions.scores[one.track.id] for one in tracks]
+    found = _score(folder, "run", known, scores).model_copy(update={"stored_value": record.score.value})
     if found.score.value != record.score.value:
         raise DataError(
             f"{folder}: its predictions score {found.score.value} on these labels and the record says "
@@ -127,59 +119,55 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
 
 
 def _task(
-    plugins: Plugins, name: str, readings: Mapping[str, str], near: Sequence[str] = ()
+    plugins: Plugins, name: str, assumptions: Mapping[str, str], near: Sequence[str] = ()
 ) -> tuple[Task, Metric, list[Plugin]]:
     """Return the task of that name and its metric, with the plugins that gave them."""
     its = plugins.get("task", name, near)
-    task: Task = its.build_under(readings)
+    task: Task = its.build_under(assumptions)
     measured = plugins.get("metric", task.metric, its.near)
-    metric: Metric = measured.build_under(readings, task)
+    metric: Metric = measured.build_under(assumptions, task)
     return task, metric, [its, measured]
 
 
-def _labelled(task: Task, databases: Databases, split: str, readings: Mapping[str, str]) -> _Labelled:
+def _load_tracks(
+    task: Task, databases: Databases, split: str, assumptions: Mapping[str, str]
+) -> tuple[Database, list[LabelledTrack]]:
+    """Return the database that has a split of a task, and its labelled tracks."""
     name, database = databases.for_split(task, split)
-    tracks = database.tracks(task.label, split)
-    found = [(track, counted(track.labels(task.label), track, task, readings)) for track in tracks]
-    pairs = [(track, labels) for track, labels in found if labels is not None]
-    if not any(labels.annotated.any() for _, labels in pairs):
+    tracks = count_frames(database.tracks(task.label, split), task, assumptions)
+    labelled = [one for one in tracks if one.labels is not None]
+    if not any(one.known.annotated.any() for one in labelled):
         raise UsageError(
             f"split '{split}' of '{name}' has no labels of task '{task.name}': nothing can be scored on it"
         )
-    return _Labelled(name, database, [track for track, _ in pairs], [labels for _, labels in pairs])
+    return database, labelled
 
 
-def _run_tracks(
-    folder: Path,
-    record: Record,
-    task: Task,
-    databases: Databases,
-    predictions: Mapping[str, NDArray[Any]],
-    readings: Mapping[str, str],
-) -> _Labelled:
+def _tracks_of_run(
+    record: Record, task: Task, database: Database, predictions: Mapping[str, NDArray[Any]]
+) -> list[LabelledTrack]:
     """Return the labelled tracks of a run in the order of its predictions, which is that of its sums.
 
     A run over several splits together (folds) has them all.
     """
-    name, database = databases.for_task(task, pooled=True)
-    there = database.splits(task.label)
-    own = record.database.split
+    there, own = database.splits(task.label), record.database.split
     splits = [own] if own is not None and own in there else [split for split in there if split != "test"]
-    tracks = {track.id: track for split in splits for track in database.tracks(task.label, split)}
-    known_labels = {i: counted(track.labels(task.label), track, task, readings) for i, track in tracks.items()}
-    labels = {track_id: found for track_id, found in known_labels.items() if found is not None}
-    ids = [track_id for track_id in predictions if track_id in labels]
-    known = _Labelled(name, database, [tracks[i] for i in ids], [labels[i] for i in ids])
-    digests = record.database.tracks_sha256, tracks_digest(known.tracks, known.labels)
-    if len(ids) < len(predictions) or digests[0] not in (None, digests[1]):
-        remedy = _other_labels(record, known.record(task, record.database.split))
-        raise DataError(f"{folder}: the run scored other tracks than '{name}' has; {remedy}")
-    for track_id in ids:
-        rows, wanted = len(predictions[track_id]), len(labels[track_id].mask)
+    assumptions = record.protocol.assumptions if record.protocol else {}
+    found = [one for split in splits for one in count_frames(database.tracks(task.label, split), task, assumptions)]
+    by_id = {one.track.id: one for one in found if one.labels is not None}
+    return [by_id[track] for track in predictions if track in by_id]
+
+
+def _require_same_tracks(folder: Path, record: Record, known: _Scored, predictions: Mapping[str, NDArray[Any]]) -> None:
+    digests = record.database.tracks_sha256, tracks_digest(known.tracks)
+    if len(known.tracks) < len(predictions) or digests[0] not in (None, digests[1]):
+        remedy = _other_labels(record, known.record())
+        raise DataError(f"{folder}: the run scored other tracks than '{known.database.name}' has; {remedy}")
+    for one in known.tracks:
+        rows, wanted = len(predictions[one.track.id]), len(one.known.mask)
         if rows != wanted:
-            remedy = _other_labels(record, known.record(task, record.database.split))
-            raise DataError(f"{folder}: track '{track_id}' has {rows} predictions and {wanted} labels; {remedy}")
-    return known
+            remedy = _other_labels(record, known.record())
+            raise DataError(f"{folder}: track '{one.track.id}' has {rows} predictions and {wanted} labels; {remedy}")
 
 
 def _other_labels(record: Record, found: DatabaseRecord) -> str:
@@ -191,8 +179,10 @@ def _other_labels(record: Record, found: DatabaseRecord) -> str:
     )
 
 
-def _missing(task: Task, tracks: Sequence[Track], lacking: Sequence[NDArray[np.bool_]], count: int) -> str:
-    names = FrameIndex(task, tracks, submission_of(task)).names
+def _describe_missing(
+    task: Task, tracks: Sequence[LabelledTrack], lacking: Sequence[NDArray[np.bool_]], count: int
+) -> str:
+    names = FrameIndex(task, [one.track for one in tracks], submission_of(task)).names
     shown = [names[place] for place in np.flatnonzero(np.concatenate(lacking))[:SHOWN]]
     more = f" and {count - len(shown)} more" if count > len(shown) else ""
     unit = "tracks" if task.level == "track" else "frames"
@@ -200,13 +190,14 @@ def _missing(task: Task, tracks: Sequence[Track], lacking: Sequence[NDArray[np.b
     return f"{count} annotated {unit} have no prediction: {', '.join(shown)}{more}; {remedy}"
 
 
-def _filled(path: Path, task: Task, found: FilePredictions, number: int, missing: Missing, name: str) -> Predicted:
+def _fill_missing(path: Path, known: _Scored, found: FilePredictions, number: int, missing: Missing) -> Predicted:
     """Return the predictions of a track with the missing frames filled by the rule."""
+    task, name = known.task, known.tracks[number].track.id
     given, predicted = found.given[number], found.tracks[number]
     if not given.any():
         raise DataError(f"{path}: track '{name}' has no prediction at all, so there is nothing to fill it with")
     if missing == "nearest":
-        at = nearest(given)
+        at = find_nearest(given)
         return replace(
             predicted,
             decisions=predicted.decisions[at],
@@ -215,46 +206,33 @@ def _filled(path: Path, task: Task, found: FilePredictions, number: int, missing
     if found.decided and task.kind != "regression":
         raise UsageError(f"{path}: it holds decisions, which cannot be interpolated; use --missing nearest")
     numbers = predicted.decisions if predicted.scores is None else predicted.scores
-    between = _interpolated(numbers, given)
+    between = _interpolate(numbers, given)
     return Decided(between) if predicted.scores is None else Decided(task.decide(between), between)
 
 
-def _interpolated(values: NDArray[Any], given: NDArray[np.bool_]) -> NDArray[Any]:
+def _interpolate(values: NDArray[Any], given: NDArray[np.bool_]) -> NDArray[Any]:
     """Return values [N, K], those not given taken from a line between their neighbours; the ends are repeated."""
     frames, known = np.arange(len(given)), np.flatnonzero(given)
     columns = [np.interp(frames, known, values[known, k]) for k in range(values.shape[1])]
     return np.where(given[:, None], values, np.stack(columns, axis=1)).astype(values.dtype)
 
 
-def _scored(
-    path: Path,
-    form: str,
-    task: Task,
-    metric: Metric,
-    known: _Labelled,
-    split: str | None,
-    predicted: Sequence[Predicted],
-    *,
-    filled_frames: int = 0,
-    missing: Missing = "error",
-    stored_value: float | None = None,
-    readings: Mapping[str, str],
-) -> ScoredFile:
-    result, floor = score(metric, task, known.tracks, predicted, known.labels)
-    annotated = sum(int(labels.annotated.sum()) for labels in known.labels)
+def _count_annotated(tracks: Sequence[LabelledTrack]) -> int:
+    return sum(int(one.known.annotated.sum()) for one in tracks)
+
+
+def _score(path: Path, form: str, known: _Scored, predicted: Sequence[Predicted]) -> ScoredFile:
+    result, floor = score(known.metric, known.task, known.tracks, predicted)
     return ScoredFile(
         file=path.name,
         form=form,
-        task=task.name,
-        edition=task.edition,
-        database=known.record(task, split),
+        task=known.task.name,
+        edition=known.task.edition,
+        database=known.record(),
         score=result,
         floor=floor,
-        tracks=sum(bool(labels.annotated.any()) for labels in known.labels),
-        annotated_frames=annotated,
-        predicted_frames=annotated - filled_frames,
-        filled_frames=filled_frames,
-        missing=missing,
-        readings=dict(readings),
-        stored_value=stored_value,
+        tracks=sum(bool(one.known.annotated.any()) for one in known.tracks),
+        annotated_frames=_count_annotated(known.tracks),
+        predicted_frames=_count_annotated(known.tracks),
+        assumptions=dict(known.assumptions),
     )

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import DataError, Decided, Labels, Metric, Task, Track
+from abawbench.contracts import DataError, Decided, LabelledTrack, Labels, Metric, Task
 from abawbench.contracts.metric import Statistics
-from abawbench.records.record import Floor, Interval, PartScore, Score
+from abawbench.records.scores import Floor, Interval, PartScore, Score
 from abawbench.records.track_statistics import TrackStatistics
 from abawbench.statistics import bootstrap
 from abawbench.statistics.floor import floor
@@ -23,7 +23,7 @@ Predicted = NDArray[Any] | Decided
 """Predictions of one track: scores [N, K] that the task decides on, or decisions taken elsewhere."""
 
 
-def decided(task: Task, predicted: Predicted) -> Decided:
+def decide(task: Task, predicted: Predicted) -> Decided:
     """Return the decisions of a track, and the scores they rest on where those are known."""
     return predicted if isinstance(predicted, Decided) else Decided(task.decide(predicted), predicted)
 
@@ -34,7 +34,7 @@ def statistics_of(
     """Return the additive statistics [tracks, S]. Raises DataError naming the track whose predictions are unusable."""
     rows = []
     for name, predicted, known in zip(names, predictions, labels, strict=True):
-        found = decided(task, predicted)
+        found = decide(task, predicted)
         if not np.isfinite((found.decisions if found.scores is None else found.scores)[known.annotated]).all():
             raise DataError(f"the predictions of track '{name}' hold NaN or infinity on annotated frames")
         try:
@@ -45,35 +45,35 @@ def statistics_of(
 
 
 def track_statistics(
-    metric: Metric, task: Task, tracks: Sequence[Track], scores: Sequence[Predicted], labels: Sequence[Labels]
+    metric: Metric, task: Task, tracks: Sequence[LabelledTrack], scores: Sequence[Predicted]
 ) -> TrackStatistics:
     """Return the statistics of the tracks that have an annotated frame. Raises DataError when none has."""
-    kept = [i for i, known in enumerate(labels) if known.annotated.any()]
+    kept = [i for i, one in enumerate(tracks) if one.known.annotated.any()]
     if not kept:
         raise DataError(f"no frame of the scored split is annotated for task '{task.name}'")
-    names = [tracks[i].id for i in kept]
-    rows = statistics_of(metric, task, names, [scores[i] for i in kept], [labels[i] for i in kept])
-    return TrackStatistics(tuple(names), tuple(tracks[i].subject for i in kept), rows)
+    names = [tracks[i].track.id for i in kept]
+    rows = statistics_of(metric, task, names, [scores[i] for i in kept], [tracks[i].known for i in kept])
+    return TrackStatistics(tuple(names), tuple(tracks[i].track.subject for i in kept), rows)
 
 
 def score(
     metric: Metric,
     task: Task,
-    tracks: Sequence[Track],
+    tracks: Sequence[LabelledTrack],
     scores: Sequence[Predicted],
-    labels: Sequence[Labels],
 ) -> tuple[Score, Floor]:
     """Return the score of predictions per track, pooled over tracks, and the floor on the same frames.
 
     Intervals are 95% intervals of the track bootstrap (widened, the plain percentile interval beside it), tracks
     of one subject drawn together; tracks without an annotated frame take no part.
     """
-    found = track_statistics(metric, task, tracks, scores, labels)
+    found = track_statistics(metric, task, tracks, scores)
+    labels = [one.known for one in tracks]
     total = found.values.sum(axis=0)
     value, parts = bootstrap.intervals(metric, found.values, groups=found.subjects, method="widened")
     plain, plain_parts = bootstrap.intervals(metric, found.values, groups=found.subjects)
     frames = sum(int(known.annotated.sum()) for known in labels)
-    units = bootstrap.grouped(found.values, found.subjects)
+    units = bootstrap.sum_by_group(found.values, found.subjects)
     sampled = min(1.0, SAMPLE / frames)
     effect = design_effect(metric.value, units, _random_groups(metric, task, scores, labels), share=sampled)
     known = [labels_ for labels_ in labels if labels_.annotated.any()]
@@ -81,6 +81,7 @@ def score(
     return (
         Score(
             metric=task.metric,
+            higher_is_better=metric.higher_is_better,
             value=float(metric.value(total)),
             interval=_record(value),
             percentile=_record(plain),
@@ -99,9 +100,9 @@ def score(
     )
 
 
-def tracks_digest(tracks: Sequence[Track], labels: Sequence[Labels]) -> str:
+def tracks_digest(tracks: Sequence[LabelledTrack]) -> str:
     """Return the SHA-256 over the sorted ids of the tracks with an annotated frame, one per line."""
-    ids = sorted(track.id for track, known in zip(tracks, labels, strict=True) if known.annotated.any())
+    ids = sorted(one.track.id for one in tracks if one.known.annotated.any())
     return hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest()
 
 
@@ -114,11 +115,11 @@ def _random_groups(metric: Metric, task: Task, scores: Sequence[Predicted], labe
     chosen = np.sort(random.choice(ends[-1], min(int(ends[-1]), SAMPLE) // groups * groups, replace=False))
     places = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
     kept = [at[place - end + len(at)] for at, place, end in zip(frames, places, ends, strict=True)]
-    all_found = [decided(task, predicted) for predicted in scores]
-    decisions = _joined([found.decisions for found in all_found], kept)
+    all_found = [decide(task, predicted) for predicted in scores]
+    decisions = _join([found.decisions for found in all_found], kept)
     known_scores = [found.scores for found in all_found if found.scores is not None]
-    numbers = _joined(known_scores, kept) if len(known_scores) == len(all_found) else None
-    target, mask = (_joined(part, kept) for part in ([k.values for k in labels], [k.mask for k in labels]))
+    numbers = _join(known_scores, kept) if len(known_scores) == len(all_found) else None
+    target, mask = (_join(part, kept) for part in ([k.values for k in labels], [k.mask for k in labels]))
     return np.stack(
         [
             _statistics(
@@ -131,7 +132,7 @@ def _random_groups(metric: Metric, task: Task, scores: Sequence[Predicted], labe
     )
 
 
-def _joined(parts: Sequence[NDArray[Any]], kept: Sequence[NDArray[np.intp]]) -> NDArray[Any]:
+def _join(parts: Sequence[NDArray[Any]], kept: Sequence[NDArray[np.intp]]) -> NDArray[Any]:
     return np.concatenate([part[frames] for part, frames in zip(parts, kept, strict=True)])
 
 
@@ -141,13 +142,13 @@ def _statistics(metric: Metric, found: Decided, known: Labels) -> Statistics:
     return metric.scored_statistics(found.scores, found.decisions, known.values, known.mask)
 
 
-def unscored(task: Task) -> tuple[Score, None]:
+def score_of_refit(task: Task) -> tuple[Score, None]:
     """Return the score of a run that fitted every labelled track: no value, and why."""
     why = "refit on training and validation tracks: no labelled track is left to score"
     return Score(metric=task.metric, value=None, reason=why), None
 
 
-def official(
+def official_value(
     metric: Metric, task: Task, names: Sequence[str], scores: Sequence[Predicted], labels: Sequence[Labels]
 ) -> float:
     """Return the official value alone."""

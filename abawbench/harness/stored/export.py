@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from abawbench._version import __version__
-from abawbench.contracts import Clip, ModelDeclaration, Runtime, RuntimeDeclaration, Task, UsageError
-from abawbench.harness.measure.parity import Bench, parity
+from abawbench.contracts import ModelDeclaration, Runtime, RuntimeDeclaration, Task, UsageError
+from abawbench.harness.measure.bench import Bench
+from abawbench.harness.measure.parity import measure_parity
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.stored.bench import bench_of_run
-from abawbench.harness.stored.export_example import example
-from abawbench.harness.stored.submit import the_run
+from abawbench.harness.stored.export_example import example_text, input_shapes
+from abawbench.harness.stored.load import StoredRun
 from abawbench.losses import scores_of
 from abawbench.plugins import Plugin, Plugins
 from abawbench.progress import Progress
 from abawbench.records.parity import Parity
-from abawbench.records.record import Record
 
 
 @dataclass(frozen=True)
@@ -39,42 +40,33 @@ class Exported:
     parity: Parity
 
 
-def export(
-    run: Path,
-    plugins: Plugins,
-    databases: Databases,
-    *,
-    format: str,
-    out: Path | None = None,
-    task_name: str | None = None,
-    weights: str | None = None,
-    progress: Progress,
-) -> Exported:
+def export(run: StoredRun, databases: Databases, format: str, out: Path | None, progress: Progress) -> Exported:
     """Write a run's network in a format to a new folder, ``<model>-<task>-<format>`` unless named; return what it is.
 
     The files themselves are run on the scored split and compared with eager execution. The folder appears whole or not
     at all. Raises UsageError for an unknown format and for a folder that is there, DataError for a run that kept no
     weights or was scored on other annotations.
     """
-    plugin = _runtime_for(plugins, format)
-    folder, record = the_run(run, task_name)
+    runtime: Runtime = _runtime_for(run.plugins, format).build()
+    record = run.record
     out = out or Path(f"{record.model}-{record.task}-{format}")
     if out.exists():
         raise UsageError(f"{out}: already there; choose another folder with --out, or delete it")
-    model, bench = bench_of_run(folder, record, plugins, databases, weights, progress)
-    runtime: Runtime = plugin.build()
-    task = bench.task
-    bench = replace(bench, network=_Activated(bench.network, task).eval(), task=_without_activation(task))
+    bench = bench_of_run(run, databases)
+    learner = bench.learner
+    task = learner.setting.task
+    scores = _Activated(learner.network, task).eval()
+    bench = Bench(learner.like(scores, _without_activation(task)), bench.split)
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
         progress.note(f"write {format}")
-        runtime.save(bench.network, bench.example(1), temporary)
+        runtime.save(scores, bench.example(1), temporary)
         progress.note("compare with eager execution")
-        found = parity(bench, runtime, lambda batch: _loaded(runtime, temporary))
-        _write_json(temporary / "preprocessing.json", _preprocessing(model.clip, bench))
-        _write_json(temporary / "model.json", _about(record, task, found, plugins, format))
-        (temporary / "example.py").write_text(example(runtime, task), encoding="utf-8")
+        found = measure_parity(bench, runtime, progress, _call_files(runtime, temporary))
+        _write_json(temporary / "preprocessing.json", _describe_preprocessing(bench))
+        _write_json(temporary / "model.json", _about(run, task, found, format))
+        (temporary / "example.py").write_text(example_text(runtime, task, learner.model), encoding="utf-8")
         temporary.chmod(0o755)
         temporary.rename(out)
     finally:
@@ -112,8 +104,8 @@ class _Activated(nn.Module):
         self.network = network
         self._task = task
 
-    def forward(self, clips: Tensor) -> Tensor:
-        return scores_of(self.network(clips), self._task)
+    def forward(self, *example: Tensor) -> Tensor:
+        return scores_of(self.network(*example), self._task)
 
 
 def _without_activation(task: Task) -> Task:
@@ -122,37 +114,41 @@ def _without_activation(task: Task) -> Task:
     return replace(task, activation="identity")
 
 
-def _loaded(runtime: Runtime, folder: Path) -> Any:
+def _call_files(runtime: Runtime, folder: Path) -> Callable[..., Tensor]:
     """Return the callable that the example would use, out of the files in a folder."""
-    names: dict[str, Any] = {"folder": folder}
-    exec(runtime.loader, names)  # the plugin's own lines, as they stand in the example
+    network = runtime.load(folder)
 
-    def call(clips: Tensor) -> Tensor:
-        return torch.from_numpy(np.asarray(names["network"]([clips.numpy()])))
+    def call(*example: Tensor) -> Tensor:
+        return torch.from_numpy(np.asarray(network([x.numpy() for x in example])))
 
     return call
 
 
-def _preprocessing(clip: Clip, bench: Bench) -> dict[str, Any]:
-    """Return how images become the input: resized bilinearly, RGB, divided by 255, less the mean, over the std."""
-    return {
-        "input": "float32 [clips, clip_length, 3, size, size]",
-        "colour": "RGB",
-        "resize": "bilinear",
-        "size": clip.size,
-        "scale": 1 / 255,
-        "mean": list(clip.mean),
-        "std": list(clip.std),
+def _describe_preprocessing(bench: Bench) -> dict[str, Any]:
+    """Return how files become the inputs, in the order in which the network takes them."""
+    model = bench.learner.model
+    clip, rates = model.clip, [one.track.rate for one in bench.split.score]
+    found: dict[str, Any] = {
+        "inputs": input_shapes(model),
         "clip_length": clip.length,
         "clip_stride": clip.stride,
-        "frame_rate": float(np.median([track.rate for track in bench.scored])),
+        "frame_rate": float(np.median(rates)),
         "last_clip": "repeats the last frame, which counts once",
     }
+    if "frames" in model.inputs:
+        # resized bilinearly, RGB, divided by 255, less the mean, over the std
+        found |= {"colour": "RGB", "resize": "bilinear", "size": clip.size, "scale": 1 / 255}
+        found |= {"mean": list(clip.mean), "std": list(clip.std)}
+    if "audio" in model.inputs:
+        samples = round(clip.length / float(np.median(rates)) * model.sound.rate)
+        found["sound"] = {"rate": model.sound.rate, "samples": samples, "normalise": model.sound.normalise}
+    return found
 
 
-def _about(record: Record, task: Task, found: Parity, plugins: Plugins, format: str) -> dict[str, Any]:
+def _about(run: StoredRun, task: Task, found: Parity, format: str) -> dict[str, Any]:
     """Return what the model is, what it gives, where its weights come from and how far it is from eager execution."""
-    declared = plugins.get("model", record.model, record.near("model")).declaration
+    record = run.record
+    declared = run.plugins.get("model", record.model, record.near("model")).declaration
     assert isinstance(declared, ModelDeclaration)
     return {
         "model": record.model,

@@ -1,15 +1,25 @@
 """The example beside an exported model: plain Python that needs no abawbench."""
 
-from abawbench.contracts import Runtime, Task
+import inspect
+import textwrap
+from typing import Any
 
-_TEXT = '''\
-"""Print what the model says of the images of one person, in their order: python example.py IMAGE..."""
+from abawbench.contracts import Model, PluginError, Runtime, Task
+from abawbench.harness.data.whole import ONE_TENSOR
+
+_HEAD = '''\
+"""{what}"""
+from __future__ import annotations
 import json, sys
 from pathlib import Path
-import cv2, numpy as np
+import numpy as np
+{imports}
+{load}
 folder = Path(__file__).resolve().parent
 p = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
-{loader}
+network = load(folder)
+'''
+_IMAGES = """\
 images = [cv2.resize(cv2.imread(file), (p["size"], p["size"]))[..., ::-1] for file in sys.argv[1:]]
 frames = ((np.stack(images) / 255 - p["mean"]) / p["std"]).astype("float32").transpose(0, 3, 1, 2)
 starts = np.arange(0, max(len(frames) - p["clip_length"], 0) + p["clip_stride"], p["clip_stride"])
@@ -18,18 +28,60 @@ scores = network([frames[np.minimum(at, len(frames) - 1)]]).reshape(len(at), -1,
 scores = np.broadcast_to(scores, (*at.shape, {outputs}))
 print("image {names}")
 {show}
-'''
+"""
 _SHOW = {
     "frame": "for n, file in enumerate(sys.argv[1:]): print(file, *scores[at == n].mean(axis=0))",
     "track": 'print("all", *np.mean([one[i < len(frames)].mean(axis=0) for one, i in zip(scores, at)], axis=0))',
 }
+_ARRAYS = """\
+arrays = np.load(sys.argv[1])
+scores = network([arrays[name] for name in p["inputs"]])
+print("clip {names}")
+for n, clip in enumerate(scores.reshape(len(scores), -1, {outputs})):
+    for row in clip: print(n, *row)
+"""
 
 
-def example(runtime: Runtime, task: Task) -> str:
-    """Return the text of ``example.py`` for the files that a runtime saves: prints the scores of images.
+def example_text(runtime: Runtime, task: Task, model: Model) -> str:
+    """Return the text of ``example.py`` for the files that a runtime saves.
 
-    A frame in several clips has the mean of their scores, as in a run; a track-level task has one line for all images.
+    For a network of frames alone it prints the scores of images: a frame in several clips has the mean of their scores,
+    as in a run, a track-level task one line for all images. For any other it takes clips from an .npz file.
     """
-    return _TEXT.format(
-        loader=runtime.loader, outputs=len(task.outputs), names=" ".join(task.outputs), show=_SHOW[task.level]
+    images, names = model.inputs == ONE_TENSOR, " ".join(task.outputs)
+    head = _HEAD.format(
+        what="Print what the model says of the images of one person, in their order: python example.py IMAGE..."
+        if images
+        else "Print what the model says of clips, an array for each input it has: python example.py FILE.npz",
+        imports="import cv2" if images else "",
+        load=load_source(runtime),
     )
+    if not images:
+        return head + _ARRAYS.format(outputs=len(task.outputs), names=names)
+    return head + _IMAGES.format(outputs=len(task.outputs), names=names, show=_SHOW[task.level])
+
+
+def load_source(runtime: Runtime) -> str:
+    """Return the source of ``Runtime.load`` as a function of its own. Raises PluginError where it cannot be had."""
+    try:
+        lines = textwrap.dedent(inspect.getsource(type(runtime).load)).splitlines()
+    except OSError as error:
+        raise PluginError(f"the source of load() of runtime '{runtime.name}' cannot be read: {error}") from error
+    return "\n".join(line for line in lines if line != "@staticmethod")
+
+
+def input_shapes(model: Model) -> dict[str, str]:
+    """Return input -> type and shape, in the order in which the network takes them."""
+    clip = model.clip
+    known = {
+        "frames": f"float32 [clips, {clip.length}, 3, {clip.size}, {clip.size}]",
+        "audio": "float32 [clips, samples]",
+        "text": "int64 [clips, tokens]",
+    }
+    found: dict[str, Any] = {
+        name: known.get(name) or f"float32 [clips, {clip.length}, {model.feature_sizes[name]}]"
+        for name in sorted(model.inputs)
+    }
+    if model.inputs != ONE_TENSOR:
+        found["present"] = f"bool [clips, {len(found)}, {clip.length}]"
+    return found

@@ -1,21 +1,100 @@
-"""A run's model again: its network built as it was and filled with the weights it was left with."""
+"""A finished run, to be used again: its protocol, its task, and its network with the weights it was left with."""
 
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load
 from torch import nn
 
-from abawbench.contracts import DataError, Model, Predictor, Task, UsageError
+from abawbench.contracts import DataError, Metric, Model, Task, UsageError
+from abawbench.harness.learn.learner import NetworkLearner, Setting
+from abawbench.harness.request.devices import accelerator_on
+from abawbench.harness.request.protocol import OFFICIAL, Protocol, protocol_of
 from abawbench.harness.request.settings import apply
 from abawbench.nn import frozen_prefixes
-from abawbench.plugins import Plugins
+from abawbench.plugins import Plugin, Plugins
+from abawbench.records import store
 from abawbench.records.record import Record
 from abawbench.system.files import sha256
+from abawbench.system.repeatable import make_repeatable
 
 
-def restored(
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run. ``weights`` says where those that it started from lie, when they came from a file."""
+
+    folder: Path
+    record: Record
+    plugins: Plugins
+    weights: str | None = None
+    assumptions: dict[str, str] = field(default_factory=dict)
+    """Of uncertain facts, where they are to be taken otherwise than in the run."""
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """The protocol of the run."""
+        said = self.record.protocol
+        if said is None:
+            return OFFICIAL
+        given = {one.name: getattr(said, one.name) for one in fields(Protocol)}
+        return protocol_of({**given, "assumptions": {**said.assumptions, **self.assumptions}})
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The tuned thresholds by output, empty where they are fixed."""
+        said = self.record.protocol
+        tuned = said.threshold_values[0] if said and said.threshold_values else {}
+        return {name: value for name, value in tuned.items() if value is not None}
+
+    @cached_property
+    def _task_plugin(self) -> Plugin:
+        return self.plugins.get("task", self.record.task, self.record.near("task"))
+
+    @cached_property
+    def task(self) -> Task:
+        """The task, under the assumptions of the run."""
+        task: Task = self._task_plugin.build_under(self.protocol.assumptions)
+        return task
+
+    @cached_property
+    def metric(self) -> Metric:
+        """The metric, under the assumptions of the run."""
+        plugin = self.plugins.get("metric", self.task.metric, self._task_plugin.near)
+        metric: Metric = plugin.build_under(self.protocol.assumptions, self.task)
+        return metric
+
+    def learner(self, device: str = "auto") -> NetworkLearner:
+        """Return the run's network as it was left. Raises UsageError and DataError as ``load_trained`` does."""
+        with make_repeatable(self.record.seed):
+            model, network = load_trained(self.folder, self.record, self.plugins, self.task, self.weights)
+        accelerator = accelerator_on(device, "no")
+        setting = Setting(task=self.task, metric=self.metric, protocol=self.protocol, accelerator=accelerator)
+        return NetworkLearner(model, network, setting)
+
+
+def find_run(
+    folder: Path,
+    plugins: Plugins,
+    task: str | None = None,
+    weights: str | None = None,
+    assumptions: dict[str, str] | None = None,
+) -> StoredRun:
+    """Return the run in a folder, or the only one of a task below it. Raises UsageError when there is not just one."""
+    alone = (folder / store.RESULT).is_file()
+    found = [(folder, store.read(folder))] if alone else store.find(folder)
+    chosen = [(path, r) for path, r in found if r.status == "ok" and task in (None, r.task)]
+    if len(chosen) == 1:
+        return StoredRun(*chosen[0], plugins, weights, assumptions or {})
+    kind = f"run of task '{task}'" if task else "run"
+    if not chosen:
+        raise UsageError(f"{folder}: no finished {kind} here")
+    names = ", ".join(path.relative_to(folder).as_posix() for path, _ in chosen[:5])
+    raise UsageError(f"{folder}: {len(chosen)} runs here; name one of them, for example {names}")
+
+
+def load_trained(
     folder: Path, record: Record, plugins: Plugins, task: Task, weights: str | None = None
 ) -> tuple[Model, nn.Module]:
     """Return the model of a run and its network with the trained weights; the caller has seeded torch as the run did.
@@ -24,11 +103,12 @@ def restored(
     they lie when they came from a file. Raises DataError when a file is missing or not the run's, UsageError when the
     weights to start from are others and for a model without a network.
     """
-    builder: Any = plugins.get("model", record.model, record.near("model")).builder()
-    known = {field.name for field in fields(builder.Settings)}
+    plugin = plugins.get("model", record.model, record.near("model"))
+    settings: Any = plugin.builder().Settings
+    known = {field.name for field in fields(settings)}
     chosen = {name: value for name, value in record.settings.items() if name in known}
-    model: Model = builder(apply(builder.Settings, chosen, record.model))
-    if isinstance(model, Predictor):
+    model = plugin.build(apply(settings, chosen, record.model))
+    if not isinstance(model, Model):
         raise UsageError(f"{folder}: model '{record.model}' has no network, so there is none to export or predict with")
     state = _state(folder, record)
     started = record.weights

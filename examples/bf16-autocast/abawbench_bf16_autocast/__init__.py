@@ -1,11 +1,11 @@
 """The runtime ``bf16-autocast``."""
 
-from abawbench.contracts import RuntimeDeclaration
+from abawbench.contracts import Declaration, RuntimeDeclaration
 from abawbench.hookspecs import hookimpl
 
 
 @hookimpl
-def abawbench_runtimes() -> list[RuntimeDeclaration]:
+def abawbench_plugins() -> list[Declaration]:
     """Return the declaration of ``bf16-autocast``."""
     return [
         RuntimeDeclaration(

@@ -1,31 +1,25 @@
 """How ``bf16-autocast`` executes a network."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from abawbench.contracts import Runtime
-from abawbench.contracts.runtime import Inputs
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+import torch
+from abawbench.contracts import Example, Runtime
+from torch import Tensor, nn
 
 
 class Bf16AutocastRuntime(Runtime):
     """PyTorch with convolutions and products in bfloat16, on whatever device the network is."""
 
-    name = "bf16-autocast"
     precision = "bf16"
 
     def compile(
-        self, module: "nn.Module", example: Inputs, calibration: Sequence[Inputs] = ()
-    ) -> "Callable[..., Tensor]":
+        self, module: nn.Module, example: Example, calibration: Sequence[Example] = ()
+    ) -> Callable[..., Tensor]:
         """Return the network, put into evaluation mode and called without gradients."""
-        import torch
-
         module.eval()
         device = next(module.parameters()).device.type
 
-        def forward(*inputs: "Tensor | dict[str, Tensor]") -> "Tensor":
+        def forward(*inputs: Tensor | dict[str, Tensor]) -> Tensor:
             with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16):
                 logits: Tensor = module(*inputs)
             return logits.float()

@@ -1,4 +1,4 @@
-"""The promises that abawbench relies on; the same checks as ``abawbench check bf16-autocast --kind runtime``."""
+"""What ``abawbench check bf16-autocast --kind runtime`` checks."""
 
 import pytest
 from abawbench.testing import Check, checks

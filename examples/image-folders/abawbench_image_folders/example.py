@@ -1,4 +1,4 @@
-"""A tiny copy in the layout of ``image-folders``, for ``abawbench check`` and the tests: coloured squares.
+"""A tiny copy in the layout of ``image-folders``, for the checks and the tests.
 
 ``python -m abawbench_image_folders.example FOLDER`` writes one to try a run on.
 """
@@ -6,15 +6,14 @@
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from abawbench_image_folders.dataset import CLASSES
+from abawbench_image_folders.database import CLASSES
 
 
 def write(folder: Path) -> None:
     """Write three training images and two validation images of every class, one colour each."""
-    import cv2
-
     random = np.random.default_rng(0)
     for name in CLASSES:
         colour = random.integers(0, 256, 3)

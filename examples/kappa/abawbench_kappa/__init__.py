@@ -1,28 +1,21 @@
 """The metric ``kappa``, and a task that is scored by it."""
 
-from abawbench.contracts import MetricDeclaration, TaskDeclaration
+from abawbench.contracts import Declaration, MetricDeclaration, TaskDeclaration
 from abawbench.hookspecs import hookimpl
 
 
 @hookimpl
-def abawbench_metrics() -> list[MetricDeclaration]:
-    """Return the declaration of ``kappa``."""
+def abawbench_plugins() -> list[Declaration]:
+    """Return the declarations of ``kappa`` and of a task that is scored by it."""
     return [
         MetricDeclaration(
             name="kappa",
-            summary="Cohen's kappa: agreement beyond chance, all frames pooled.",
+            summary="Agreement of the classes beyond chance, all frames pooled (Cohen, 1960).",
             build="abawbench_kappa.metric:KappaMetric",
-        )
-    ]
-
-
-@hookimpl
-def abawbench_tasks() -> list[TaskDeclaration]:
-    """Return the declaration of a task that is scored by ``kappa``."""
-    return [
+        ),
         TaskDeclaration(
             name="expr-kappa",
             summary="Eight expressions per frame, scored by kappa.",
             build="abawbench_kappa.task:task",
-        )
+        ),
     ]

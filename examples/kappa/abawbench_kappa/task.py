@@ -4,10 +4,8 @@ from abawbench.contracts import Task
 
 
 def task() -> Task:
-    """Return the task: the expression labels of Aff-Wild2 under another metric than the official one."""
+    """Return the task: the expression labels of Aff-Wild2, scored by another metric than the official one."""
     return Task(
-        name="expr-kappa",
-        summary="Eight expressions per frame, scored by kappa.",
         level="frame",
         kind="multiclass",
         outputs=("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other"),

@@ -1,4 +1,4 @@
-"""The promises that abawbench relies on; the same checks as ``abawbench check kappa --kind metric``."""
+"""What ``abawbench check kappa --kind metric`` checks."""
 
 import pytest
 from abawbench.testing import Check, checks

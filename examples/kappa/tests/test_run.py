@@ -16,7 +16,7 @@ def test_a_model_is_scored_by_it(abawbench_run: Callable[..., Any]) -> None:
     assert -1 <= record.score.value <= 1
 
 
-def test_a_table_counted_by_hand_gives_its_kappa() -> None:
+def test_a_table_counted_by_hand_gives_its_value() -> None:
     metric = KappaMetric(task())
     confusion = np.zeros((8, 8))
     confusion[:2, :2] = [[20, 5], [10, 15]]

@@ -1,16 +1,15 @@
 """The network of ``tiny-gru``, its clip and its recipe."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from abawbench.contracts import Clip, Model, Recipe, Task, UsageError, Weights
+from abawbench.contracts import Clip, Model, Recipe, Task, Weights
 from abawbench.nn import ClipNetwork, gather
 from torch import Tensor, nn
 
 
 @dataclass(kw_only=True)
 class TinyGruModelSettings(Recipe):
-    """The numbers of training; each can be overridden with ``--set name=value``."""
+    """The numbers of training; ``--set name=value`` overrides each."""
 
     epochs: int = 5
     lr: float = 3e-3
@@ -37,21 +36,14 @@ class Head(nn.Module):
 
 
 class TinyGruModel(Model):
-    """A few convolutions per frame and a GRU over the clip."""
+    """A few convolutions per frame and a GRU over the clip, trained from random parameters."""
 
-    name = "tiny-gru"
-    Settings: ClassVar[type[Recipe]] = TinyGruModelSettings
+    Settings = TinyGruModelSettings
     settings: TinyGruModelSettings
 
     def __init__(self, settings: TinyGruModelSettings) -> None:
         super().__init__(settings)
         self.clip = Clip(length=8, stride=8, size=settings.size)
-
-    def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
-        """Return that training starts from random parameters. Raises UsageError for any other source."""
-        if spec not in (None, "none"):
-            raise UsageError(f"model '{self.name}' knows no weights '{spec}'; leave out --weights")
-        return Weights(source="none")
 
     def network(self, task: Task, weights: Weights) -> nn.Module:
         """Return the network for a task."""

@@ -1,4 +1,4 @@
-"""The promises that abawbench relies on; the same checks as ``abawbench check tiny-gru --kind model``."""
+"""What ``abawbench check tiny-gru --kind model`` checks."""
 
 import pytest
 from abawbench.testing import Check, checks

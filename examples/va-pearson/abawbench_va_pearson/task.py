@@ -6,8 +6,6 @@ from abawbench.contracts import Task
 def task() -> Task:
     """Return the task: the labels of va, scored by a metric that does not see scale and offset."""
     return Task(
-        name="va-pearson",
-        summary="Valence and arousal per frame, scored by Pearson's r as older challenges did.",
         level="frame",
         kind="regression",
         outputs=("valence", "arousal"),

@@ -1,4 +1,4 @@
-"""The promises that abawbench relies on; the same checks as ``abawbench check va-pearson --kind task``."""
+"""What ``abawbench check va-pearson --kind task`` checks."""
 
 import pytest
 from abawbench.testing import Check, checks

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from abawbench import cache_folder
-from abawbench.contracts.database import Database, Labels, Track
+from abawbench.contracts.database import Database, LabelledTrack, Labels, Track
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.inspection import Count, Expected, Inspection
 from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._tracks import CountedTrack, FileTrack
 from abawbench_plugins.databases.synthetic import manifest
 from abawbench_plugins.databases.synthetic.generate import ANSWERS, TEST_SET, Progress, ensure, folder_beside, folder_of
-from abawbench_plugins.databases.synthetic.inspection import count_tracks, manifest_parts, strangers
+from abawbench_plugins.databases.synthetic.inspection import count_tracks, manifest_files, strangers
 from abawbench_plugins.databases.synthetic.plan import DATABASES, FURTHER
 from abawbench_plugins.databases.synthetic.presets import preset_named
 
@@ -53,7 +53,7 @@ def open_database(
     synthetic database; one that is not complete raises it when it is read.
     """
     if roots:
-        there = _made_before(roots)
+        there = _find_made(roots)
         return Synthetic(roots[0], cache(lambda owner: _complete(there[owner])), tuple(there))
     parent, chosen = cache_folder() / "synthetic", preset_named(preset)
 
@@ -64,7 +64,7 @@ def open_database(
     return Synthetic(folder_of(parent, chosen, seed), make, able)
 
 
-def _made_before(roots: Sequence[Path]) -> dict[str, Path]:
+def _find_made(roots: Sequence[Path]) -> dict[str, Path]:
     """The databases in a folder and in those beside it, with the folder of each."""
     try:
         (folder,) = map(Path, roots)
@@ -132,26 +132,28 @@ class Synthetic(Database):
         found = self._database(owner).splits(label) if owner in self._there else ()
         return [*found, "test"] if found and self._test_set(label) else found
 
-    def tracks(self, label: str, split: str) -> Sequence[Track]:
-        """Return the tracks of a split, sorted by id. Raises DataError for a label or split that it does not have."""
+    def tracks(self, label: str, split: str) -> Sequence[LabelledTrack]:
+        """Return the tracks of a split with their labels, sorted by id.
+
+        Raises DataError for a label or split that it does not have.
+        """
         if OWNERS.get(label) not in self._there:
             labels = [name for name, owner in OWNERS.items() if owner in self._there]
             raise DataError(f"The synthetic database has no label '{label}'; it has {', '.join(labels)}.")
         if split == "test" and (name := self._test_set(label)):
-            return self._answered(label, name)
+            return self._add_answers(label, name)
         return self._database(OWNERS[label]).tracks(label, split)
 
-    def _answered(self, label: str, name: str) -> Sequence[Track]:
+    def _add_answers(self, label: str, name: str) -> Sequence[LabelledTrack]:
         """Return the tracks of a test set with their labels."""
         folder, owner = self._make(name), OWNERS[label]
         answers = _open(folder / ANSWERS, owner, folder / owner)
-        known = {track.id: track for track in answers.tracks(label, "val")}
-        tracks = self._database(name).tracks(label, "test")
-        for track in tracks:
-            answer = known.get(track.id)
-            if isinstance(track, FileTrack) and isinstance(answer, FileTrack):
-                track.parsed = {label: _labels_of(answer, track, label)}
-        return tracks
+        known = {one.track.id: one for one in answers.tracks(label, "val")}
+        asked = self._database(name).tracks(label, "test")
+        return [
+            LabelledTrack(one.track, _labels_of(known[one.track.id], one.track)) if one.track.id in known else one
+            for one in asked
+        ]
 
     def template(self, label: str) -> Path | None:
         """Return the template of the test split, or None without one."""
@@ -197,7 +199,7 @@ class Synthetic(Database):
         for folder, files in manifests.items():
             for path in strangers(folder, files):
                 self.problems.add(path, "is not in the manifest; ignored", extra=True)
-        return Inspection(counts, [part for item in manifests.items() for part in manifest_parts(*item)])
+        return Inspection(counts, [part for item in manifests.items() for part in manifest_files(*item)])
 
     def _lies_there(self, owner: str) -> bool:
         beside = folder_beside(self._folder, owner)
@@ -216,13 +218,14 @@ def _open(folder: Path, owner: str, *more: Path) -> Database:
     return database
 
 
-def _labels_of(answer: FileTrack, track: FileTrack, label: str) -> Labels:
+def _labels_of(answer: LabelledTrack, track: Track) -> Labels:
     """Return the labels of a track under the frames that the test set lists; a frame without any is not annotated."""
-    known = answer.labels(label)
-    assert known is not None
+    known = answer.known
     if isinstance(track, CountedTrack):
         return known
-    at = np.searchsorted(track.numbers, answer.numbers)
+    assert isinstance(track, FileTrack)
+    assert isinstance(answer.track, FileTrack)
+    at = np.searchsorted(track.numbers, answer.track.numbers)
     values = np.zeros((track.n_frames, *known.values.shape[1:]), dtype=known.values.dtype)
     mask = np.zeros((track.n_frames, *known.mask.shape[1:]), dtype=np.bool_)
     values[at], mask[at] = known.values, known.mask

@@ -155,7 +155,7 @@ def _make(folder: Path, takes: tuple[Take, ...]) -> dict[str, manifest.Digest]:
     database = takes[0].database
     return {
         f"{database}/{path}": _write(folder / database / path, content)
-        for path, content in _WRITERS[database].video(takes)
+        for path, content in _WRITERS[database].write_video(takes)
     }
 
 
@@ -163,7 +163,7 @@ def _lists(takes: Sequence[Take], starts: Sequence[tuple[str, Mapping[str, str]]
     """The files that list all videos of a database; ``starts`` says which there are and how they begin."""
     texts = {f"{database}/{path}": start for database, files in starts for path, start in files.items()}
     for take in takes:
-        for path, text in _WRITERS[take.database].shared(take).items():
+        for path, text in _WRITERS[take.database].write_shared(take).items():
             texts[f"{take.database}/{path}"] += text
     return texts
 

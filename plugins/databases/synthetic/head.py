@@ -22,14 +22,14 @@ def draw_skull(canvas: Canvas, person: Person, jaw_drop: float) -> None:
     skin, wide = person.skin, person.width
     hair = darker(person.hair_colour, 0.15)
     if person.hair == "long":
-        canvas.fill(_rounded(wide + 0.16, -1.18, 1.25, 0.75), hair, -0.2)
+        canvas.fill(_round_corners(wide + 0.16, -1.18, 1.25, 0.75), hair, -0.2)
     elif person.hair == "curly":
         for angle in np.linspace(0.85 * np.pi, 2.15 * np.pi, 11):
             canvas.fill(oval(np.cos(angle) * wide * 1.08, -0.35 + np.sin(angle) * 0.75, 0.24, 0.24), hair, -0.1)
     elif person.hair == "bun":
         canvas.fill(oval(0.0, -1.15, 0.34, 0.30), hair, -0.2)
     elif person.hair == "scarf":
-        canvas.fill(_rounded(wide + 0.17, -1.2, 1.35, 0.9), darker(person.clothes, 0.1), -0.2)
+        canvas.fill(_round_corners(wide + 0.17, -1.2, 1.35, 0.9), darker(person.clothes, 0.1), -0.2)
     shoulders = np.array([(-1.5, 1.7), (-1.2, 1.25), (-0.4, 1.05), (0.4, 1.05), (1.2, 1.25), (1.5, 1.7)])
     canvas.fill(shoulders, person.clothes, -0.3)
     neck = wide * 0.54
@@ -95,7 +95,7 @@ def _draw_beard(canvas: Canvas, person: Person, jaw_drop: float) -> None:
     canvas.fill(np.concatenate([lower * 0.99, inner]), mix(person.skin, person.hair_colour, person.beard))
 
 
-def _rounded(wide: float, top: float, bottom: float, square: float) -> Points:
+def _round_corners(wide: float, top: float, bottom: float, square: float) -> Points:
     """An outline that is round above and `square` below, float64 [40, 2]."""
     angle = np.arange(40) * (2 * np.pi / 40)
     cosine, sine = np.cos(angle), np.sin(angle)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from abawbench.contracts.inspection import Expected, Part
+from abawbench.contracts.inspection import Expected, FileGroup
 from abawbench.contracts.problems import Problem, Problems
 from abawbench_plugins.databases.synthetic import manifest
 
@@ -16,7 +16,7 @@ _SPLITS = {"Train": "train", "Validation": "val"}
 
 
 @dataclass(frozen=True)
-class ManifestPart(Part):
+class ManifestFiles(FileGroup):
     """Some files of a generated folder and the digests they must have."""
 
     folder: Path
@@ -42,10 +42,10 @@ class ManifestPart(Part):
         return problems.items
 
 
-def manifest_parts(folder: Path, files: Mapping[str, manifest.Digest]) -> list[Part]:
+def manifest_files(folder: Path, files: Mapping[str, manifest.Digest]) -> list[FileGroup]:
     """Return the files of a manifest in parts to be compared."""
     rows = tuple(files.items())
-    return [ManifestPart(folder, rows[start : start + _TOGETHER]) for start in range(0, len(rows), _TOGETHER)]
+    return [ManifestFiles(folder, rows[start : start + _TOGETHER]) for start in range(0, len(rows), _TOGETHER)]
 
 
 def count_tracks(files: Mapping[str, manifest.Digest]) -> list[Expected]:

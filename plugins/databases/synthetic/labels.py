@@ -98,15 +98,15 @@ def compound(act: Performance, rng: np.random.Generator) -> NDArray[np.int64]:
 
 def mimicry(act: Performance, rng: np.random.Generator) -> Array:
     """Return the six emotion intensities of a whole reaction, float64 [6] in [0, 1], each a fraction of the raters."""
-    return _rated(act, rng, EMOTIONS, EMI_BLUR)
+    return _rate_reaction(act, rng, EMOTIONS, EMI_BLUR)
 
 
 def reaction(act: Performance, rng: np.random.Generator) -> Array:
     """Return the seven intensities of a whole reaction to a video, float64 [7] in [0, 1], as ``mimicry`` does."""
-    return _rated(act, rng, REACTIONS, ERI_BLUR)
+    return _rate_reaction(act, rng, REACTIONS, ERI_BLUR)
 
 
-def _rated(
+def _rate_reaction(
     act: Performance, rng: np.random.Generator, emotions: Sequence[str], blur: Mapping[str, Mapping[str, float]]
 ) -> Array:
     seen = np.zeros(len(emotions))

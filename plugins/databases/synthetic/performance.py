@@ -82,7 +82,7 @@ def perform(rng: np.random.Generator, kinds: Sequence[str], n: int) -> Performan
     style = np.exp(rng.normal(0, STYLE, len(AU_NUMBERS)))
     hesitant = np.array([episode.kind == "Hesitant" for episode in episodes])
     hesitancy = strength[:, hesitant].max(axis=1, initial=0.0)
-    talking = _talking(rng, episodes, n) * (1 - 0.75 * np.clip(hesitancy * 1.3, 0, 1))
+    talking = _draw_speech(rng, episodes, n) * (1 - 0.75 * np.clip(hesitancy * 1.3, 0, 1))
     au = (strength[:, :, None] * np.stack([look.vector(rng) for look in looks])).max(axis=1) * style
     au = _settle(np.maximum(np.maximum(au, _strays(rng, n)), _speech(rng, talking)))
     valence = np.clip(strength @ np.array([look.valence for look in looks]), -1, 1)
@@ -147,7 +147,7 @@ def _strays(rng: np.random.Generator, n: int) -> Array:
     return au
 
 
-def _talking(rng: np.random.Generator, episodes: Sequence[Episode], n: int) -> Array:
+def _draw_speech(rng: np.random.Generator, episodes: Sequence[Episode], n: int) -> Array:
     """Where the person talks, [n]: whole stretches, begun and ended smoothly."""
     talking = np.zeros(n)
     for episode in episodes:

@@ -136,11 +136,11 @@ def person(number: int) -> Person:
         freckles=int(rng.integers(3, 12)) if rng.random() < 0.15 else 0,
         asymmetry=float(rng.normal(0, 0.01)),
         expressiveness=float(rng.uniform(0.8, 1.1)),
-        clothes=_muted(rng),
-        background_top=_muted(rng),
-        background_bottom=_muted(rng),
+        clothes=_mute(rng),
+        background_top=_mute(rng),
+        background_bottom=_mute(rng),
         background_object=(float(rng.uniform(-1.2, 1.2)), float(rng.uniform(-1.2, 0.8)), float(rng.uniform(0.1, 0.6))),
-        background_object_colour=_muted(rng),
+        background_object_colour=_mute(rng),
     )
 
 
@@ -157,7 +157,7 @@ def _between(rng: np.random.Generator, anchors: np.ndarray) -> np.ndarray:
     return np.asarray(anchors[low] + (place - low) * (anchors[low + 1] - anchors[low]))
 
 
-def _muted(rng: np.random.Generator) -> Colour:
+def _mute(rng: np.random.Generator) -> Colour:
     """Any colour, rarely a bright one."""
     colour = rng.uniform(15, 240, 3)
     return _colour(colour + (colour.mean() - colour) * rng.uniform(0.2, 0.9))

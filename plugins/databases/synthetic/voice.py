@@ -50,7 +50,7 @@ def speak(voice: Voice, act: Performance, frames: int, rate: float, rng: np.rand
     spoken = np.where(uh, _hums(rng, n), syllable * talking + _exclaims(arousal, talking) * syllable)
     pitch = voice.pitch * (1 + 0.35 * arousal + 0.06 * valence - 0.12 * hesitancy) * (1 + 0.02 * np.sin(at * 1.3))
     loudness = 0.16 * np.exp(1.1 * arousal - 0.4 * hesitancy) * spoken
-    sound = _voiced(pitch, vowel, voice.throat) * loudness
+    sound = _voice(pitch, vowel, voice.throat) * loudness
     return np.clip(sound + rng.normal(0, _NOISE, n), -1, 1).astype(np.float32)
 
 
@@ -79,7 +79,7 @@ def _exclaims(arousal: Array, talking: Array) -> Array:
     return np.clip(arousal, 0, 1) * (1 - talking) * 0.8
 
 
-def _voiced(pitch: Array, vowel: NDArray[np.int64], throat: float) -> Array:
+def _voice(pitch: Array, vowel: NDArray[np.int64], throat: float) -> Array:
     """A sum of harmonics under two formants, [n], of about unit peak."""
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
     turn, harmonic = np.exp(1j * phase).astype(np.complex64), np.ones(len(phase), np.complex64)

@@ -44,7 +44,7 @@ TEST |= dict.fromkeys(_LISTS.values(), "")
 """Files that all videos of the test set write to, and how they begin."""
 
 
-def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
+def write_video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     """Yield the files (path below ``aff-wild2``, content) of one video and of the one or two people in it."""
     shown, heard = [], []
     for take in takes:
@@ -64,7 +64,7 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     yield f"{folder}/{takes[0].video}.mp4", mp4(both, takes[0].rate, sound, RATE)
 
 
-def shared(take: Take) -> dict[str, str]:
+def write_shared(take: Take) -> dict[str, str]:
     """Return what a track adds to the shared files: to be predicted, its name and its frames; else nothing."""
     if take.split in _SPLITS:
         return {}

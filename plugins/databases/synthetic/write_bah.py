@@ -16,7 +16,7 @@ TEST = {_TEMPLATE: ""}
 """Those of the test set."""
 
 
-def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
+def write_video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     """Yield the files (path below ``bah``, content) of one video."""
     (take,) = takes
     yield from media_of(take, "cropped-aligned-faces", "videos")
@@ -24,7 +24,7 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     yield transcript_of(take, "transcription", f'text: "{words}"\ntimestamps:\n- ["{words}", 0.0, {seconds:.3f}]\n')
 
 
-def shared(take: Take) -> dict[str, str]:
+def write_shared(take: Take) -> dict[str, str]:
     """Return what a video adds to the shared files: its line in the split list and its annotation."""
     if take.split == "test":
         return {_TEMPLATE: "".join(f"{take.name}/frame-{t}.jpg,0\n" for t in range(take.frames))}

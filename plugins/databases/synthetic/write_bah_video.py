@@ -13,14 +13,14 @@ TEST = {_TEMPLATE: ""}
 """Those of the private test set."""
 
 
-def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
+def write_video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     """Yield the files (path below ``bah-video``, content) of one video."""
     (take,) = takes
     yield from media_of(take, "cropped-aligned-faces/Videos", "Videos")
     yield transcript_of(take, "transcription/Videos", f'text: "{words_of(take)}"\n')
 
 
-def shared(take: Take) -> dict[str, str]:
+def write_shared(take: Take) -> dict[str, str]:
     """Return what a video adds to the shared files: its line in the split list."""
     if take.split == "test":
         return {_TEMPLATE: f"Videos/{take.name},0\n"}

@@ -20,7 +20,7 @@ TEST = {_TEMPLATE: _HEADER}
 """Those of the test set."""
 
 
-def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
+def write_video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     """Yield the files (path below ``c-expr-db``, content) of one video."""
     (take,) = takes
     act = act_of(take)
@@ -31,7 +31,7 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     yield f"videos/{take.name}.mp4", mp4(frames, take.rate, sound, RATE)
 
 
-def shared(take: Take) -> dict[str, str]:
+def write_shared(take: Take) -> dict[str, str]:
     """Return what a video adds to the shared files: a row per frame."""
     if take.split == "test":
         return {_TEMPLATE: "".join(f"{take.name}/{t:05d}.jpg,0\n" for t in range(1, label_rows(take) + 1))}

@@ -24,7 +24,7 @@ TEST: dict[str, str] = {}
 _SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
 
 
-def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
+def write_video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     """Yield the files (path below ``dvd``, content) of one video."""
     (take,) = takes
     act = act_of(take)
@@ -49,7 +49,7 @@ def _table(take: Take, labels: Sequence[int]) -> bytes:
     return f"{column},Label\n{rows}".encode()
 
 
-def shared(take: Take) -> dict[str, str]:
+def write_shared(take: Take) -> dict[str, str]:
     """Return what a video adds to the shared files: nothing, each has its own."""
     return {}
 

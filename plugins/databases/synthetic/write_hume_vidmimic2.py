@@ -22,7 +22,7 @@ THUMBS_EVERY = 5
 _THUMBS = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 
 
-def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
+def write_video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     """Yield the files (path below the database, content) of one clip."""
     (take,) = takes
     act = act_of(take)
@@ -36,7 +36,7 @@ def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     yield f"audio/{take.name}.mp3", mp3(sound, RATE)
 
 
-def shared(take: Take) -> dict[str, str]:
+def write_shared(take: Take) -> dict[str, str]:
     """Return what a clip adds to the shared files: a row of intensities."""
     if take.split == "test":
         return {_LIST: f"{take.name}\n"}

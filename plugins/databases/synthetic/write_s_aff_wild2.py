@@ -23,27 +23,27 @@ _STEP = (3, 10)
 """Fewest and most frames from one that was taken to the next."""
 
 
-def video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
+def write_video(takes: Sequence[Take]) -> Iterator[tuple[str, bytes]]:
     """Yield the files (path below ``s-aff-wild2``, content) of one video: the images of the frames taken from it."""
     (take,) = takes
-    chosen = _chosen(take)[has_face(take)[_chosen(take)]]
+    chosen = _choose(take)[has_face(take)[_choose(take)]]
     for t, picture in zip(chosen, pictures(take, act_of(take), 112, chosen.tolist()), strict=True):
         yield f"cropped_aligned/{take.name}/{t + 1:05d}.jpg", jpeg(picture)
 
 
-def shared(take: Take) -> dict[str, str]:
+def write_shared(take: Take) -> dict[str, str]:
     """Return what a video adds to the shared files: a row for each frame taken."""
     if take.split == "test":
-        return {_TEMPLATE: "".join(f"{take.name}/{t + 1:05d}.jpg,\n" for t in _chosen(take))}
+        return {_TEMPLATE: "".join(f"{take.name}/{t + 1:05d}.jpg,\n" for t in _choose(take))}
     values = labels_of(take, act_of(take))["mtl"]
     rows = (
         f"{take.name}/{t + 1:05d}.jpg,{v:.3f},{a:.3f},{','.join(str(int(code)) for code in rest)}\n"
-        for t, (v, a, *rest) in zip(_chosen(take), values[_chosen(take)].tolist(), strict=True)
+        for t, (v, a, *rest) in zip(_choose(take), values[_choose(take)].tolist(), strict=True)
     )
     return {_LISTS[take.split]: "".join(rows)}
 
 
-def _chosen(take: Take) -> NDArray[np.int64]:
+def _choose(take: Take) -> NDArray[np.int64]:
     """Which frames are taken; the first always."""
     steps = take.random(QUIRKS).integers(_STEP[0], _STEP[1] + 1, take.frames)
     places = np.concatenate([[0], np.cumsum(steps)])

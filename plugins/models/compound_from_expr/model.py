@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import nn
 
@@ -35,9 +35,8 @@ class CompoundFromExpr(Model):
     the expression model.
     """
 
-    name = "compound-from-expr"
     clip = Clip(length=1, stride=1, size=224)
-    Settings: ClassVar[type[Recipe]] = CompoundSettings
+    Settings = CompoundSettings
 
     def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
         """Return where the expression model comes from, and take on its clip.
@@ -57,7 +56,7 @@ class CompoundFromExpr(Model):
 
     def _run(self, folder: Path) -> Weights:
         record, model, _ = abawbench.load_run(folder)
-        if record.task != expr.task().name or model.inputs != {"frames"} or record.trained is None:
+        if record.task != "expr" or model.inputs != {"frames"} or record.trained is None:
             raise UsageError(f"{folder} is a run of {record.model} on {record.task}, not of faces on expr; {REMEDY}")
         self.clip = model.clip
         started = record.weights

@@ -170,7 +170,7 @@ class Repeated(nn.Module):
         return out
 
 
-def mixed_feature_net(sizes: Sizes) -> nn.Sequential:
+def build_mixed_feature_net(sizes: Sizes) -> nn.Sequential:
     """Return the network: images [U, 3, S, S] to maps [U, out, S/16, S/16], S a multiple of 16."""
     layers: list[nn.Module] = [
         ConvNorm(3, sizes.stem, 3, stride=2, padding=1, active=True),

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from torch import nn
 
-from abawbench.contracts import Recipe, Task, Weights
+from abawbench.contracts import Task, Weights
 from abawbench.nn import freeze
 from abawbench_plugins.models._faces import FaceModel, FaceSettings, require
 from abawbench_plugins.models.ddamfn.clip import CLIPImages
@@ -55,8 +55,7 @@ class DDAMFNSettings(FaceSettings):
 class DDAMFN(FaceModel):
     """MixedFeatureNet, dual-direction attention and an LSTM; see ``network.py``. Gives one output per frame."""
 
-    name = "ddamfn"
-    Settings: ClassVar[type[Recipe]] = DDAMFNSettings
+    Settings = DDAMFNSettings
     settings: DDAMFNSettings
     sources = (AFFECTNET,)
 
@@ -90,8 +89,6 @@ class DDAMFNWithCLIP(DDAMFN):
     The paper adapts CLIP's features by a contrastive loss with text; here they are frozen and the LSTM learns to use
     them.
     """
-
-    name = "ddamfn-clip"
 
     def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
         """Return where both networks' parameters come from: ``affectnet=FILE[,clip=FILE]`` or ``none``."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from abawbench.nn import ClipNetwork, Features, freeze
 from abawbench_plugins.models._faces import Recurrent
-from abawbench_plugins.models.ddamfn.features import SIZES, ConvNorm, Gates, mixed_feature_net
+from abawbench_plugins.models.ddamfn.features import SIZES, ConvNorm, Gates, build_mixed_feature_net
 
 HEADS = 2
 UNUSED = ("cat_head0.CoordAtt.Linear.", "cat_head1.CoordAtt.Linear.", "fc.", "bn.")
@@ -38,7 +38,7 @@ def build_network(
     frozen as it comes, and its features stand beside those of DDAMFN.
     """
     sizes = SIZES[size]
-    features = mixed_feature_net(sizes)
+    features = build_mixed_feature_net(sizes)
     attention = DualAttention(sizes.out, image // 16)
     if state is not None:
         _load(features, attention, state)

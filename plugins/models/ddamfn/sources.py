@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from abawbench.contracts import UsageError, Weights
-from abawbench_plugins.models._weights import NONE, Source, checked, find, read_state
+from abawbench_plugins.models._weights import NONE, Source, check_state, find, read_state
 from abawbench_plugins.models.ddamfn.clip import CLIPImages
-from abawbench_plugins.models.ddamfn.features import SIZES, mixed_feature_net
+from abawbench_plugins.models.ddamfn.features import SIZES, build_mixed_feature_net
 from abawbench_plugins.models.ddamfn.network import UNUSED, DualAttention
 
 AFFECTNET = Source(
@@ -59,10 +59,10 @@ def read_network(weights: Weights) -> dict[str, Tensor] | None:
     if weights.path is None:
         return None
     with torch.device("meta"):
-        features, attention = mixed_feature_net(SIZES["full"]), DualAttention(SIZES["full"].out, 7)
+        features, attention = build_mixed_feature_net(SIZES["full"]), DualAttention(SIZES["full"].out, 7)
     expected = {f"features.{n}": v for n, v in features.state_dict().items()} | attention.state_dict()
     state = {n: v for n, v in read_state(weights.path).items() if not n.startswith(UNUSED)}
-    return checked(state, expected, weights.path, "DDAMFN", f"give --weights {AFFECTNET.spec} or none")
+    return check_state(state, expected, weights.path, "DDAMFN", f"give --weights {AFFECTNET.spec} or none")
 
 
 def read_clip(weights: Weights) -> nn.Module:
@@ -75,7 +75,7 @@ def read_clip(weights: Weights) -> nn.Module:
     # older files hold the positions' numbers too, which are no parameters
     state = {name: value for name, value in state.items() if not name.endswith("position_ids")}
     expected = {name: network.vision.state_dict()[own] for name, own in ours.items()}
-    found = checked(state, expected, path, "CLIP ViT-B/32", "give --weights affectnet=FILE,clip=FILE")
+    found = check_state(state, expected, path, "CLIP ViT-B/32", "give --weights affectnet=FILE,clip=FILE")
     network.vision.load_state_dict({ours[name]: value for name, value in found.items()})
     return network
 

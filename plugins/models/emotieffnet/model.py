@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from abawbench.contracts import Recipe, Task, Weights
+from abawbench.contracts import Task, Weights
 from abawbench_plugins.models._faces import FaceModel, FaceSettings, require
 from abawbench_plugins.models.emotieffnet.network import build_network
 from abawbench_plugins.models.emotieffnet.sources import SOURCES, find_weights, read_backbone
@@ -54,8 +54,7 @@ class EmotiEffNetSettings(FaceSettings):
 class EmotiEffNet(FaceModel):
     """EfficientNet-B0 and a head per task; see ``network.py``. Gives one output per frame."""
 
-    name = "emotieffnet"
-    Settings: ClassVar[type[Recipe]] = EmotiEffNetSettings
+    Settings = EmotiEffNetSettings
     settings: EmotiEffNetSettings
     sources = SOURCES
 

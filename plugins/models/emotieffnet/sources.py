@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from abawbench.contracts import UsageError, Weights
-from abawbench_plugins.models._weights import Source, checked, find, known, read_state
+from abawbench_plugins.models._weights import Source, check_state, describe_sources, find, read_state
 from abawbench_plugins.models.emotieffnet.network import ARCHITECTURES
 
 KEPT = "~/.emotiefflib/enet_b0_8_va_mtl.onnx"
@@ -63,8 +63,8 @@ def read_backbone(weights: Weights) -> dict[str, Tensor] | None:
     state = {name.replace("classifier.0.", "classifier."): value for name, value in state.items()}
     ours = {n: v for n, v in state.items() if n.startswith("classifier.") and not weights.source.startswith("imagenet")}
     body = {name: value for name, value in state.items() if not name.startswith("classifier.")}
-    remedy = f"give --weights {known(SOURCES)}"
-    return checked(body, expected, path, "timm's tf_efficientnet_b0", remedy) | ours
+    remedy = f"give --weights {describe_sources(SOURCES)}"
+    return check_state(body, expected, path, "timm's tf_efficientnet_b0", remedy) | ours
 
 
 def _read_onnx(path: Path, expected: dict[str, Tensor]) -> dict[str, Any]:

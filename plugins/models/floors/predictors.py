@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Labels, Predictor, Task, Track
+from abawbench.contracts import LabelledTrack, Labels, Predictor, Task, Track
 
 Scores = NDArray[np.float64]
 
@@ -15,9 +15,10 @@ Scores = NDArray[np.float64]
 class _Blind(Predictor):
     """Draws or repeats scores, part by part; each track has random numbers of its own, whatever the order."""
 
-    def fit(self, task: Task, tracks: Sequence[Track], labels: Sequence[Labels], seed: int) -> None:
+    def fit(self, task: Task, tracks: Sequence[LabelledTrack], seed: int) -> None:
         """Keep what of the training labels is needed."""
         self._seed = seed
+        labels = [one.known for one in tracks]
         self._parts = [(part, self.known(part, rows)) for part, rows in _by_part(task, labels)]
 
     def predict(self, task: Task, track: Track) -> Scores:
@@ -38,8 +39,6 @@ class _Blind(Predictor):
 class Constant(_Blind):
     """The mean of a regression label, the most frequent class, or how often each of several labels is there."""
 
-    name = "constant"
-
     def known(self, task: Task, rows: NDArray[Any]) -> Scores:
         """Return the one row that is predicted everywhere."""
         mean = _as_scores(task, rows).mean(axis=0, keepdims=True)
@@ -53,8 +52,6 @@ class Constant(_Blind):
 class Prior(_Blind):
     """The label of a training frame drawn at random for every frame: sampled, so that rare classes come as often."""
 
-    name = "prior"
-
     def known(self, task: Task, rows: NDArray[Any]) -> Scores:
         """Return the training labels as scores."""
         return _as_scores(task, rows)
@@ -66,8 +63,6 @@ class Prior(_Blind):
 
 class Random(_Blind):
     """Scores drawn evenly: a regression value from its range, any class alike, a label with probability one half."""
-
-    name = "random"
 
     def known(self, task: Task, rows: NDArray[Any]) -> Scores:
         """Return nothing."""

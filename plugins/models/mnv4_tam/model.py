@@ -1,7 +1,7 @@
 """The model plugin ``mnv4-tam`` and its variants: settings with the published recipe, weights and network."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import nn
 
@@ -84,8 +84,7 @@ class TAM1Settings(TAMSettings):
 class MobileNetV4TAM(Model):
     """The published network; see ``network.py``. Gives one output per clip."""
 
-    name = "mnv4-tam"
-    Settings: ClassVar[type[Recipe]] = TAMSettings
+    Settings = TAMSettings
     settings: TAMSettings
 
     def __init__(self, settings: TAMSettings) -> None:
@@ -119,12 +118,10 @@ class MobileNetV4TAM(Model):
 class MobileNetV4TAM2(MobileNetV4TAM):
     """The published network with mixers on the last two maps."""
 
-    name = "mnv4-tam-2"
-    Settings: ClassVar[type[Recipe]] = TAM2Settings
+    Settings = TAM2Settings
 
 
 class MobileNetV4TAM1(MobileNetV4TAM):
     """The published network with one mixer, on the last map."""
 
-    name = "mnv4-tam-1"
-    Settings: ClassVar[type[Recipe]] = TAM1Settings
+    Settings = TAM1Settings

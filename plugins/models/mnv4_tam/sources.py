@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from abawbench.contracts import Weights
-from abawbench_plugins.models._weights import Source, checked, find, known, read_state
+from abawbench_plugins.models._weights import Source, check_state, describe_sources, find, read_state
 from abawbench_plugins.models.mnv4_tam.network import BACKBONE
 
 BUNDLED = Path(__file__).parent / "weights" / "synthetic.safetensors"
@@ -45,10 +45,10 @@ def read_backbone(weights: Weights) -> dict[str, Tensor] | None:
     state = read_state(weights.path)
     with torch.device("meta"):
         expected = timm.create_model(BACKBONE, features_only=True, pretrained=False).state_dict()
-    return checked(
+    return check_state(
         {name: value for name, value in state.items() if not name.startswith(_CLASSIFIER)},
         expected,
         weights.path,
         f"timm's {BACKBONE}",
-        f"give --weights {known(SOURCES)}",
+        f"give --weights {describe_sources(SOURCES)}",
     )

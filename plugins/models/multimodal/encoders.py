@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from abawbench.contracts import Sound, UsageError, Weights
-from abawbench_plugins.models._weights import Source, checked, read_state
+from abawbench_plugins.models._weights import Source, check_state, read_state
 
 Size = Literal["full", "tiny"]
 TOKENS = 256
@@ -102,7 +102,7 @@ class Reading(nn.Module):
         return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
-def seeing(size: Size) -> nn.Module:
+def build_vision(size: Size) -> nn.Module:
     """Return DINO's ViT-S/16 without a head: images [U, 3, S, S] to [U, D]."""
     import timm
 
@@ -135,7 +135,7 @@ class Encoder:
             raise UsageError(f"weights {weights.source!r} are of the full network; leave out --set size=tiny")
         found = {own: value for name, value in read_state(weights.path).items() if (own := self.names(name))}
         remedy = f"give --weights {self.source.name}, {self.source.name}=FILE or none"
-        network.load_state_dict(checked(found, network.state_dict(), weights.path, f"{self.source.name}", remedy))
+        network.load_state_dict(check_state(found, network.state_dict(), weights.path, f"{self.source.name}", remedy))
         return network
 
 
@@ -160,12 +160,12 @@ def _same_name(name: str) -> str:
     return name
 
 
-VISION = Encoder("frames", "features:vit", DINO, seeing, {"full": 384, "tiny": 48}, _same_name)
+VISION = Encoder("frames", "features:vit", DINO, build_vision, {"full": 384, "tiny": 48}, _same_name)
 HEARING = Encoder("audio", "features:wav2vec2", WAV2VEC2, Hearing, {"full": 768, "tiny": 48}, _wav2vec2_name)
 READING = Encoder("text", None, BERT, Reading, {"full": 768, "tiny": 48}, _bert_name)
 
 
-def hashed(text: str, size: Size) -> "torch.Tensor":
+def hash_words(text: str, size: Size) -> "torch.Tensor":
     """Return a number for every word of a text, int64 [TOKENS], 0 past its end: what there is without a vocabulary."""
     import re
     from zlib import crc32

@@ -173,44 +173,40 @@ class Fused(Encoded):
         s, outputs = self.settings, len(task.outputs)
         if s.fusion == "attention":
             return heads.AttentionFusion(self.dims, s.hidden, outputs, s.dropout)
-        return heads.LateFusion({name: self.body(name, outputs) for name in self.inputs}, task)
+        return heads.LateFusion({name: self.body(name, outputs) for name in sorted(self.inputs)}, task)
 
 
 class VitFeatures(Encoded):
     """The visual EMI baseline (abaw-protocols, section 4.2): DINO ViT-S/16, 384-d, and a GRU of three layers."""
 
-    name = "vit-features"
     encoders: ClassVar[tuple[Encoder, ...]] = (VISION,)
-    Settings: ClassVar[type[Recipe]] = SourceSettings
+    Settings = SourceSettings
 
 
 class Wav2Vec2(Encoded):
     """The audio EMI baseline: Wav2Vec 2.0 base, 768-d, and a linear layer."""
 
-    name = "wav2vec2"
     encoders: ClassVar[tuple[Encoder, ...]] = (HEARING,)
-    Settings: ClassVar[type[Recipe]] = SourceSettings
+    Settings = SourceSettings
 
 
 class AVFusion(Fused):
     """The audio-visual EMI baseline, and a fusion by attention."""
 
-    name = "av-fusion"
     encoders: ClassVar[tuple[Encoder, ...]] = (VISION, HEARING)
-    Settings: ClassVar[type[Recipe]] = FusionSettings
+    Settings = FusionSettings
 
 
 class AVTFusion(Fused):
     """Faces, voice and transcript, for AH, with BERT base as in the organisers' baselines (section 5.5)."""
 
-    name = "avt-fusion"
     encoders: ClassVar[tuple[Encoder, ...]] = (VISION, HEARING, READING)
-    Settings: ClassVar[type[Recipe]] = WordsSettings
+    Settings = WordsSettings
 
     def tokens(self, text: str) -> NDArray[np.int64]:
         """Return BERT's tokens of a transcript, [256]; a number for each word where there is no vocabulary."""
         if self._vocabulary is None:
-            return encoders.hashed(text, self.settings.size).numpy()
+            return encoders.hash_words(text, self.settings.size).numpy()
         found = _tokenizer(self._vocabulary)(text, padding="max_length", truncation=True, max_length=encoders.TOKENS)[
             "input_ids"
         ]

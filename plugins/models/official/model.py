@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from abawbench.contracts import Recipe, Task, Weights
+from abawbench.contracts import Task, Weights
 from abawbench_plugins.models._faces import FaceModel, FaceSettings, require
 from abawbench_plugins.models._torchvision import IMAGENET, find_torchvision
 from abawbench_plugins.models._weights import Source, find
+from abawbench_plugins.models.official.mixing import Mixer
 from abawbench_plugins.models.official.network import build_resnet, build_vgg, read_resnet, read_vgg
 
 HALF = (0.5, 0.5, 0.5)
@@ -34,8 +35,7 @@ class ResNet50VASettings(FaceSettings):
 class ResNet50VA(FaceModel):
     """ResNet-50 per frame and a linear layer; see ``network.py``. Serves every task, though made for one."""
 
-    name = "resnet50-va"
-    Settings: ClassVar[type[Recipe]] = ResNet50VASettings
+    Settings = ResNet50VASettings
     settings: ResNet50VASettings
     mean, std = HALF, HALF
     sources = (
@@ -69,17 +69,19 @@ class VGGFaceSettings(FaceSettings):
     lr: float = 1e-4
     schedule: str = "cosine"
     dropout: float = 0.5
+    mix: float = 0.0
+    """Alpha of MixAugment, which also learns from mixtures of pairs of clips; 0 for none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(0 <= self.dropout < 1, "dropout", self.dropout, "a number from 0 to below 1")
+        require(self.mix >= 0, "mix", self.mix, "a number above 0, or 0 for no mixing")
 
 
 class VGGFace(FaceModel):
     """VGG16 per frame, its convolutions frozen, three fully connected layers trained; see ``network.py``."""
 
-    name = "vggface"
-    Settings: ClassVar[type[Recipe]] = VGGFaceSettings
+    Settings = VGGFaceSettings
     settings: VGGFaceSettings
     mean, std = HALF, HALF
     sources = (
@@ -106,3 +108,7 @@ class VGGFace(FaceModel):
         """Return the network for a task, loaded from ``weights``."""
         s, frozen = self.settings, self.frozen(weights)
         return build_vgg(len(task.outputs), size=s.size, dropout=s.dropout, frozen=frozen, state=read_vgg(weights))
+
+    def extra_loss(self, seed: int) -> Mixer | None:
+        """Return MixAugment, where it is asked for."""
+        return Mixer(self.settings.mix, seed) if self.settings.mix else None

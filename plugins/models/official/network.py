@@ -14,7 +14,7 @@ from torchvision.models.vgg import make_layers, vgg16
 from abawbench.contracts import Weights
 from abawbench.nn import ClipNetwork, freeze
 from abawbench_plugins.models._faces import PerImage
-from abawbench_plugins.models._weights import checked, read_state
+from abawbench_plugins.models._weights import check_state, read_state
 
 RESNETS: dict[str, dict[str, Any]] = {
     "full": {"block": Bottleneck, "layers": (3, 4, 6, 3)},
@@ -54,7 +54,7 @@ def read_resnet(weights: Weights) -> dict[str, Tensor] | None:
     with torch.device("meta"):
         expected = ResNet(num_classes=0, **RESNETS["full"]).state_dict()
     state = {name: value for name, value in read_state(weights.path).items() if not name.startswith("fc.")}
-    return checked(state, expected, weights.path, "timm's resnet50", "give --weights imagenet=FILE or none")
+    return check_state(state, expected, weights.path, "timm's resnet50", "give --weights imagenet=FILE or none")
 
 
 def build_vgg(
@@ -111,7 +111,7 @@ def read_vgg(weights: Weights) -> dict[str, Tensor] | None:
     with torch.device("meta"):
         whole = vgg16(weights=None).state_dict()
     expected = {name: value for name, value in whole.items() if not name.startswith("classifier.6.")}
-    return checked(state, expected, weights.path, "VGG16", "give --weights vggface=FILE, imagenet=FILE or none")
+    return check_state(state, expected, weights.path, "VGG16", "give --weights vggface=FILE, imagenet=FILE or none")
 
 
 def _torchvision_name(name: str) -> str:

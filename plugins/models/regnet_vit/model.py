@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from abawbench.contracts import Recipe, Task, Weights
+from abawbench.contracts import Task, Weights
 from abawbench_plugins.models._faces import FaceModel, FaceSettings, require
 from abawbench_plugins.models._torchvision import IMAGENET, find_torchvision
-from abawbench_plugins.models._weights import checked, read_state
+from abawbench_plugins.models._weights import check_state, read_state
 from abawbench_plugins.models.regnet_vit.network import SIZES, build_network
 
 
@@ -47,8 +47,7 @@ class RegNetViTSettings(FaceSettings):
 class RegNetViT(FaceModel):
     """RegNet and two transformers; see ``network.py``. Gives one output per frame."""
 
-    name = "regnet-vit"
-    Settings: ClassVar[type[Recipe]] = RegNetViTSettings
+    Settings = RegNetViTSettings
     settings: RegNetViTSettings
 
     def __init__(self, settings: RegNetViTSettings) -> None:
@@ -79,5 +78,7 @@ def _backbone(weights: Weights) -> Any:
     from torchvision.models import regnet_y_400mf
 
     expected = regnet_y_400mf(weights=None).state_dict()
-    found = checked(read_state(weights.path), expected, weights.path, "torchvision's regnet_y_400mf", "fetch it anew")
+    found = check_state(
+        read_state(weights.path), expected, weights.path, "torchvision's regnet_y_400mf", "fetch it anew"
+    )
     return {name: value for name, value in found.items() if not name.startswith("fc.")}

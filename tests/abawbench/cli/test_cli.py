@@ -18,7 +18,7 @@ from abawbench.contracts import DataError
 @pytest.fixture
 def call(toys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr("abawbench.api.default_plugins", lambda: toys)
-    monkeypatch.setattr("abawbench.config._existing", lambda path, where: path)
+    monkeypatch.setattr("abawbench.config._require_existing", lambda path, where: path)
     monkeypatch.chdir(tmp_path)
 
     def invoke(*args: str) -> Result:
@@ -126,6 +126,20 @@ def test_list_shows_kind_name_line_distribution_and_version(call) -> None:
     assert any(line.split()[:2] == ["task", "va"] for line in result.stdout.splitlines())
     found = json.loads(call("list", "models", "--json").stdout)
     assert {plugin["name"] for plugin in found["plugins"]} >= {"mnv4-tam"}
+
+
+def test_list_shows_the_suites_and_what_each_stands_for(call) -> None:
+    assert any(line.split()[:2] == ["suite", "abaw8"] for line in call("list").stdout.splitlines())
+    suites = json.loads(call("list", "suites", "--json").stdout)["plugins"]
+    found = {suite["name"]: suite["tasks"] for suite in suites}
+    assert found["abaw11"] == ["mtl", "ah-video"]
+    assert found.keys() >= {"abaw8", "abaw10", "abaw11"}
+
+
+def test_a_suite_runs_each_of_its_tasks(call) -> None:
+    suite = ("run", "--model", "constant", "--task", "abaw11", "--preset", "tiny", "--latency-seconds", "0")
+    records = json.loads(call(*suite, "--json", "--quiet").stdout)
+    assert [(record["task"], record["status"]) for record in records] == [("mtl", "ok"), ("ah-video", "ok")]
 
 
 def test_list_names_what_failed_to_load(call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from abawbench import cli
 
+pytestmark = pytest.mark.slow
+
 RUN = ("run", "--model", "toy", "--task", "colour", "--data", "toy", "--latency-seconds", "0", "--quiet")
 
 
@@ -18,7 +20,7 @@ RUN = ("run", "--model", "toy", "--task", "colour", "--data", "toy", "--latency-
 def call(toys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr("abawbench.api.default_plugins", lambda: toys)
     monkeypatch.setattr("abawbench.plugins.default_plugins", lambda: toys)
-    monkeypatch.setattr("abawbench.config._existing", lambda path, where: path)
+    monkeypatch.setattr("abawbench.config._require_existing", lambda path, where: path)
     monkeypatch.chdir(tmp_path)
 
     def invoke(*args: str) -> Result:
@@ -100,7 +102,7 @@ def status_and_errors(folder: Path, *args: str) -> tuple[int, str]:
     [
         (["nothing", "here"], "no such file, folder or baseline"),
         (["n" * 300, "one"], "File name too long"),
-        (["one", "."], "not a record of schema 1: the file: "),
+        (["one", "."], "not a record of schema 2: the file: "),
         (["one"], "Missing argument 'B'"),
         (["one", "one", "--max-dorp", "1"], "--max-dorp"),
         (["one", "one", "--level", "2"], "Invalid value for '--level'"),

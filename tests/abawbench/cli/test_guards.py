@@ -17,7 +17,7 @@ from abawbench import cli
 from abawbench.cli.data import _text
 from abawbench.cli.progress import TerminalProgress
 from abawbench.cli.score import report
-from abawbench.contracts import DataError, ModelDeclaration, PluginError, Reading
+from abawbench.contracts import Assumption, DataError, ModelDeclaration, PluginError
 from abawbench.harness.data.verify import Line, Verification
 from abawbench.hookspecs import hookimpl
 from abawbench.plugins import Plugins
@@ -55,19 +55,19 @@ def test_a_command_reaches_another_machine_with_network_only(
     assert "--network" in call(command, "--help").output
 
 
-def readings(monkeypatch: pytest.MonkeyPatch) -> str:
-    evil = Reading(name=EVIL, values=(EVIL, EVIL), fact=EVIL, source=EVIL)
+def assumptions(monkeypatch: pytest.MonkeyPatch) -> str:
+    evil = Assumption(name=EVIL, values=(EVIL, EVIL), fact=EVIL, source=EVIL)
     module = ModuleType("evil")
 
     @hookimpl
-    def abawbench_models() -> list[ModelDeclaration]:
-        return [ModelDeclaration(name="m", summary="", build="os:getcwd", readings=(evil,))]
+    def abawbench_plugins() -> list[ModelDeclaration]:
+        return [ModelDeclaration(name="m", summary="", build="os:getcwd", assumptions=(evil,))]
 
-    vars(module)["abawbench_models"] = abawbench_models
+    vars(module)["abawbench_plugins"] = abawbench_plugins
     monkeypatch.setitem(sys.modules, "evil", module)
     plugins = Plugins([EntryPoint("evil", "evil", "abawbench")])
     monkeypatch.setattr("abawbench.cli.list.default_plugins", lambda: plugins)
-    return call("list", "readings").output
+    return call("list", "assumptions").output
 
 
 def unreadable(monkeypatch: pytest.MonkeyPatch) -> str:
@@ -105,7 +105,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> str:
         database=SimpleNamespace(synthetic=False, name=EVIL, split="val"),
         score=score,
         floor=SimpleNamespace(value=None, what=EVIL),
-        readings={EVIL: EVIL},
+        assumptions={EVIL: EVIL},
         stored_value=None,
         **dict.fromkeys(("file", "form", "task"), EVIL),
         **dict.fromkeys(("tracks", "coverage", "predicted_frames", "annotated_frames", "filled_frames"), 0),
@@ -117,7 +117,7 @@ def _official() -> Any:
     return SimpleNamespace(number=1, confidence=EVIL, source=EVIL, confirmed=True)
 
 
-@pytest.mark.parametrize("printed", [readings, unreadable, exported, submitted, baselines, verified, scored])
+@pytest.mark.parametrize("printed", [assumptions, unreadable, exported, submitted, baselines, verified, scored])
 def test_control_characters_of_others_are_shown_not_sent(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, printed: Any
 ) -> None:

@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from abawbench import cli
 
+pytestmark = pytest.mark.slow
+
 QUICK = ["--seconds", "0.05", "--scenario", "offline", "--set", "size=32", "--weights", "none", "--quiet"]
 
 

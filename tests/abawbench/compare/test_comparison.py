@@ -124,7 +124,7 @@ def test_a_damaged_record_is_refused_by_file_and_field(make_run: Make) -> None:
     a, b = make_run("a"), make_run("b")
     text = json.loads((b / "result.json").read_text(encoding="utf-8"))
     for change, complaint in (
-        ({"edition": "eight"}, r"b.result\.json: not a record of schema 1: edition"),
+        ({"edition": "eight"}, r"b.result\.json: not a record of schema 2: edition"),
         ({"schema_version": 9}, "schema_version"),
         ({"surprise": 1}, "surprise"),
     ):
@@ -141,7 +141,7 @@ def test_every_field_of_a_record_is_checked(make_run: Make, field: str) -> None:
     a, b = make_run("a"), make_run("b")
     text = json.loads((b / "result.json").read_text(encoding="utf-8"))
     (b / "result.json").write_text(json.dumps(text | {field: [[1]]}), encoding="utf-8")
-    with pytest.raises(DataError, match=rf"b.result\.json: not a record of schema 1: {field}"):
+    with pytest.raises(DataError, match=rf"b.result\.json: not a record of schema 2: {field}"):
         against(a, b)
 
 
@@ -151,7 +151,7 @@ def test_every_field_of_a_record_is_checked(make_run: Make, field: str) -> None:
 def test_foreign_files_are_refused_as_records_and_as_statistics(make_run: Make, content: bytes) -> None:
     a, b = make_run("a"), make_run("b")
     (b / "result.json").write_bytes(content)
-    with pytest.raises(DataError, match=r"b.result\.json: not a record of schema 1: "):
+    with pytest.raises(DataError, match=r"b.result\.json: not a record of schema 2: "):
         against(a, b)
     c = make_run("c")
     (c / "statistics.parquet").write_bytes(content)
@@ -175,7 +175,7 @@ def test_damaged_timings_are_refused(make_run: Make, rounds: dict[str, Any], com
     text = json.loads((b / "result.json").read_text(encoding="utf-8"))
     text["cost"]["relative"] = {"latency": whole | rounds}
     (b / "result.json").write_text(json.dumps(text), encoding="utf-8")
-    with pytest.raises(DataError, match=rf"b.result\.json: not a record of schema 1: cost\.relative.*{complaint}"):
+    with pytest.raises(DataError, match=rf"b.result\.json: not a record of schema 2: cost\.relative.*{complaint}"):
         load_side(str(b))
 
 

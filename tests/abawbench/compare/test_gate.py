@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from abawbench.compare.comparison import Comparison, Speed, compare
-from abawbench.compare.gate import Check, Gate, checks, exit_status, read_gate, speed_check
+from abawbench.compare.gate import Check, Gate, check_speed, checks, exit_status, read_gate
 from abawbench.compare.sides import load_side
 from abawbench.contracts.errors import DataError
 from abawbench.plugins import Plugins
@@ -83,20 +83,20 @@ def test_slower_by_half_fails_and_as_fast_as_before_passes_on_a_machine_that_cha
     for seed in range(20):
         same = Speed(a=timing(1, seed), b=timing(1, seed + 100))
         slow = Speed(a=timing(1, seed), b=timing(1.5, seed + 100))
-        assert speed_check("m", same, 1.2).outcome == "pass"
-        assert speed_check("m", slow, 1.2).outcome == "fail"
+        assert check_speed("m", same, 1.2).outcome == "pass"
+        assert check_speed("m", slow, 1.2).outcome == "fail"
 
 
 def test_a_slowdown_on_the_limit_cannot_be_told_and_says_how_many_more_rounds_it_takes() -> None:
     def at(rounds: int, seed: int) -> Check:
-        return speed_check("m", Speed(a=timing(1, 2 * seed, rounds), b=timing(1.25, 2 * seed + 1, rounds)), 1.2)
+        return check_speed("m", Speed(a=timing(1, 2 * seed, rounds), b=timing(1.25, 2 * seed + 1, rounds)), 1.2)
 
     said = [re.search(r"about (\d+) more rounds on each side than the 80 here", at(80, n).words) for n in range(30)]
     enough = 80 + int(np.median([int(found[1]) for found in said if found]))
     assert sum(found is not None for found in said) > 15
     assert [at(enough, n).outcome for n in range(40)].count("fail") > 20
     same = timing(1, 0, 11)
-    assert "no number of rounds" in speed_check("m", Speed(a=same, b=same), 1.0).words
+    assert "no number of rounds" in check_speed("m", Speed(a=same, b=same), 1.0).words
 
 
 def on_a_busy_machine(factor: float, seed: int) -> RelativeTime:
@@ -116,8 +116,8 @@ def on_a_busy_machine(factor: float, seed: int) -> RelativeTime:
 def test_where_others_disturb_the_clock_the_processor_time_decides() -> None:
     for seed in range(20):
         quiet, busy = on_a_busy_machine(1, seed), on_a_busy_machine(1.5, seed + 100)
-        slow = speed_check("m", Speed(a=quiet, b=busy), 1.25)
-        same = speed_check("m", Speed(a=quiet, b=on_a_busy_machine(1, seed + 200)), 1.25)
+        slow = check_speed("m", Speed(a=quiet, b=busy), 1.25)
+        same = check_speed("m", Speed(a=quiet, b=on_a_busy_machine(1, seed + 200)), 1.25)
         assert (slow.outcome, same.outcome) == ("fail", "pass")
         assert "processor time" in slow.words
 
@@ -126,14 +126,14 @@ def test_undisturbed_the_clock_on_the_wall_decides_and_waiting_counts() -> None:
     fast, waits = timing(1, 0), timing(1.5, 1)
     cpu = {"model_cpu_ms": fast.model_ms, "reference_cpu_ms": fast.reference_ms}
     waits = waits.model_copy(update={"model_cpu_ms": fast.model_ms, "reference_cpu_ms": waits.reference_ms})
-    check = speed_check("m", Speed(a=fast.model_copy(update=cpu), b=waits), 1.25)
+    check = check_speed("m", Speed(a=fast.model_copy(update=cpu), b=waits), 1.25)
     assert check.outcome == "fail"
     assert "processor" not in check.words
 
 
 @pytest.mark.parametrize(("field", "value"), [("workload", "v"), ("threads", 4), ("device", "cuda"), ("batch", 2)])
 def test_timings_made_otherwise_are_not_compared(field: str, value: Any) -> None:
-    check = speed_check("m", Speed(a=timing(1, 0), b=timing(1, 1, **{field: value})), 1.2)
+    check = check_speed("m", Speed(a=timing(1, 0), b=timing(1, 1, **{field: value})), 1.2)
     assert (check.outcome, field in check.words) == ("unsure", True)
 
 

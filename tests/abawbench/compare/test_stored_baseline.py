@@ -9,6 +9,7 @@ from abawbench.compare.comparison import compare
 from abawbench.compare.gate import checks, exit_status, read_gate
 from abawbench.compare.sides import Run, load_side
 from abawbench.harness.measure.reference import WORKLOAD
+from abawbench.harness.request.jobs import task_names
 from abawbench.plugins import Plugins
 
 LEADERBOARDS = Path(__file__).parents[3] / "leaderboards"
@@ -33,8 +34,8 @@ def changed(runs: Sequence[Run], **cost: object) -> list[Run]:
 
 
 def test_it_holds_the_synthetic_suite_as_it_is_today(stored: list[Run]) -> None:
-    suite = sorted(plugin.name for plugin in Plugins().all("task") if plugin.declaration.in_all)
-    assert sorted(run.record.task for run in stored) == suite, REFRESH
+    suite = task_names(Plugins(third_party=False), ["all"])
+    assert sorted(run.record.task for run in stored) == sorted(suite), REFRESH
     for run in stored:
         assert run.record.database.synthetic
         assert run.record.cost is not None

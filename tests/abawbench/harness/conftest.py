@@ -22,7 +22,8 @@ def run(request: pytest.FixtureRequest, toys: Plugins, tmp_path: Path) -> Callab
         "out": tmp_path / "runs",
     }
 
-    def call(**given: Any) -> list[Record]:
-        return abawbench.run(**{**usual, **given}, plugins=toys, device="cpu", latency_seconds=0)
+    def call(*, runtime: str = "eager", precision: str = "no", **given: Any) -> list[Record]:
+        machine = abawbench.Machine(device="cpu", precision=precision, runtime=runtime, latency_seconds=0)
+        return abawbench.run(**{**usual, **given}, plugins=toys, machine=machine)
 
     return call

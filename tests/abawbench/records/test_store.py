@@ -119,7 +119,7 @@ def test_what_killed_runs_left_is_swept_by_the_next_and_nothing_else(tmp_path: P
     stray, mine = tmp_path / f".result.json.{'0' * 32}.tmp", tmp_path / ".notes.tmp"
     stray.touch()
     mine.touch()
-    with store.claimed(tmp_path):
+    with store.claim(tmp_path):
         assert not stray.exists()
         assert mine.exists()
 
@@ -157,8 +157,9 @@ def test_a_folder_that_does_not_exist_holds_no_runs(tmp_path: Path) -> None:
     assert store.find(tmp_path / "nowhere") == []
 
 
-def test_a_record_of_a_newer_schema_is_refused_with_the_remedy(tmp_path: Path, make_record: Make) -> None:
-    text = make_record().to_json().replace('"schema_version": 1', '"schema_version": 99')
+@pytest.mark.parametrize("version", [1, 99])
+def test_a_record_of_another_schema_is_refused_with_the_remedy(tmp_path: Path, make_record: Make, version: int) -> None:
+    text = make_record().to_json().replace('"schema_version": 2', f'"schema_version": {version}')
     (tmp_path / "result.json").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=r"schema_version.*the abawbench that wrote it"):
         store.read(tmp_path)

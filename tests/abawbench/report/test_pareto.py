@@ -73,10 +73,10 @@ def test_what_has_no_value_or_no_cost_is_left_out(make_record: Make) -> None:
 
 def test_published_rows_stand_in_the_panel_of_their_data_if_they_state_the_cost(make_record: Make) -> None:
     rows = [published(macs_per_frame=1e9), published(system="silent"), published(task="au", parameters=1e6)]
-    ((measured, theirs),) = panels([make_record()], rows, "macs").values()
+    ((load_measured, theirs),) = panels([make_record()], rows, "macs").values()
     assert (theirs.label, theirs.value, theirs.low) == ("theirs", 0.5, None)
     assert theirs.published
-    assert not measured.published
+    assert not load_measured.published
     assert set(panels([make_record()], rows, "parameters")) == {
         Panel("va", 8, "aff-wild2", "val", "ab" * 32),
         Panel("au", 8, "aff-wild2", "val"),

@@ -13,6 +13,8 @@ from abawbench.report import plot
 from abawbench.report.plot import draw
 from abawbench.report.table import SYNTHETIC
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("matplotlib")
 Make = Callable[..., Record]
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from abawbench.contracts.metric import Statistics
 from abawbench.statistics.bootstrap import bca_shares, interval
-from abawbench.statistics.jackknife import acceleration, degrees_of_freedom, design_effect, left_out, variance
+from abawbench.statistics.jackknife import acceleration, degrees_of_freedom, design_effect, leave_one_out, variance
 
 
 def mean(statistics: Statistics) -> Statistics:
@@ -76,11 +76,13 @@ def test_a_constant_has_an_interval_of_no_width() -> None:
 def test_the_jackknife_variance_of_a_mean_is_the_textbook_one() -> None:
     assert variance(mean, tracks(SKEWED)) == pytest.approx(SKEWED.var(ddof=1) / 40)
     assert np.isnan(variance(mean, tracks(SKEWED[:1])))
-    np.testing.assert_allclose(left_out(mean, tracks(SKEWED))[:2], [SKEWED[1:].mean(), np.delete(SKEWED, 1).mean()])
+    np.testing.assert_allclose(
+        leave_one_out(mean, tracks(SKEWED))[:2], [SKEWED[1:].mean(), np.delete(SKEWED, 1).mean()]
+    )
 
 
 def test_the_acceleration_of_a_mean_is_a_sixth_of_its_standardised_skewness() -> None:
-    without = left_out(mean, tracks(SKEWED))
+    without = leave_one_out(mean, tracks(SKEWED))
     assert acceleration(without) == pytest.approx(stats.skew(SKEWED) / (6 * np.sqrt(40)))
     assert acceleration(np.ones(5)) == 0
 

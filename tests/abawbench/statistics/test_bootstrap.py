@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from abawbench.contracts.metric import Metric, Statistics
-from abawbench.statistics.bootstrap import grouped, interval, intervals, resampled, track_weights
+from abawbench.statistics.bootstrap import interval, intervals, resample, sum_by_group, track_weights
 
 
 def mean(statistics: Statistics) -> Statistics:
@@ -71,19 +71,19 @@ def test_the_draws_do_not_depend_on_how_many_are_drawn_at_a_time(monkeypatch: py
 def test_resampled_totals_are_the_weights_times_the_statistics(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     expected = track_weights(30, 500, 3) @ sample(30, 0)
     monkeypatch.setattr("abawbench.statistics.bootstrap.BLOCK", block)
-    np.testing.assert_allclose(resampled(sample(30, 0), 500, 3), expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(resample(sample(30, 0), 500, 3), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_two_models_get_the_same_draws() -> None:
     a, b = sample(25, 1), sample(25, 2)
-    together = resampled(np.concatenate([a, b], axis=1), 400, 5)
-    np.testing.assert_allclose(resampled(a, 400, 5), together[:, :2], rtol=1e-12)
-    np.testing.assert_allclose(resampled(b, 400, 5), together[:, 2:], rtol=1e-12)
+    together = resample(np.concatenate([a, b], axis=1), 400, 5)
+    np.testing.assert_allclose(resample(a, 400, 5), together[:, :2], rtol=1e-12)
+    np.testing.assert_allclose(resample(b, 400, 5), together[:, 2:], rtol=1e-12)
 
 
 def test_tracks_of_one_subject_are_added_up_before_they_are_drawn() -> None:
     statistics = sample(6, 0)
-    units = grouped(statistics, ["b", "a", "b", "c", "a", "b"])
+    units = sum_by_group(statistics, ["b", "a", "b", "c", "a", "b"])
     np.testing.assert_allclose(units, [statistics[[1, 4]].sum(0), statistics[[0, 2, 5]].sum(0), statistics[3]])
     assert interval(mean, statistics, groups=list("babcab")) == interval(mean, units)
     assert interval(mean, units).units == 3

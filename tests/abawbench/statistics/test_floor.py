@@ -1,5 +1,6 @@
 """The best constant prediction: it is constant, nothing constant is better, and it is named."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -92,5 +93,26 @@ def test_the_floor_has_statistics_for_every_track() -> None:
 
 @pytest.mark.parametrize("labels", [[], [Labels(np.zeros(3, dtype=int), np.zeros(3, dtype=bool))]])
 def test_without_an_annotated_frame_there_is_no_floor(labels: list[Labels]) -> None:
+    task = replace(expr.task(), name="expr")
     with pytest.raises(DataError, match="task 'expr' has no annotated frame"):
-        floor(MacroF1(expr.task()), expr.task(), labels)
+        floor(MacroF1(task), task, labels)
+
+
+class Missed(MacroF1):
+    """One minus macro F1: an error, of which less is better."""
+
+    higher_is_better = False
+
+    def value(self, statistics: Any) -> Any:
+        return 1 - super().value(statistics)
+
+    def parts(self, statistics: Any) -> Any:
+        return {name: 1 - part for name, part in super().parts(statistics).items()}
+
+
+@pytest.mark.parametrize("task", [expr.task(), au.task()], ids=["multiclass", "multilabel"])
+def test_the_floor_of_an_error_is_the_constant_of_least_error(task: Task) -> None:
+    labels = tracks(task)
+    (error, said), (right, words) = (floor(metric(task), task, labels) for metric in (Missed, MacroF1))
+    np.testing.assert_array_equal(error, right)
+    assert said == words

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from abawbench.contracts.metric import Statistics
-from abawbench.statistics.paired import paired, seed_spread
+from abawbench.statistics.paired import compare_paired, spread_of_seeds
 
 
 def mean(statistics: Statistics) -> Statistics:
@@ -27,14 +27,14 @@ def pair(units: int, gap: float, seed: int, own: float = 1.0) -> tuple[np.ndarra
 
 def test_a_model_does_not_differ_from_itself() -> None:
     a, _ = pair(20, 0, 0)
-    same = paired(mean, a, a)
+    same = compare_paired(mean, a, a)
     assert (same.value, same.low, same.high, same.p_value, same.detectable) == (0, 0, 0, 1, 0)
 
 
 def test_the_difference_is_judged_as_by_the_paired_t_test_where_that_holds() -> None:
     for seed in range(5):
         a, b = pair(40, 0.5, seed)
-        found = paired(mean, a, b, replicates=40_000)
+        found = compare_paired(mean, a, b, replicates=40_000)
         theirs = stats.ttest_rel(b[:, 1], a[:, 1])
         low, high = theirs.confidence_interval(0.95)
         width = high - low
@@ -46,16 +46,16 @@ def test_the_difference_is_judged_as_by_the_paired_t_test_where_that_holds() -> 
 
 def test_what_is_hard_for_both_cancels() -> None:
     a, b = pair(60, 0.8, 1)
-    assert paired(mean, a, b).p_value < 0.01
+    assert compare_paired(mean, a, b).p_value < 0.01
     shuffled = b[np.random.default_rng(0).permutation(60)]  # the same two means, no longer the same tracks
-    assert paired(mean, a, shuffled).p_value > 0.3
+    assert compare_paired(mean, a, shuffled).p_value > 0.3
 
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 1000), gap=st.floats(-2, 2))
 def test_exchanging_the_models_changes_the_sign_and_nothing_else(seed: int, gap: float) -> None:
     a, b = pair(25, gap, seed)
-    there, back = paired(mean, a, b, replicates=500), paired(mean, b, a, replicates=500)
+    there, back = compare_paired(mean, a, b, replicates=500), compare_paired(mean, b, a, replicates=500)
     assert there.value == -back.value
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
     assert (there.p_value, there.detectable) == pytest.approx((back.p_value, back.detectable))
@@ -65,56 +65,56 @@ def test_exchanging_the_models_changes_the_sign_and_nothing_else(seed: int, gap:
 @given(seed=st.integers(0, 1000), gap=st.floats(-1, 1))
 def test_the_p_value_and_the_interval_agree(seed: int, gap: float) -> None:
     a, b = pair(25, gap, seed)
-    found = paired(mean, a, b, replicates=2000)
+    found = compare_paired(mean, a, b, replicates=2000)
     if abs(found.p_value - 0.05) > 0.005:
         assert (found.p_value < 0.05) == (found.low > 0 or found.high < 0)
 
 
 def test_equal_models_are_rejected_at_the_stated_rate() -> None:
-    rejected = [paired(mean, *pair(20, 0, seed), replicates=400).p_value < 0.05 for seed in range(400)]
+    rejected = [compare_paired(mean, *pair(20, 0, seed), replicates=400).p_value < 0.05 for seed in range(400)]
     assert 0.02 <= np.mean(rejected) <= 0.085
 
 
 def test_a_difference_of_the_detectable_size_is_usually_found() -> None:
-    size = float(np.mean([paired(mean, *pair(30, 0, seed), replicates=100).detectable for seed in range(40)]))
-    found = [paired(mean, *pair(30, size, seed), replicates=400).p_value < 0.05 for seed in range(300)]
+    size = float(np.mean([compare_paired(mean, *pair(30, 0, seed), replicates=100).detectable for seed in range(40)]))
+    found = [compare_paired(mean, *pair(30, size, seed), replicates=400).p_value < 0.05 for seed in range(300)]
     assert 0.72 <= np.mean(found) <= 0.88
 
 
 def test_tracks_of_one_subject_count_as_one() -> None:
     a, b = pair(10, 0.5, 3)
-    twice = paired(mean, np.repeat(a, 2, axis=0), np.repeat(b, 2, axis=0), groups=list("aabbccddeeffgghhiijj"))
-    once = paired(mean, a, b)
+    twice = compare_paired(mean, np.repeat(a, 2, axis=0), np.repeat(b, 2, axis=0), groups=list("aabbccddeeffgghhiijj"))
+    once = compare_paired(mean, a, b)
     assert twice.units == once.units == 10
     assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
 
 
 def test_of_several_seeds_the_means_are_compared() -> None:
     (a0, b0), (a1, b1) = pair(30, 1.0, 5), pair(30, 1.0, 6)
-    both = paired(mean, np.stack([a0, a1]), np.stack([b0, b1]))
-    assert both.value == pytest.approx((paired(mean, a0, b0).value + paired(mean, a1, b1).value) / 2)
-    assert both.standard_error < paired(mean, a0, b0).standard_error
-    assert paired(mean, a0[None], b0[None]) == paired(mean, a0, b0)
+    both = compare_paired(mean, np.stack([a0, a1]), np.stack([b0, b1]))
+    assert both.value == pytest.approx((compare_paired(mean, a0, b0).value + compare_paired(mean, a1, b1).value) / 2)
+    assert both.standard_error < compare_paired(mean, a0, b0).standard_error
+    assert compare_paired(mean, a0[None], b0[None]) == compare_paired(mean, a0, b0)
 
 
 def test_the_spread_between_seeds_is_that_of_their_values() -> None:
     a, b = pair(30, 1.0, 5)
-    assert seed_spread(mean, np.stack([a, b])) == pytest.approx(np.std([a[:, 1].mean(), b[:, 1].mean()], ddof=1))
-    assert np.isnan(seed_spread(mean, a[None]))
+    assert spread_of_seeds(mean, np.stack([a, b])) == pytest.approx(np.std([a[:, 1].mean(), b[:, 1].mean()], ddof=1))
+    assert np.isnan(spread_of_seeds(mean, a[None]))
 
 
 def test_one_subject_gives_a_reason_instead_of_a_number() -> None:
-    found = paired(mean, *pair(1, 0, 0))
+    found = compare_paired(mean, *pair(1, 0, 0))
     assert np.isnan([found.value, found.p_value]).all()
     assert "at least 2" in str(found.reason)
 
 
 def test_a_metric_without_a_value_gives_a_reason() -> None:
     with np.errstate(invalid="ignore"):
-        found = paired(mean, np.zeros((4, 2)), np.zeros((4, 2)))
+        found = compare_paired(mean, np.zeros((4, 2)), np.zeros((4, 2)))
     assert found.reason == "the metric is not defined on these tracks"
 
 
 def test_sides_of_different_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="expected the same"):
-        paired(mean, np.ones((4, 2)), np.ones((5, 2)))
+        compare_paired(mean, np.ones((4, 2)), np.ones((5, 2)))

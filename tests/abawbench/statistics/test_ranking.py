@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from abawbench.statistics.ranking import holm, shared_ranks
+from abawbench.statistics.ranking import holm, share_ranks
 from abawbench.statistics.ranktest import mann_whitney, rounds_needed
 
 
@@ -29,7 +29,7 @@ def test_holm_lies_between_no_correction_and_bonferroni_and_keeps_the_order(p_va
 
 @given(st.lists(st.booleans(), max_size=12))
 def test_a_rank_counts_everyone_above_and_is_shared_where_nothing_separates(separated: list[bool]) -> None:
-    ranks = shared_ranks(separated)
+    ranks = share_ranks(separated)
     assert len(ranks) == len(separated) + 1
     for place, rank in enumerate(ranks):
         assert rank <= place + 1

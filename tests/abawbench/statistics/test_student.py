@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from abawbench.statistics.student import nominal_tail, quantile, upper_tail, widened_tail
+from abawbench.statistics.student import nominal_tail, quantile, upper_tail, widen_tail
 
 
 @given(st.floats(-40, 40), st.integers(1, 3000))
@@ -28,14 +28,14 @@ def test_the_quantile_of_t_is_that_of_scipy(tail: float, df: int) -> None:
 
 @given(st.integers(1, 300), st.floats(0.5, 3))
 def test_a_widened_tail_is_smaller_and_has_an_inverse(df: int, factor: float) -> None:
-    share = widened_tail(0.025, df, factor)
+    share = widen_tail(0.025, df, factor)
     assert 0 < share < 0.025
     if share > 1e-9:  # below that the tail is cut off
         assert nominal_tail(share, df, factor) == pytest.approx(0.025, rel=1e-4)
 
 
 def test_many_degrees_of_freedom_need_no_widening() -> None:
-    assert widened_tail(0.025, 5000, math.sqrt(5000 / 4999)) == pytest.approx(0.025, rel=2e-3)
+    assert widen_tail(0.025, 5000, math.sqrt(5000 / 4999)) == pytest.approx(0.025, rel=2e-3)
 
 
 def test_what_has_no_meaning_is_refused() -> None:

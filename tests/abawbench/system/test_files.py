@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from abawbench.system.files import replacing, sweep
+from abawbench.system.files import replace_file, sweep
 
 
 def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
@@ -12,7 +12,7 @@ def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     target.write_text("whole")
 
     def write_half() -> None:
-        with replacing(target) as temporary:
+        with replace_file(target) as temporary:
             temporary.write_text("half")
             raise RuntimeError
 

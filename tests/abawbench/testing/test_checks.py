@@ -9,12 +9,13 @@ from unittest import SkipTest
 
 import pytest
 
+from abawbench.contracts import UsageError
 from abawbench.plugins import KINDS, Plugins
 from abawbench.system.network import network_watched
 from abawbench.testing import PAGES, Breach, Check, checks
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "dataset"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_checks_of_different_names(kind: str) -> None:
     names = [check.name for check in checks(kind)]
     assert len(names) == len(set(names)) > 6
@@ -75,7 +76,7 @@ def test_a_model_that_names_its_settings_wrongly_is_told_so(monkeypatch: pytest.
     declaration = ModelDeclaration(name="bare", summary="", build="abawbench_without_settings:build")
     vars(module).update(
         build=lambda settings: SimpleNamespace(),
-        abawbench_models=hookimpl(lambda: [declaration], specname="abawbench_models"),
+        abawbench_plugins=hookimpl(lambda: [declaration], specname="abawbench_plugins"),
     )
     monkeypatch.setitem(sys.modules, module.__name__, module)
     plugins = Plugins([*entry_points(group="abawbench"), EntryPoint("bare", module.__name__, "abawbench")])
@@ -98,3 +99,13 @@ def test_a_model_without_a_network_is_tried_on_whole_tracks(monkeypatch: pytest.
     assert issubclass(builder, Predictor)
     with pytest.raises(Breach, match=r"expected scores \[24, 2\] for a regression task; came \[23, 2\]"):
         tracks("prior")
+
+
+def test_a_runtime_that_this_machine_cannot_execute_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*given: object) -> None:
+        raise UsageError("this processor has no bfloat16")
+
+    (faithful,) = [check for check in checks("runtime") if check.name == "faithful"]
+    monkeypatch.setattr(Plugins().get("runtime", "eager").builder(), "compile", refused)
+    with pytest.raises(SkipTest, match="has no bfloat16"):
+        faithful("eager")

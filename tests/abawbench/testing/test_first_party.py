@@ -9,6 +9,8 @@ from abawbench.testing import Check, checks
 from abawbench.testing.checks import Subject
 from abawbench_plugins.databases.synthetic.database import OWNERS, Synthetic, open_database
 
+pytestmark = pytest.mark.slow
+
 PLUGINS = Plugins(third_party=False)
 CASES = [
     pytest.param(plugin, check, id=f"{plugin.kind}-{plugin.name}-{check.name}")

@@ -1,11 +1,11 @@
 """A model whose name another distribution claims too."""
 
-from abawbench.contracts import ModelDeclaration
+from abawbench.contracts import Declaration, ModelDeclaration
 from abawbench.hookspecs import hookimpl
 
 
 @hookimpl
-def abawbench_models() -> list[ModelDeclaration]:
+def abawbench_plugins() -> list[Declaration]:
     build = "abawbench_broken.healthy:build_model"
     return [
         ModelDeclaration(

@@ -11,7 +11,5 @@ class BackwardsHead(Head):
 
 
 class Broken(Small):
-    name = "broken-frame-order"
-
     def head(self, outputs: int) -> nn.Module:
         return BackwardsHead(outputs)

@@ -15,7 +15,5 @@ class HangingHead(Head):
 
 
 class Broken(Small):
-    name = "broken-hang"
-
     def head(self, outputs: int) -> nn.Module:
         return HangingHead(outputs)

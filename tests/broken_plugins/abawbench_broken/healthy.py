@@ -2,36 +2,38 @@
 
 from typing import Any
 
-from abawbench.contracts import Database, DatabaseDeclaration, Model, ModelDeclaration, Recipe, Task, TaskDeclaration
+from abawbench.contracts import (
+    Database,
+    DatabaseDeclaration,
+    Declaration,
+    Model,
+    ModelDeclaration,
+    Recipe,
+    Task,
+    TaskDeclaration,
+)
 from abawbench.hookspecs import hookimpl
 
 
 @hookimpl
-def abawbench_tasks() -> list[TaskDeclaration]:
-    return [TaskDeclaration(name="colours", summary="name the colour", build=f"{__name__}:build_task")]
-
-
-@hookimpl
-def abawbench_databases() -> list[DatabaseDeclaration]:
-    build = f"{__name__}:build_database"
+def abawbench_plugins() -> list[Declaration]:
     return [
-        DatabaseDeclaration(name="coloured", summary="colours", build=build, licence="Apache-2.0", generated=True),
-    ]
-
-
-@hookimpl
-def abawbench_models() -> list[ModelDeclaration]:
-    return [
+        TaskDeclaration(name="colours", summary="name the colour", build=f"{__name__}:build_task"),
+        DatabaseDeclaration(
+            name="coloured",
+            summary="colours",
+            build=f"{__name__}:build_database",
+            licence="Apache-2.0",
+            generated=True,
+        ),
         ModelDeclaration(
             name="healthy", summary="works", build=f"{__name__}:build_model", licence="Apache-2.0", weights="none"
-        )
+        ),
     ]
 
 
 def build_task() -> Task:
     return Task(
-        name="colours",
-        summary="name the colour",
         level="frame",
         kind="multiclass",
         outputs=("red", "green", "blue"),

@@ -1,9 +1,9 @@
 """A plugin whose hook raises."""
 
-from abawbench.contracts import ModelDeclaration
+from abawbench.contracts import Declaration
 from abawbench.hookspecs import hookimpl
 
 
 @hookimpl
-def abawbench_models() -> list[ModelDeclaration]:
+def abawbench_plugins() -> list[Declaration]:
     raise KeyError("the hook of this plugin is broken")

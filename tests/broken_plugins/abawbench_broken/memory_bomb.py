@@ -13,7 +13,5 @@ class GreedyConvolution(nn.Conv2d):
 
 
 class Broken(Small):
-    name = "broken-memory-bomb"
-
     def embed(self) -> nn.Module:
         return GreedyConvolution(3, 6, 3, stride=2)

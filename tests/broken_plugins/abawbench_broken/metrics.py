@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Metric, MetricDeclaration, Task
+from abawbench.contracts import Declaration, Metric, MetricDeclaration, Task
 from abawbench.contracts.metric import Statistics
 from abawbench.hookspecs import hookimpl
 
 
 @hookimpl
-def abawbench_metrics() -> list[MetricDeclaration]:
+def abawbench_plugins() -> list[Declaration]:
     return [
         MetricDeclaration(name="broken-mask-ignored", summary="counts every frame", build=f"{__name__}:MaskIgnored"),
         MetricDeclaration(name="broken-non-additive", summary="adds up means", build=f"{__name__}:NonAdditive"),

@@ -1,12 +1,12 @@
 """The declarations of the models that are broken; each lives in the module of its name."""
 
-from abawbench.contracts import ModelDeclaration
+from abawbench.contracts import Declaration, ModelDeclaration
 from abawbench.hookspecs import hookimpl
 from abawbench_broken import BROKEN
 
 
 @hookimpl
-def abawbench_models() -> list[ModelDeclaration]:
+def abawbench_plugins() -> list[Declaration]:
     return [
         ModelDeclaration(
             name=f"broken-{name}",

@@ -12,7 +12,5 @@ class NanHead(Head):
 
 
 class Broken(Small):
-    name = "broken-nan"
-
     def head(self, outputs: int) -> nn.Module:
         return NanHead(outputs)

@@ -7,8 +7,6 @@ from abawbench_broken.world import Small
 
 
 class Broken(Small):
-    name = "broken-network"
-
     def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
         with socket.create_connection(("203.0.113.1", 80), timeout=2):
             return super().weights(spec, synthetic=synthetic)

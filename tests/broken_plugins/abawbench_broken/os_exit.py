@@ -9,7 +9,5 @@ from abawbench_broken.world import Small
 
 
 class Broken(Small):
-    name = "broken-os-exit"
-
     def network(self, task: Task, weights: Weights) -> nn.Module:
         os._exit(0)

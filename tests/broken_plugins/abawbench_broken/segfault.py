@@ -15,7 +15,5 @@ class CrashingHead(Head):
 
 
 class Broken(Small):
-    name = "broken-segfault"
-
     def head(self, outputs: int) -> nn.Module:
         return CrashingHead(outputs)

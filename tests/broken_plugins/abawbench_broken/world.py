@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from abawbench.contracts import Clip, Database, Labels, Model, Recipe, Task, Track, UsageError, Weights
-from abawbench.contracts.problems import Problems
+from abawbench.contracts import Clip, Database, LabelledTrack, Labels, Model, Recipe, Task, Track, UsageError, Weights
 from abawbench.nn import ClipNetwork, freeze, gather
 
 COLOURS = np.array([[250, 10, 10], [10, 250, 10], [10, 10, 250]], dtype=np.uint8)
@@ -32,23 +31,20 @@ class ColouredTrack(Track):
     def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
         return [(f"{self.id}/{i}", int(c), 0) for i, c in enumerate(self.classes)]
 
-    def labels(self, label: str) -> Labels | None:
-        return Labels(self.classes, np.arange(self.n_frames) % 7 != 6)
+    def labelled(self) -> LabelledTrack:
+        return LabelledTrack(self, Labels(self.classes, np.arange(self.n_frames) % 7 != 6))
 
 
 class Coloured(Database):
     """Six training and four validation tracks."""
 
-    name, synthetic = "coloured", True
-
-    def __init__(self) -> None:
-        self.problems = Problems()
+    synthetic = True
 
     def splits(self, label: str) -> Sequence[str]:
         return ("train", "val") if label == "colour" else ()
 
-    def tracks(self, label: str, split: str) -> Sequence[Track]:
-        return [ColouredTrack(split, number) for number in range(6 if split == "train" else 4)]
+    def tracks(self, label: str, split: str) -> Sequence[LabelledTrack]:
+        return [ColouredTrack(split, number).labelled() for number in range(6 if split == "train" else 4)]
 
     def fingerprint(self) -> str:
         return "coloured"
@@ -68,8 +64,6 @@ class Head(nn.Module):
 
 class Small(Model):
     """A frozen random convolution and a trained linear layer."""
-
-    name = "healthy"
 
     def __init__(self, settings: Recipe) -> None:
         super().__init__(settings)

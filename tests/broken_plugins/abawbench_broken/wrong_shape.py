@@ -6,7 +6,5 @@ from abawbench_broken.world import Head, Small
 
 
 class Broken(Small):
-    name = "broken-wrong-shape"
-
     def head(self, outputs: int) -> nn.Module:
         return Head(outputs + 1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abawbench.contracts.database import Track
+from abawbench.contracts.database import LabelledTrack
 from abawbench.contracts.errors import DataError
 from abawbench_plugins.databases.aff_wild2 import open_database
 
@@ -21,9 +21,9 @@ AU_HEADER = "AU1,AU2,AU4,AU6,AU7,AU10,AU12,AU15,AU23,AU24,AU25,AU26\n"
 STILLS = Path(os.environ.get("ABAWBENCH_STILLS", Path(__file__).parents[4] / "shared/data/stills-expr"))
 
 
-def only(disk: Any, label: str = "va", split: str = "train") -> Track:
-    (track,) = open_database([disk.root]).tracks(label, split)
-    return track
+def only(disk: Any, label: str = "va", split: str = "train") -> LabelledTrack:
+    (one,) = open_database([disk.root]).tracks(label, split)
+    return one
 
 
 def the_problems(disk: Any, label: str = "va", split: str = "train") -> list[tuple[str, str, int | None]]:
@@ -44,9 +44,8 @@ def test_the_line_after_the_header_labels_image_00001(disk: Any) -> None:
     disk.put(f"{VA}/Train_Set/7-60-1920x1080.txt", VA_HEADER + "0.5,-0.25\n-1,1\n")
     disk.images("cropped_aligned/7-60-1920x1080", "00002.jpg", content=disk.jpeg(250, 20, 20))
     disk.images("cropped_aligned/7-60-1920x1080", "00001.jpg", content=disk.jpeg(20, 20, 250))
-    track = only(disk)
-    labels = track.labels("va")
-    assert labels is not None
+    one = only(disk)
+    track, labels = one.track, one.known
     assert labels.values.tolist() == [[0.5, -0.25], [-1, 1]]
     assert labels.mask.tolist() == [True, True]
     assert list(track.frame_names()) == ["7-60-1920x1080/00001.jpg", "7-60-1920x1080/00002.jpg"]
@@ -59,7 +58,7 @@ def test_the_line_after_the_header_labels_image_00001(disk: Any) -> None:
 def test_rows_decide_the_number_of_frames_not_images(disk: Any) -> None:
     disk.put(f"{VA}/Train_Set/a.txt", VA_HEADER + "0,0\n" * 4)
     disk.images("cropped_aligned/a", "00002.jpg", "00004.jpg", "00005.jpg", "00009.jpg")
-    track = only(disk)
+    track = only(disk).track
     assert track.n_frames == 4
     assert track.frame_mask().tolist() == [False, True, False, True]
     images, mask = track.frames(np.array([3, 0, 3]))
@@ -72,16 +71,14 @@ def test_ignore_codes_are_compared_as_numbers(disk: Any) -> None:
     rows = ["-5,-5", "-5.0,0.1", "0.1,-5.00", "-1.0,-1", "-5e-05,0.2", "0.5,-0.5"]
     disk.put(f"{VA}/Train_Set/a.txt", VA_HEADER + "\n".join(rows))
     disk.images("cropped_aligned/a", "00001.jpg")
-    labels = only(disk).labels("va")
-    assert labels is not None
+    labels = only(disk).known
     assert labels.mask.tolist() == [False, False, False, True, True, True]
 
 
 def test_expr_is_one_index_under_eight_names(disk: Any) -> None:
     disk.put(f"{EXPR}/Validation_Set/a.txt", EXPR_HEADER + "7\n-1\n0\n")
     disk.images("cropped_aligned/a", "00001.jpg")
-    labels = only(disk, "expr", "val").labels("expr")
-    assert labels is not None
+    labels = only(disk, "expr", "val").known
     assert labels.values.tolist()[::2] == [7, 0]
     assert labels.values.dtype.kind == "i"
     assert labels.mask.tolist() == [True, False, True]
@@ -91,8 +88,7 @@ def test_an_au_row_with_any_minus_one_is_not_annotated_and_counted(disk: Any) ->
     ones = ",".join("1" * 12)
     disk.put(f"{AU}/Train_Set/a.txt", AU_HEADER + f"{ones}\n{','.join(['-1'] * 12)}\n0,-1,{ones[4:]}\n")
     disk.images("cropped_aligned/a", "00001.jpg")
-    labels = only(disk, "au").labels("au")
-    assert labels is not None
+    labels = only(disk, "au").known
     assert labels.values.shape == (3, 12)
     assert labels.mask.tolist() == [True, False, False]
     (problem,) = the_problems(disk, "au")
@@ -112,7 +108,7 @@ def test_only_left_and_right_are_people_other_endings_are_ids(disk: Any) -> None
     for name in names:
         disk.put(f"{VA}/Train_Set/{name}.txt", VA_HEADER + "0,0\n")
         disk.images(f"cropped_aligned/{name}", "00001.jpg")
-    tracks = open_database([disk.root]).tracks("va", "train")
+    tracks = [one.track for one in open_database([disk.root]).tracks("va", "train")]
     assert [track.id for track in tracks] == sorted(names)
     assert {track.id: track.subject for track in tracks} == {
         "8-30-1280x720_left": "8-30-1280x720",
@@ -131,7 +127,7 @@ def test_only_left_and_right_are_people_other_endings_are_ids(disk: Any) -> None
 def test_the_rate_is_in_the_name_or_thirty(disk: Any, name: str, rate: float) -> None:
     disk.put(f"{VA}/Train_Set/{name}.txt", VA_HEADER + "0,0\n")
     disk.images(f"cropped_aligned/{name}", "00001.jpg")
-    assert only(disk).rate == rate
+    assert only(disk).track.rate == rate
 
 
 @pytest.mark.parametrize("name", ["video5", "video5_left", "9-30-1920x1080"])
@@ -139,7 +135,7 @@ def test_the_rate_of_the_video_comes_before_the_one_in_the_name(disk: Any, name:
     disk.put(f"{VA}/Train_Set/{name}.txt", VA_HEADER + "0,0\n0,0\n")
     disk.images(f"cropped_aligned/{name}", "00001.jpg")
     disk.film(f"batch1/{name.removesuffix('_left')}.mp4", 3, rate=15)
-    track = only(disk)
+    track = only(disk).track
     assert track.rate == 15
     np.testing.assert_allclose(track.times(), [0.5 / 15, 1.5 / 15])
 
@@ -147,7 +143,7 @@ def test_the_rate_of_the_video_comes_before_the_one_in_the_name(disk: Any, name:
 def test_a_video_that_cannot_be_read_leaves_the_rate_to_the_name(disk: Any) -> None:
     disk.put(f"{VA}/Train_Set/9-15-1920x1080.txt", VA_HEADER + "0,0\n")
     disk.put("batch1/9-15-1920x1080.mp4", b"no video")
-    assert only(disk).rate == 15
+    assert only(disk).track.rate == 15
 
 
 def test_several_image_roots_are_merged_and_aligned_faces_win(disk: Any) -> None:
@@ -157,7 +153,7 @@ def test_several_image_roots_are_merged_and_aligned_faces_win(disk: Any) -> None
     disk.images("batch1/old", "00001.jpg", "00002.jpg")
     disk.images("cropped_aligned_new_50_vids/451", "00001.jpg", "00002.jpg")
     disk.images("cropped_new_50_vids/loose", "00002.jpg")
-    files = {track.id: track.frame_files() for track in open_database([disk.root]).tracks("va", "train")}
+    files = {one.track.id: one.track.frame_files() for one in open_database([disk.root]).tracks("va", "train")}
     paths = {name: [entry and entry[0] for entry in entries] for name, entries in files.items()}
     assert paths == {
         "old": ["cropped_aligned/old/00001.jpg", None],
@@ -170,7 +166,7 @@ def test_archives_unpacked_into_a_folder_of_their_own_name_are_found(disk: Any) 
     disk.put(f"8th_ABAW_Annotations/{VA}/Train_Set/a.txt", VA_HEADER + "0,0\n")
     disk.images("cropped_aligned/cropped_aligned/a", "00001.jpg")
     disk.images("cropped_aligned/cropped_aligned_new_50_vids/451", "00001.jpg")
-    track = only(disk)
+    track = only(disk).track
     assert [entry and entry[0] for entry in track.frame_files()] == ["cropped_aligned/cropped_aligned/a/00001.jpg"]
 
 
@@ -178,24 +174,24 @@ def test_annotations_and_faces_may_lie_under_different_roots(disk: Any, tmp_path
     disk.put(f"{VA}/Train_Set/a.txt", VA_HEADER + "0,0\n")
     disk.images("pictures/cropped_aligned/a", "00001.jpg")
     tracks = open_database([disk.root / "8th_ABAW_Annotations", disk.root / "pictures"]).tracks("va", "train")
-    assert tracks[0].frame_mask().all()
+    assert tracks[0].track.frame_mask().all()
 
 
 def test_frame_files_tell_size_and_time_so_that_a_changed_image_is_seen(disk: Any) -> None:
     disk.put(f"{VA}/Train_Set/a.txt", VA_HEADER + "0,0\n")
     path = disk.put("cropped_aligned/a/00001.jpg", disk.jpeg())
     status = path.stat()
-    before = only(disk).frame_files()
+    before = only(disk).track.frame_files()
     assert before == [("cropped_aligned/a/00001.jpg", status.st_size, status.st_mtime_ns)]
     path.write_bytes(disk.jpeg(size=16))
-    assert only(disk).frame_files() != before
+    assert only(disk).track.frame_files() != before
 
 
 @pytest.mark.parametrize("folder", ["6th ABAW Annotations", "6th_ABAW_Annotations", "3rd_ABAW_Annotations"])
 def test_any_edition_is_read_with_spaces_or_underscores(disk: Any, folder: str) -> None:
     disk.put(f"{folder}/EXPR_Classification_Challenge/Train_Set/a.txt", EXPR_HEADER + "3\n")
     disk.images("cropped_aligned/a", "00001.jpg")
-    assert only(disk, "expr").n_frames == 1
+    assert only(disk, "expr").track.n_frames == 1
 
 
 def test_the_highest_edition_that_has_the_task_wins_unless_one_is_named(disk: Any) -> None:
@@ -203,9 +199,9 @@ def test_the_highest_edition_that_has_the_task_wins_unless_one_is_named(disk: An
         disk.put(f"{edition}_ABAW_Annotations/VA_Estimation_Challenge/Train_Set/a.txt", VA_HEADER + "0,0\n" * rows)
     disk.put(f"6th_ABAW_Annotations/{EXPR.partition('/')[2]}/Train_Set/a.txt", EXPR_HEADER + "1\n" * 3)
     disk.images("cropped_aligned/a", "00001.jpg")
-    assert only(disk).n_frames == 2
-    assert open_database([disk.root], edition=6).tracks("va", "train")[0].n_frames == 1
-    assert only(disk, "expr").n_frames == 3
+    assert only(disk).track.n_frames == 2
+    assert open_database([disk.root], edition=6).tracks("va", "train")[0].track.n_frames == 1
+    assert only(disk, "expr").track.n_frames == 3
     with pytest.raises(DataError, match="4th_ABAW_Annotations"):
         open_database([disk.root], edition=4)
 
@@ -217,20 +213,20 @@ def test_strangers_among_the_files_are_counted_and_ignored(good: Any) -> None:
     good.put("cropped_aligned/good/.DS_Store", b"junk")
     good.put("cropped_aligned/good/notes.txt", "note")
     database = open_database([good.root])
-    (track,) = database.tracks("va", "train")
-    assert track.frame_mask().tolist() == [True]
+    (one,) = database.tracks("va", "train")
+    assert one.track.frame_mask().tolist() == [True]
     assert sorted(Path(p.file).name for p in database.problems.items) == ["README.md", "list.txt", "notes.txt"]
 
 
 def test_an_annotation_without_images_stays_and_is_counted(good: Any) -> None:
     good.put(f"{VA}/Train_Set/blind.txt", VA_HEADER + "0.5,0.5\n0.5,0.5\n")
     blind, _ = open_database([good.root]).tracks("va", "train")
-    assert blind.frame_mask().tolist() == [False, False]
-    images, mask = blind.frames(np.array([0, 1]))
+    assert blind.track.frame_mask().tolist() == [False, False]
+    images, mask = blind.track.frames(np.array([0, 1]))
     assert images.shape == (2, 112, 112, 3)
     assert not images.any()
     assert not mask.any()
-    assert blind.frame_files() == [None, None]
+    assert blind.track.frame_files() == [None, None]
     ((name, what, _),) = the_problems(good)
     assert name == "Train_Set"
     assert "no image folder" in what
@@ -248,10 +244,10 @@ def test_image_folders_without_annotation_are_counted_once(good: Any) -> None:
 
 def test_labels_can_be_read_without_images_but_images_cannot(disk: Any) -> None:
     disk.put(f"{VA}/Train_Set/a.txt", VA_HEADER + "0.5,0.5\n")
-    track = only(disk)
-    assert track.labels("va") is not None
+    one = only(disk)
+    assert one.labels is not None
     with pytest.raises(DataError, match=r"no folder cropped_aligned.*unpack"):
-        track.frame_mask()
+        one.track.frame_mask()
 
 
 def test_opening_what_is_not_there_says_where_and_what_to_do(disk: Any, tmp_path: Path) -> None:
@@ -286,10 +282,10 @@ def test_the_template_gives_the_test_tracks_and_their_frames(disk: Any, name: st
     database = open_database([disk.root])
     assert database.splits(label) == ["test"]
     first, second = database.tracks(label, "test")
-    assert (first.id, first.n_frames, first.labels(label)) == ("a", 3, None)
-    assert first.frame_mask().tolist() == [True, False, True]
-    assert (second.id, second.subject, second.n_frames) == ("b_left", "b", 2)
-    assert list(second.frame_names()) == ["b_left/00001.jpg", "b_left/00002.jpg"]
+    assert (first.track.id, first.track.n_frames, first.labels) == ("a", 3, None)
+    assert first.track.frame_mask().tolist() == [True, False, True]
+    assert (second.track.id, second.track.subject, second.track.n_frames) == ("b_left", "b", 2)
+    assert list(second.track.frame_names()) == ["b_left/00001.jpg", "b_left/00002.jpg"]
 
 
 def test_a_template_row_that_is_cut_off_skips_its_track(disk: Any) -> None:
@@ -299,7 +295,7 @@ def test_a_template_row_that_is_cut_off_skips_its_track(disk: Any) -> None:
     )
     disk.images("cropped_aligned/a", "00001.jpg")
     disk.images("cropped_aligned/b", "00001.jpg")
-    assert only(disk, "va", "test").id == "a"
+    assert only(disk, "va", "test").track.id == "a"
     assert ("CVPR_8th_ABAW_VA_test_set_sample.txt", 4) in [
         (name, line) for name, _, line in the_problems(disk, "va", "test")
     ]
@@ -324,7 +320,7 @@ def test_the_sound_is_the_bare_videos_mp4_before_avi(disk: Any) -> None:
     disk.sound("batch1/v.mp4", tone, 16000, "aac")
     disk.put("batch1/v.avi", b"not this one")
     disk.sound("new_vids/w.avi", tone[:400], 8000, "pcm_s16le")
-    tracks = {track.id: track for track in open_database([disk.root]).tracks("va", "train")}
+    tracks = {one.track.id: one.track for one in open_database([disk.root]).tracks("va", "train")}
     v, w = tracks["v_left"].audio(), tracks["w"].audio()
     assert v is not None
     assert v[1] == 16000
@@ -340,9 +336,10 @@ def test_tracks_survive_pickling_and_are_parsed_once(good: Any) -> None:
     tracks = database.tracks("va", "train")
     assert database.tracks("va", "train") is tracks
     copy = pickle.loads(pickle.dumps(tracks[0]))
-    np.testing.assert_array_equal(copy.frames(np.array([0]))[0], tracks[0].frames(np.array([0]))[0])
-    assert copy.labels("va").mask.tolist() == [True]
-    assert copy.frame_files() == tracks[0].frame_files()
+    shown, expected = (one.track.frames(np.array([0]))[0] for one in (copy, tracks[0]))
+    np.testing.assert_array_equal(shown, expected)
+    assert copy.known.mask.tolist() == [True]
+    assert copy.track.frame_files() == tracks[0].track.frame_files()
 
 
 def test_the_fingerprint_sees_annotations_and_not_images(good: Any, tmp_path: Path) -> None:
@@ -359,11 +356,11 @@ def test_opening_and_labels_read_no_image_folder(good: Any, monkeypatch: pytest.
     listed: list[str] = []
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: listed.append(str(path)) or scandir(path))
-    (track,) = open_database([good.root]).tracks("va", "train")
+    (one,) = open_database([good.root]).tracks("va", "train")
     folder = str(good.root / "cropped_aligned/good")
     assert folder not in listed
-    track.frame_mask()
-    track.frame_files()
+    one.track.frame_mask()
+    one.track.frame_files()
     assert listed.count(folder) == 1
 
 
@@ -373,16 +370,16 @@ def test_real_photographs_in_the_official_layout_load() -> None:
     assert list(database.splits("expr")) == ["train", "val"]
     train, val = database.tracks("expr", "train"), database.tracks("expr", "val")
     assert (len(train), len(val)) == (2331, 755)
-    assert {track.id for track in train}.isdisjoint(track.id for track in val)
-    images, mask = val[0].frames(np.array([0]))
+    assert {one.track.id for one in train}.isdisjoint(one.track.id for one in val)
+    images, mask = val[0].track.frames(np.array([0]))
     assert images.shape == (1, 112, 112, 3)
     assert mask.all()
     assert images.std() > 10
     assert database.problems.items == []
 
 
-def test_a_header_of_other_words_needs_another_reading(good: Any) -> None:
+def test_a_header_of_other_words_needs_another_assumption(good: Any) -> None:
     good.put(f"{VA}/Train_Set/other.txt", "V A\n0.5,0.5\n")
-    assert [track.id for track in open_database([good.root]).tracks("va", "train")] == ["good"]
-    found = {t.id: t for t in open_database([good.root], annotation_header="any").tracks("va", "train")}
-    assert found["other"].labels("va").values.tolist() == [[0.5, 0.5]]
+    assert [one.track.id for one in open_database([good.root]).tracks("va", "train")] == ["good"]
+    found = {one.track.id: one for one in open_database([good.root], annotation_header="any").tracks("va", "train")}
+    assert found["other"].known.values.tolist() == [[0.5, 0.5]]

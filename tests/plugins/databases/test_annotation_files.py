@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from abawbench.contracts.database import Track
+from abawbench.contracts.database import LabelledTrack
 from abawbench.contracts.errors import DataError
 from abawbench_plugins.databases._annotations import FORMATS, _parse, _parse_digits
 from abawbench_plugins.databases.aff_wild2 import open_database
@@ -21,9 +21,9 @@ EXPR_HEADER = "Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other\n"
 AU_HEADER = "AU1,AU2,AU4,AU6,AU7,AU10,AU12,AU15,AU23,AU24,AU25,AU26\n"
 
 
-def only(disk: Any, label: str = "va", split: str = "train") -> Track:
-    (track,) = open_database([disk.root]).tracks(label, split)
-    return track
+def only(disk: Any, label: str = "va", split: str = "train") -> LabelledTrack:
+    (one,) = open_database([disk.root]).tracks(label, split)
+    return one
 
 
 def the_problems(disk: Any, label: str = "va", split: str = "train") -> list[tuple[str, str, int | None]]:
@@ -65,7 +65,7 @@ def test_a_broken_annotation_skips_its_whole_track_and_names_the_line(
 ) -> None:
     good.put(f"{VA}/Train_Set/broken.txt", content)
     good.images("cropped_aligned/broken", "00001.jpg", "00002.jpg")
-    assert only(good).id == "good"
+    assert only(good).track.id == "good"
     (problem,) = the_problems(good)
     assert problem[::2] == ("broken.txt", line)
     assert what in problem[1]
@@ -87,7 +87,7 @@ def test_a_value_no_task_allows_skips_the_track(disk: Any, label: str, folder: s
     disk.put(f"{folder}/Train_Set/broken.txt", content)
     disk.images("cropped_aligned/good", "00001.jpg")
     disk.images("cropped_aligned/broken", "00001.jpg")
-    assert only(disk, label).id == "good"
+    assert only(disk, label).track.id == "good"
     ((name, _, found),) = the_problems(disk, label)
     assert (name, found) == ("broken.txt", line)
 
@@ -95,8 +95,7 @@ def test_a_value_no_task_allows_skips_the_track(disk: Any, label: str, folder: s
 def test_windows_line_ends_byte_order_marks_and_blank_last_lines_are_fine(disk: Any) -> None:
     disk.put(f"{VA}/Train_Set/a.txt", b"\xef\xbb\xbfvalence,arousal\r\n0.5, 0.25\r\n-5,-5\r\n\r\n\n")
     disk.images("cropped_aligned/a", "00001.jpg")
-    labels = only(disk).labels("va")
-    assert labels is not None
+    labels = only(disk).known
     assert labels.values.tolist() == [[0.5, 0.25], [-5, -5]]
     assert the_problems(disk) == []
 
@@ -122,14 +121,13 @@ def test_no_annotation_file_does_worse_than_a_problem(fresh: Any, label: str, he
     disk.images("cropped_aligned/a", "00001.jpg")
     database = open_database([disk.root])
     try:
-        (track,) = database.tracks(label, "train")
+        (one,) = database.tracks(label, "train")
     except DataError:
         ((name, _, _),) = [(Path(p.file).name, p.what, p.line) for p in database.problems.items]
         assert name == "a.txt"
         return
-    labels = track.labels(label)
-    assert labels is not None
-    assert track.n_frames == len(labels.values) == (start + body).rstrip().count(b"\n")
+    labels = one.known
+    assert one.track.n_frames == len(labels.values) == (start + body).rstrip().count(b"\n")
     kept = labels.values[labels.mask]
     assert kept.min(initial=0) >= -1
     assert kept.max(initial=0) <= (7 if label == "expr" else 1)

@@ -41,39 +41,38 @@ def train(disk: Any) -> Any:
 def test_frames_count_from_zero_and_sort_as_numbers(train: Any) -> None:
     database = open_database([train.root])
     assert database.splits("ah") == ["train"]
-    track, other = database.tracks("ah", "train")
-    assert (track.id, track.subject, track.rate, track.n_frames) == (VIDEO, "82557", 24, 3)
-    assert list(track.frame_names()) == [f"{VIDEO}/frame-{k}.jpg" for k in (0, 9, 10)]
-    labels = track.labels("ah")
-    assert labels is not None
+    one, other = database.tracks("ah", "train")
+    assert (one.track.id, one.track.subject, one.track.rate, one.track.n_frames) == (VIDEO, "82557", 24, 3)
+    assert list(one.track.frame_names()) == [f"{VIDEO}/frame-{k}.jpg" for k in (0, 9, 10)]
+    labels = one.known
     assert labels.values.tolist() == [0, 1, 1]
     assert labels.mask.all()
-    assert track.frame_mask().tolist() == [True, False, True]
-    images, mask = track.frames(np.arange(3))
+    assert one.track.frame_mask().tolist() == [True, False, True]
+    images, mask = one.track.frames(np.arange(3))
     assert images[:, 0, 0, 0].tolist() == pytest.approx([20, 0, 240], abs=6)
     assert mask.tolist() == [True, False, True]
-    assert (other.id, other.subject) == (OTHER, "90001")
+    assert (other.track.id, other.track.subject) == (OTHER, "90001")
     assert database.problems.items == []
 
 
 def test_a_package_itself_can_be_the_root(train: Any) -> None:
-    track = open_database([train.root / TRAIN]).tracks("ah", "train")[0]
+    track = open_database([train.root / TRAIN]).tracks("ah", "train")[0].track
     files = track.frame_files()
     assert files[0] is not None
     assert files[0][0] == f"cropped-aligned-faces/{VIDEO}/frame-0.jpg"
 
 
 def test_split_lines_are_cut_at_the_first_two_commas_only(train: Any) -> None:
-    track, other = open_database([train.root]).tracks("ah", "train")
-    assert track.text() == "well, I want to, but"
-    assert other.text() == "no"
+    one, other = open_database([train.root]).tracks("ah", "train")
+    assert one.track.text() == "well, I want to, but"
+    assert other.track.text() == "no"
 
 
 def test_the_transcript_file_comes_before_the_split_line(train: Any) -> None:
     stem = Path(VIDEO).name.removesuffix(".mp4")
     path = train.put(f"{TRAIN}/transcription/{VIDEO}/{stem}.yml", "text: 'yes: and, no'\ntimestamps: [[yes, 0, 1]]\n")
     database = open_database([train.root])
-    track = database.tracks("ah", "train")[0]
+    track = database.tracks("ah", "train")[0].track
     assert track.text() == "yes: and, no"
     assert pickle.loads(pickle.dumps(track)).text() == "yes: and, no"
     path.write_text("text: [unclosed")
@@ -91,10 +90,10 @@ def test_the_template_gives_the_test_frames(disk: Any, place: str) -> None:
     database = open_database([disk.root])
     assert database.splits("ah") == ["test"]
     first, second = database.tracks("ah", "test")
-    assert list(first.frame_names()) == [f"{VIDEO}/frame-0.jpg", f"{VIDEO}/frame-2.jpg"]
-    assert first.frame_mask().tolist() == [True, False]
-    assert (first.labels("ah"), first.text()) == (None, None)
-    assert second.text() == "spoken"
+    assert list(first.track.frame_names()) == [f"{VIDEO}/frame-0.jpg", f"{VIDEO}/frame-2.jpg"]
+    assert first.track.frame_mask().tolist() == [True, False]
+    assert (first.labels, first.track.text()) == (None, None)
+    assert second.track.text() == "spoken"
     assert database.problems.items == []
 
 
@@ -114,7 +113,7 @@ def test_the_template_gives_the_test_frames(disk: Any, place: str) -> None:
 def test_a_broken_entry_skips_its_video_only(train: Any, entry: str, what: str) -> None:
     path = train.put(f"{TRAIN}/annotation.yml", annotation({VIDEO: [(0, 1)]}) + entry)
     database = open_database([train.root])
-    assert [track.id for track in database.tracks("ah", "train")] == [VIDEO]
+    assert [one.track.id for one in database.tracks("ah", "train")] == [VIDEO]
     (problem,) = database.problems.items
     assert what in problem.what
     assert problem.line is not None
@@ -134,7 +133,7 @@ def test_a_broken_yaml_file_is_an_error_with_its_line(train: Any) -> None:
 def test_a_malformed_split_line_is_skipped(train: Any, line: str) -> None:
     train.put(f"{TRAIN}/default-split/train.txt", f"{VIDEO},1,text\n{line}\n")
     database = open_database([train.root])
-    assert [track.id for track in database.tracks("ah", "train")] == [VIDEO]
+    assert [one.track.id for one in database.tracks("ah", "train")] == [VIDEO]
     assert ("train.txt", 2) in [(Path(problem.file).name, problem.line) for problem in database.problems.items]
 
 
@@ -144,8 +143,8 @@ def test_videos_and_faces_that_do_not_meet_are_counted(train: Any) -> None:
     train.put(f"{TRAIN}/default-split/val.txt", f"3/Visite_1/gone.mp4,0,nothing\n{OTHER},1,text\n")
     train.put(f"{TRAIN}/annotation.yml", annotation({"videos/3/Visite_1/gone.mp4": [(0, 0)], OTHER: [(0, 1)]}))
     database = open_database([train.root])
-    track, _ = database.tracks("ah", "val")
-    assert (track.id, track.frame_mask().tolist()) == ("3/Visite_1/gone.mp4", [False])
+    one, _ = database.tracks("ah", "val")
+    assert (one.track.id, one.track.frame_mask().tolist()) == ("3/Visite_1/gone.mp4", [False])
     whats = [problem.what for problem in database.problems.items]
     assert any("no image folder for track 3/Visite_1/gone.mp4" in what for what in whats)
     assert any("(1/Visite_1/new.mp4)" in what for what in whats)
@@ -163,16 +162,16 @@ def test_missing_parts_are_explained(disk: Any) -> None:
     with pytest.raises(DataError, match=r"no submissions/trial-1\.txt"):
         database.tracks("ah", "test")
     disk.put(f"{TRAIN}/annotation.yml", annotation({VIDEO: [(0, 1)]}))
-    (track,) = open_database([disk.root]).tracks("ah", "train")
+    (one,) = open_database([disk.root]).tracks("ah", "train")
     with pytest.raises(DataError, match="no folder cropped-aligned-faces"):
-        track.frame_files()
+        one.track.frame_files()
 
 
 def test_the_sound_is_that_of_the_video(train: Any) -> None:
     train.sound(f"{TRAIN}/videos/{OTHER}", np.zeros(1600, dtype=np.float32), 16000, "aac")
-    track, other = open_database([train.root]).tracks("ah", "train")
-    assert track.audio() is None
-    sound = other.audio()
+    one, other = open_database([train.root]).tracks("ah", "train")
+    assert one.track.audio() is None
+    sound = other.track.audio()
     assert sound is not None
     assert sound[1] == 16000
 
@@ -196,8 +195,8 @@ def test_no_file_does_worse_than_a_problem(fresh: Any, body: bytes, name: str) -
             tracks = database.tracks("ah", split)
         except DataError:
             continue
-        assert all(track.n_frames > 0 for track in tracks)
+        assert all(one.track.n_frames > 0 for one in tracks)
 
 
-def test_by_another_reading_a_second_has_25_frames(train: Any) -> None:
-    assert {track.rate for track in open_database([train.root], bah_rate="25").tracks("ah", "train")} == {25.0}
+def test_by_another_assumption_a_second_has_25_frames(train: Any) -> None:
+    assert {one.track.rate for one in open_database([train.root], bah_rate="25").tracks("ah", "train")} == {25.0}

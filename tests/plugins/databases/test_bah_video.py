@@ -22,26 +22,26 @@ def package(disk: Any) -> Any:
 
 
 def test_split_lines_are_cut_at_the_first_two_commas_only(package: Any) -> None:
-    track, other = open_database([package.root]).tracks("ah-video", "train")
-    assert track.text() == "well, I want to, but"
-    labels = track.labels("ah-video"), other.labels("ah-video")
+    one, other = open_database([package.root]).tracks("ah-video", "train")
+    assert one.track.text() == "well, I want to, but"
+    labels = one.known, other.known
     assert [label.values.tolist() for label in labels] == [[1], [0]]
     assert all(label.mask.tolist() == [True] for label in labels)
 
 
 def test_ids_are_the_paths_of_the_submission_and_participants_are_the_subjects(package: Any) -> None:
-    track, other = open_database([package.root]).tracks("ah-video", "train")
-    assert (track.id, track.subject, track.rate) == (f"Videos/{VIDEO}", "82557", 24)
-    assert (other.id, other.subject) == (f"Videos/{OTHER}", "90001")
+    one, other = open_database([package.root]).tracks("ah-video", "train")
+    assert (one.track.id, one.track.subject, one.track.rate) == (f"Videos/{VIDEO}", "82557", 24)
+    assert (other.track.id, other.track.subject) == (f"Videos/{OTHER}", "90001")
 
 
 def test_images_are_the_frames_and_a_video_without_any_is_one_missing_frame(package: Any) -> None:
     database = open_database([package.root])
-    track, other = database.tracks("ah-video", "train")
-    images, mask = track.frames(np.arange(track.n_frames))
+    one, other = database.tracks("ah-video", "train")
+    images, mask = one.track.frames(np.arange(one.track.n_frames))
     assert images[:, 0, 0, 0].tolist() == pytest.approx([20, 130, 240], abs=6)
     assert mask.all()
-    assert (other.n_frames, other.frame_mask().tolist()) == (1, [False])
+    assert (other.track.n_frames, other.track.frame_mask().tolist()) == (1, [False])
     assert [str(problem).partition(": ")[2] for problem in database.problems.items] == [
         f"no image folder for track Videos/{OTHER}; its frames are all without image"
     ]
@@ -51,19 +51,20 @@ def test_the_public_test_set_has_labels(package: Any) -> None:
     package.put("split/test.txt", f"Videos/{OTHER},1,text\n")
     database = open_database([package.root.parent])
     assert database.splits("ah-video") == ["train", "test"]
-    assert database.tracks("ah-video", "test")[0].labels("ah-video").values.tolist() == [1]
+    assert database.tracks("ah-video", "test")[0].known.values.tolist() == [1]
 
 
 def test_transcript_files_come_before_the_split_file(package: Any) -> None:
     stem = VIDEO.rpartition("/")[2].removesuffix(".mp4")
     package.put(f"transcription/Videos/{VIDEO}/{stem}.yml", 'text: "as heard"\n')
-    assert open_database([package.root]).tracks("ah-video", "train")[0].text() == "as heard"
+    assert open_database([package.root]).tracks("ah-video", "train")[0].track.text() == "as heard"
 
 
 def test_malformed_lines_are_problems_and_tracks_can_be_pickled(package: Any) -> None:
     package.put("split/val.txt", f"Videos/{VIDEO},maybe,text\nVideos/{OTHER},1,text\n")
     database = open_database([package.root])
-    (track,) = database.tracks("ah-video", "val")
+    (one,) = database.tracks("ah-video", "val")
+    track = one.track
     assert any(problem.line == 1 and "expected" in problem.what for problem in database.problems.items)
     assert pickle.loads(pickle.dumps(track)).text() == "text"
 
@@ -84,8 +85,8 @@ def test_the_private_test_set_is_predicted_from_its_template_and_has_no_labels(d
     assert database.splits("ah-video") == ["test"]
     assert database.template("ah-video") == disk.root / "submissions/trial-1.txt"
     tracks = database.tracks("ah-video", "test")
-    assert [track.id for track in tracks] == [f"Videos/{VIDEO}", f"Videos/{OTHER}"]
-    assert all(track.labels("ah-video") is None for track in tracks)
+    assert [one.track.id for one in tracks] == [f"Videos/{VIDEO}", f"Videos/{OTHER}"]
+    assert all(one.labels is None for one in tracks)
 
 
 def test_beside_the_public_test_set_a_template_of_the_private_one_is_left_alone(package: Any) -> None:
@@ -93,7 +94,7 @@ def test_beside_the_public_test_set_a_template_of_the_private_one_is_left_alone(
     package.put("predictions-submissions/t.txt", f"Videos/{OTHER},0\n")
     database = open_database([package.root])
     assert database.template("ah-video") is None
-    assert [track.id for track in database.tracks("ah-video", "test")] == [f"Videos/{VIDEO}"]
+    assert [one.track.id for one in database.tracks("ah-video", "test")] == [f"Videos/{VIDEO}"]
 
 
 def test_a_template_of_frames_is_not_of_this_database(disk: Any) -> None:

@@ -26,9 +26,9 @@ def test_the_unlabelled_release_opens_with_only_a_test_split(disk: Any, name: st
     assert database.splits("ce") == ["test"]
     assert database.splits("expr") == ()
     first, second = database.tracks("ce", "test")
-    assert (first.id, first.n_frames, first.rate, first.labels("ce")) == ("01", 2, 30, None)
-    assert first.frame_mask().tolist() == [False, True]
-    assert list(second.frame_names()) == ["02/00001.jpg"]
+    assert (first.track.id, first.track.n_frames, first.track.rate, first.labels) == ("01", 2, 30, None)
+    assert first.track.frame_mask().tolist() == [False, True]
+    assert list(second.track.frame_names()) == ["02/00001.jpg"]
     with pytest.raises(DataError, match=r"no labels/train\.txt"):
         database.tracks("ce", "train")
 
@@ -41,17 +41,16 @@ def test_labels_in_the_form_of_the_template_give_train_and_val(disk: Any, faces:
     disk.images(f"{faces}135-24-1920x1080_left", "00001.jpg")
     database = open_database([disk.root])
     assert database.splits("ce") == ["train", "val"]
-    (track,) = database.tracks("ce", "train")
-    labels = track.labels("ce")
-    assert labels is not None
+    (one,) = database.tracks("ce", "train")
+    labels = one.known
     assert labels.values[labels.mask].tolist() == [6, 0]
     assert labels.mask.tolist() == [True, False, False, True]
-    assert track.frame_mask().tolist() == [True, False, False, True]
-    images, mask = track.frames(np.array([0, 1]))
+    assert one.track.frame_mask().tolist() == [True, False, False, True]
+    images, mask = one.track.frames(np.array([0, 1]))
     assert images.shape == (2, 8, 8, 3)
     assert mask.tolist() == [True, False]
     (other,) = database.tracks("ce", "val")
-    assert (other.subject, other.rate) == ("135-24-1920x1080", 24)
+    assert (other.track.subject, other.track.rate) == ("135-24-1920x1080", 24)
     assert database.problems.items == []
 
 
@@ -59,7 +58,7 @@ def test_labels_of_the_test_set_come_before_the_template(disk: Any) -> None:
     disk.put("CVPR_8th_ABAW_CE_test_set_sample.txt", HEADER + "01/00001.jpg,0\n")
     disk.put("labels/test.txt", HEADER + "01/00001.jpg,5\n")
     disk.images("01", "00001.jpg")
-    labels = open_database([disk.root]).tracks("ce", "test")[0].labels("ce")
+    labels = open_database([disk.root]).tracks("ce", "test")[0].known
     assert labels is not None
     assert labels.values.tolist() == [5]
 
@@ -68,12 +67,11 @@ def test_a_frame_the_rows_skip_keeps_its_number(disk: Any) -> None:
     disk.put("labels/train.txt", HEADER + "01/00007.jpg,2\n01/00003.jpg,1\n")
     disk.images("01", "00003.jpg", content=disk.jpeg(250, 0, 0))
     disk.images("01", "00007.jpg", content=disk.jpeg(0, 0, 250))
-    (track,) = open_database([disk.root]).tracks("ce", "train")
-    labels = track.labels("ce")
-    assert labels is not None
+    (one,) = open_database([disk.root]).tracks("ce", "train")
+    labels = one.known
     assert labels.values.tolist() == [1, 2]
-    assert list(track.frame_names()) == ["01/00003.jpg", "01/00007.jpg"]
-    assert track.frames(np.array([0]))[0][0, 0, 0].tolist() == pytest.approx([250, 0, 0], abs=6)
+    assert list(one.track.frame_names()) == ["01/00003.jpg", "01/00007.jpg"]
+    assert one.track.frames(np.array([0]))[0][0, 0, 0].tolist() == pytest.approx([250, 0, 0], abs=6)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +90,7 @@ def test_a_malformed_row_skips_its_track_only(disk: Any, rows: str, line: int | 
     disk.images("01", "00001.jpg")
     disk.images("02", "00001.jpg")
     database = open_database([disk.root])
-    assert [track.id for track in database.tracks("ce", "train")] == ["01"]
+    assert [one.track.id for one in database.tracks("ce", "train")] == ["01"]
     assert line in [problem.line for problem in database.problems.items]
     assert {Path(problem.file).name for problem in database.problems.items} == {"train.txt"}
 
@@ -102,9 +100,9 @@ def test_missing_folders_are_explained(disk: Any) -> None:
     with pytest.raises(DataError, match=r"no labels/train\.txt and no \*CE_test_set_sample\.txt"):
         open_database([disk.root])
     disk.put("labels/val.txt", HEADER + "01/00001.jpg,4\n")
-    (track,) = open_database([disk.root]).tracks("ce", "val")
+    (one,) = open_database([disk.root]).tracks("ce", "val")
     with pytest.raises(DataError, match=r"no folder cropped_aligned with images for the tracks of val\.txt"):
-        track.frames(np.array([0]))
+        one.track.frames(np.array([0]))
 
 
 def test_folders_and_rows_that_do_not_meet_are_counted(disk: Any) -> None:
@@ -112,7 +110,7 @@ def test_folders_and_rows_that_do_not_meet_are_counted(disk: Any) -> None:
     disk.images("cropped_aligned/01", "00001.jpg")
     disk.images("cropped_aligned/03", "00001.jpg")
     database = open_database([disk.root])
-    assert [track.frame_mask().tolist() for track in database.tracks("ce", "train")] == [[True], [False]]
+    assert [one.track.frame_mask().tolist() for one in database.tracks("ce", "train")] == [[True], [False]]
     whats = " ".join(problem.what for problem in database.problems.items)
     assert "no image folder for track 02" in whats
     assert "1 image folder(s) without annotation or test list (03)" in whats
@@ -122,8 +120,8 @@ def test_the_sound_lies_in_videos(disk: Any) -> None:
     disk.put("labels/train.txt", HEADER + "01/00001.jpg,4\n")
     disk.images("cropped_aligned/01", "00001.jpg")
     disk.sound("videos/01.mp4", np.zeros(1600, dtype=np.float32), 16000, "aac")
-    (track,) = open_database([disk.root]).tracks("ce", "train")
-    sound = track.audio()
+    (one,) = open_database([disk.root]).tracks("ce", "train")
+    sound = one.track.audio()
     assert sound is not None
     assert sound[1] == 16000
 
@@ -132,8 +130,8 @@ def test_frames_are_timed_by_the_rate_of_the_video_where_there_is_one(disk: Any)
     disk.put("labels/train.txt", HEADER + "01/00001.jpg,4\n02/00001.jpg,4\n")
     disk.film("videos/01.mp4", 3, rate=15)
     with_video, without = open_database([disk.root]).tracks("ce", "train")
-    assert (with_video.rate, without.rate) == (15, 30)
-    np.testing.assert_allclose(with_video.times(), [0.5 / 15])
+    assert (with_video.track.rate, without.track.rate) == (15, 30)
+    np.testing.assert_allclose(with_video.track.times(), [0.5 / 15])
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -154,8 +152,7 @@ def test_no_label_file_does_worse_than_a_problem(fresh: Any, body: bytes) -> Non
         tracks = database.tracks("ce", "train")
     except DataError:
         return
-    for track in tracks:
-        labels = track.labels("ce")
-        assert labels is not None
-        assert track.n_frames == len(labels.values) > 0
+    for one in tracks:
+        track = one.track
+        assert track.n_frames == len(one.known.values) > 0
         assert len(set(track.frame_names())) == track.n_frames

@@ -48,9 +48,10 @@ def scene(disk: Any) -> Any:
 def test_rows_count_frames_from_1_and_may_be_one_more_than_the_video_has(scene: Any) -> None:
     database = open_database([scene.root])
     assert database.splits("vd") == ["train"]
-    (track,) = database.tracks("vd", "train")
+    (one,) = database.tracks("vd", "train")
+    track = one.track
     assert (track.id, track.n_frames, track.rate) == ("a b", 31, 25)
-    assert track.labels("vd").values.tolist() == [0] * 15 + [1] * 16
+    assert one.known.values.tolist() == [0] * 15 + [1] * 16
     assert track.frame_mask().tolist() == [True] * 30 + [False]
     images, mask = track.frames(np.array([30, 29, 3, 0]))
     assert mask.tolist() == [False, True, True, True]
@@ -86,27 +87,27 @@ def test_the_older_column_name_is_read_and_others_are_not(disk: Any) -> None:
 def test_a_malformed_row_costs_its_video_and_names_the_line(scene: Any, row: str) -> None:
     scene.put("Training/annotations/bad.csv", f"Frame_Number,Label\n1,0\n{row}\n3,0\n")
     database = open_database([scene.root])
-    assert [track.id for track in database.tracks("vd", "train")] == ["a b"]
+    assert [one.track.id for one in database.tracks("vd", "train")] == ["a b"]
     (problem,) = database.problems.items
     assert (problem.line, problem.track, problem.file) == (3, "bad", "Training/annotations/bad.csv")
 
 
 def test_extracted_images_come_before_the_video(scene: Any) -> None:
     scene.images("Training/images/a b", "00002.jpg", content=scene.jpeg(240, 0, 0))
-    (track,) = open_database([scene.root]).tracks("vd", "train")
-    assert np.flatnonzero(track.frame_mask()).tolist() == [1]
-    assert track.frame_files()[1][0] == "Training/images/a b/00002.jpg"
-    assert track.frames(np.array([1]))[0][0, 0, 0, 0] == pytest.approx(240, abs=6)
+    (one,) = open_database([scene.root]).tracks("vd", "train")
+    assert np.flatnonzero(one.track.frame_mask()).tolist() == [1]
+    assert one.track.frame_files()[1][0] == "Training/images/a b/00002.jpg"
+    assert one.track.frames(np.array([1]))[0][0, 0, 0, 0] == pytest.approx(240, abs=6)
 
 
 def test_a_changed_video_changes_the_key_of_its_frames(scene: Any) -> None:
-    (track,) = open_database([scene.root]).tracks("vd", "train")
-    before = track.frame_files()
+    (one,) = open_database([scene.root]).tracks("vd", "train")
+    before = one.track.frame_files()
     assert before[0][0] == "Training/videos/a b.mp4#1"
     assert before[30] is None
     film(scene.root / "Training/videos/a b.mp4", 30, size=(64, 64))
     (again,) = open_database([scene.root]).tracks("vd", "train")
-    assert again.frame_files()[0] != before[0]
+    assert again.track.frame_files()[0] != before[0]
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "text"])
@@ -117,12 +118,12 @@ def test_a_video_that_is_missing_or_broken_is_a_problem_and_no_frame(scene: Any,
     else:
         path.write_bytes({"empty": b"", "cut": path.read_bytes()[:200], "text": b"not a video"}[damage])
     database = open_database([scene.root])
-    (track,) = database.tracks("vd", "train")
-    images, mask = track.frames(np.arange(3))
+    (one,) = database.tracks("vd", "train")
+    images, mask = one.track.frames(np.arange(3))
     assert not mask.any()
     assert not images.any()
-    assert not track.frame_mask().any()
-    assert track.rate == 30
+    assert not one.track.frame_mask().any()
+    assert one.track.rate == 30
     assert database.problems.items
 
 
@@ -132,7 +133,8 @@ def test_large_frames_are_shrunk_and_keep_their_shape(tmp_path: Path) -> None:
 
 
 def test_tracks_can_be_pickled(scene: Any) -> None:
-    (track,) = open_database([scene.root]).tracks("vd", "train")
+    (one,) = open_database([scene.root]).tracks("vd", "train")
+    track = one.track
     track.frame_mask()
     copy = pickle.loads(pickle.dumps(track))
     np.testing.assert_array_equal(copy.frames(np.arange(4))[0], track.frames(np.arange(4))[0])
@@ -162,12 +164,12 @@ def test_whatever_the_table_holds_only_documented_errors_come(
     assert len(numbers) == len(labels) > 0
 
 
-def test_tables_may_count_from_0_and_call_violence_0_by_another_reading(scene: Any) -> None:
+def test_tables_may_count_from_0_and_call_violence_0_by_another_assumption(scene: Any) -> None:
     scene.put("Training/annotations/a b.csv", "Frame_Number,Label\n0,0\n1,1\n2,1\n")
-    (track,) = open_database([scene.root], vd_first_frame="0", vd_violent="0").tracks("vd", "train")
-    assert list(track.frame_names()) == ["a b/00001.jpg", "a b/00002.jpg", "a b/00003.jpg"]
-    assert track.labels("vd").values.tolist() == [1, 0, 0]
-    assert brightness(track.frames(np.array([2]))[0]) == pytest.approx([8], abs=1.9)
+    (one,) = open_database([scene.root], vd_first_frame="0", vd_violent="0").tracks("vd", "train")
+    assert list(one.track.frame_names()) == ["a b/00001.jpg", "a b/00002.jpg", "a b/00003.jpg"]
+    assert one.known.values.tolist() == [1, 0, 0]
+    assert brightness(one.track.frames(np.array([2]))[0]) == pytest.approx([8], abs=1.9)
     with pytest.raises(DataError, match="expected <frame from 1>"):
         open_database([scene.root]).tracks("vd", "train")
 
@@ -177,9 +179,9 @@ def test_the_frames_of_the_test_set_are_those_of_its_templates(disk: Any) -> Non
     disk.put("Test/templates/b.csv", "Frame_Num,Label\n1,\n2\n3,0\n")
     database = open_database([disk.root])
     assert database.splits("vd") == ["test"]
-    (track,) = database.tracks("vd", "test")
-    assert (track.n_frames, track.labels("vd")) == (3, None)
-    assert track.frame_mask().tolist() == [True, True, False]
+    (one,) = database.tracks("vd", "test")
+    assert (one.track.n_frames, one.labels) == (3, None)
+    assert one.track.frame_mask().tolist() == [True, True, False]
     template = database.template("vd")
     assert template is not None
-    assert videos(task()).template(template).names == list(track.frame_names())
+    assert videos(task()).template(template).names == list(one.track.frame_names())

@@ -13,9 +13,9 @@ HEADER = "Filename,Adoration,Amusement,Anxiety,Disgust,Empathic-Pain,Fear,Surpri
 def test_seven_intensities_are_read_by_the_names_in_the_header(disk: Any) -> None:
     disk.put("train_split.csv", HEADER.replace("Adoration,Amusement", "Amusement,Adoration") + "7,0,1,0,0,0.5,0,0.25\n")
     disk.images("face_images/00007", "1.jpg")
-    (track,) = open_database([disk.root]).tracks("eri", "train")
-    assert track.id == "00007"
-    assert track.labels("eri").values.tolist() == [[1, 0, 0, 0, 0.5, 0, 0.25]]
+    (one,) = open_database([disk.root]).tracks("eri", "train")
+    assert one.track.id == "00007"
+    assert one.known.values.tolist() == [[1, 0, 0, 0, 0.5, 0, 0.25]]
 
 
 def test_the_table_of_the_other_database_is_refused(disk: Any) -> None:
@@ -32,4 +32,4 @@ def test_no_id_tells_the_test_split_apart(disk: Any) -> None:
     disk.put("test_split.csv", "Filename\n17000\n")
     database = open_database([disk.root])
     assert database.splits("eri") == ["train", "test"]
-    assert [track.id for track in database.tracks("eri", "test")] == ["17000"]
+    assert [one.track.id for one in database.tracks("eri", "test")] == ["17000"]

@@ -21,8 +21,8 @@ def test_ids_are_text_whatever_lost_their_zeros(disk: Any) -> None:
     for clip in ("00007", "00012", "00345"):
         disk.images(f"face_images/{clip}", "1.jpg")
     database = open_database([disk.root])
-    assert [track.id for track in database.tracks("emi", "train")] == ["00007", "00012", "00345"]
-    labels = database.tracks("emi", "train")[1].labels("emi")
+    assert [one.track.id for one in database.tracks("emi", "train")] == ["00007", "00012", "00345"]
+    labels = database.tracks("emi", "train")[1].known
     assert labels is not None
     assert labels.values.tolist() == [[0, 0.25, 0.5, 0.75, 1, 0.125]]
     assert labels.mask.tolist() == [True]
@@ -35,7 +35,8 @@ def test_faces_are_in_the_order_of_their_numbers_and_thumbs_are_none(disk: Any) 
         disk.images("face_images/00007", f"{number}.jpg", content=disk.jpeg(red, 0, 0))
     disk.put("face_images/00007/Thumbs.db", b"junk")
     database = open_database([disk.root])
-    (track,) = database.tracks("emi", "val")
+    (one,) = database.tracks("emi", "val")
+    track = one.track
     assert track.n_frames == 3
     images, mask = track.frames(np.arange(3))
     assert images[:, 0, 0, 0].tolist() == pytest.approx([20, 130, 240], abs=6)
@@ -54,13 +55,13 @@ def test_a_clip_without_a_face_is_still_predicted_as_one_missing_frame(disk: Any
     if folder:
         (disk.root / "face_images/00002").mkdir()
     _, empty = open_database([disk.root]).tracks("emi", "train")
-    assert empty.n_frames == 1
-    assert empty.frame_mask().tolist() == [False]
-    images, mask = empty.frames(np.array([0]))
+    assert empty.track.n_frames == 1
+    assert empty.track.frame_mask().tolist() == [False]
+    images, mask = empty.track.frames(np.array([0]))
     assert not images.any()
     assert not mask.any()
-    assert empty.frame_files() == [None]
-    assert empty.labels("emi") is not None
+    assert empty.track.frame_files() == [None]
+    assert empty.labels is not None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_a_malformed_row_is_skipped_and_the_rest_goes_on(disk: Any, row: str, wh
     for clip in ("00001", "00003"):
         disk.images(f"face_images/{clip}", "1.jpg")
     database = open_database([disk.root])
-    assert [track.id for track in database.tracks("emi", "train")] == ["00001", "00003"]
+    assert [one.track.id for one in database.tracks("emi", "train")] == ["00001", "00003"]
     (problem,) = database.problems.items
     assert (Path(problem.file).name, problem.line) == ("train_split.csv", 3)
     assert what in problem.what
@@ -92,7 +93,7 @@ def test_columns_are_found_by_name_and_a_missing_one_is_an_error(disk: Any) -> N
     names = HEADER.strip().split(",")
     table = disk.put("train_split.csv", ",".join(reversed(names)) + "\n0.6,0.5,0.4,0.3,0.2,0.1,00001\n")
     disk.images("face_images/00001", "1.jpg")
-    labels = open_database([disk.root]).tracks("emi", "train")[0].labels("emi")
+    labels = open_database([disk.root]).tracks("emi", "train")[0].known
     assert labels is not None
     assert labels.values.tolist() == [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]]
     table.write_text(HEADER.replace("Empathic Pain", "Empathic-Pain"))
@@ -109,7 +110,7 @@ def test_the_test_package_holds_no_table(disk: Any) -> None:
     database = open_database([disk.root])
     assert database.splits("emi") == ["train", "test"]
     tracks = database.tracks("emi", "test")
-    assert [(track.id, track.labels("emi")) for track in tracks] == [("00005", None), ("00006", None)]
+    assert [(one.track.id, one.labels) for one in tracks] == [("00005", None), ("00006", None)]
     assert any("readme.txt" in problem.file for problem in database.problems.items)
 
 
@@ -118,7 +119,7 @@ def test_packages_unpacked_into_one_folder_are_told_apart_by_id(disk: Any) -> No
     for clip in ("00001", "00002", "12659", "12660", "17245"):
         disk.images(f"face_images/{clip}", "1.jpg")
     database = open_database([disk.root])
-    assert [track.id for track in database.tracks("emi", "test")] == ["12660", "17245"]
+    assert [one.track.id for one in database.tracks("emi", "test")] == ["12660", "17245"]
     database.tracks("emi", "train")
     assert any("2 image folder(s) without annotation" in problem.what for problem in database.problems.items)
 
@@ -129,7 +130,7 @@ def test_a_test_list_needs_ids_only(disk: Any) -> None:
     disk.images("face_images/12661", "1.jpg")
     database = open_database([disk.root])
     assert database.splits("emi") == ["test"]
-    assert [track.id for track in database.tracks("emi", "test")] == ["00009"]
+    assert [one.track.id for one in database.tracks("emi", "test")] == ["00009"]
 
 
 def test_the_sound_is_the_mp3_or_else_that_of_the_video(disk: Any) -> None:
@@ -139,18 +140,19 @@ def test_the_sound_is_the_mp3_or_else_that_of_the_video(disk: Any) -> None:
     disk.sound("raw/00001.mp4", noise, 8000, "aac")
     disk.sound("raw/00002.mp4", noise, 8000, "aac")
     tracks = open_database([disk.root]).tracks("emi", "train")
-    sounds = [track.audio() for track in tracks]
+    sounds = [one.track.audio() for one in tracks]
     assert [sound and sound[1] for sound in sounds] == [16000, 8000, None]
 
 
 def test_images_are_spread_over_the_sound_because_their_rate_is_not_known(disk: Any) -> None:
     disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
     disk.images("face_images/00001", "1.jpg", "7.jpg", "9.jpg", "12.jpg")
-    (track,) = open_database([disk.root]).tracks("emi", "train")
+    (one,) = open_database([disk.root]).tracks("emi", "train")
+    track = one.track
     np.testing.assert_allclose(track.times(), np.array([0.5, 1.5, 2.5, 3.5]) / 30)
     disk.sound("audio/00001.mp3", np.zeros(64_000, dtype=np.float32), 16000, "libmp3lame")
-    (track,) = open_database([disk.root]).tracks("emi", "train")
-    np.testing.assert_allclose(track.times(), [0.5, 1.5, 2.5, 3.5], atol=0.1)
+    (one,) = open_database([disk.root]).tracks("emi", "train")
+    np.testing.assert_allclose(one.track.times(), [0.5, 1.5, 2.5, 3.5], atol=0.1)
 
 
 def test_sound_alone_is_enough_and_nothing_at_all_is_not(disk: Any) -> None:
@@ -159,8 +161,8 @@ def test_sound_alone_is_enough_and_nothing_at_all_is_not(disk: Any) -> None:
         open_database([disk.root]).tracks("emi", "train")
     disk.put("audio/00001.mp3", b"")
     database = open_database([disk.root])
-    (track,) = database.tracks("emi", "train")
-    assert track.n_frames == 1
+    (one,) = database.tracks("emi", "train")
+    assert one.track.n_frames == 1
     assert "no face_images folder" in database.problems.items[0].what
 
 
@@ -173,7 +175,8 @@ def test_shipped_features_are_read(disk: Any) -> None:
     disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
     disk.images("face_images/00001", "1.jpg")
     disk.put("vit/00001.pkl", pickle.dumps(np.full((3, 384), 0.5)))
-    (track,) = open_database([disk.root]).tracks("emi", "train")
+    (one,) = open_database([disk.root]).tracks("emi", "train")
+    track = one.track
     features = track.features("vit")
     assert (features.shape, features.dtype, float(features[0, 0])) == ((3, 384), np.float32, 0.5)
     assert track.features("wav2vec2") is None
@@ -185,10 +188,10 @@ def test_shipped_features_alone_are_enough_and_every_row_is_a_frame(disk: Any, k
     disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
     for kind, rows in zip(kinds, (5, 9), strict=False):
         disk.put(f"{kind}/00001.pkl", pickle.dumps(np.zeros((rows, 384))))
-    (track,) = open_database([disk.root]).tracks("emi", "train")
-    assert track.n_frames == 5
-    assert not track.frame_mask().any()
-    assert track.frame_names()[0] == "00001/1.jpg"
+    (one,) = open_database([disk.root]).tracks("emi", "train")
+    assert one.track.n_frames == 5
+    assert not one.track.frame_mask().any()
+    assert one.track.frame_names()[0] == "00001/1.jpg"
     assert open_database([disk.root]).splits("emi") == ["train"]
 
 
@@ -196,9 +199,9 @@ def test_a_clip_of_sound_alone_has_as_many_frames_as_would_cover_it(disk: Any) -
     disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
     disk.put("vit/00001.pkl", b"broken")
     disk.sound("audio/00001.mp3", np.zeros(32_000, dtype=np.float32), 16000, "libmp3lame")
-    (track,) = open_database([disk.root]).tracks("emi", "train")
-    assert track.n_frames == pytest.approx(60, abs=3)
-    np.testing.assert_allclose(np.diff(track.times()), 1 / 30, rtol=0.05)
+    (one,) = open_database([disk.root]).tracks("emi", "train")
+    assert one.track.n_frames == pytest.approx(60, abs=3)
+    np.testing.assert_allclose(np.diff(one.track.times()), 1 / 30, rtol=0.05)
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -219,7 +222,6 @@ def test_no_table_does_worse_than_a_problem(fresh: Any, body: bytes, header: boo
         tracks = open_database([disk.root]).tracks("emi", "train")
     except DataError:
         return
-    for track in tracks:
-        labels = track.labels("emi")
-        assert labels is not None
-        assert ((labels.values >= 0) & (labels.values <= 1)).all()
+    for one in tracks:
+        values = one.known.values
+        assert ((values >= 0) & (values <= 1)).all()

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abawbench.contracts import DataError, UsageError
-from abawbench.harness.data.verify import Status, verify
+from abawbench.harness.data.verify import Status, VerifyRequest, verify
 from abawbench_plugins.databases._manifest import TASKS, label_columns
 from abawbench_plugins.databases.manifest import ManifestDatabase, open_database
 
@@ -50,14 +50,14 @@ def test_the_example_of_the_page_says_what_the_page_says(disk, opened) -> None:
     assert database.splits("expr") == database.splits("va") == ["train", "val"]
     assert list(database.splits("au")) == []
     anna, ben, other = database.tracks("expr", "train")
-    assert (anna.id, anna.n_frames, anna.subject, anna.rate) == ("anna_1", 4, "anna", 30)
-    assert ben.subject == other.subject == "ben"
-    expression = anna.labels("expr")
+    assert (anna.track.id, anna.track.n_frames, anna.track.subject, anna.track.rate) == ("anna_1", 4, "anna", 30)
+    assert ben.track.subject == other.track.subject == "ben"
+    expression = anna.known
     assert expression.values[expression.mask].tolist() == [4, 4, 4]
     assert expression.mask.tolist() == [True, True, True, False]
-    assert anna.labels("va").values[0].tolist() == [0.7, 0.4]
-    assert anna.frame_mask().tolist() == [True, True, False, True]
-    images, mask = anna.frames(np.array([2, 3]))
+    assert database.tracks("va", "train")[0].known.values[0].tolist() == [0.7, 0.4]
+    assert anna.track.frame_mask().tolist() == [True, True, False, True]
+    images, mask = anna.track.frames(np.array([2, 3]))
     assert images.shape == (2, 8, 8, 3)
     assert mask.tolist() == [False, True]
     assert images[:, 0, 0, 0].tolist() == [0, 100]
@@ -79,7 +79,7 @@ def test_a_parquet_file_says_the_same_as_the_csv_it_was_made_of(disk, opened) ->
     other = open_database([disk.root / "other.parquet"])
     assert other._manifest.ids == database._manifest.ids
     for label in ("expr", "va"):
-        ours, theirs = database._manifest.labels[label], other._manifest.labels[label]
+        ours, theirs = database._labels[label], other._labels[label]
         assert (ours.values == theirs.values).all()
         assert (ours.mask == theirs.mask).all()
     assert other._manifest.images.equals(database._manifest.images)
@@ -167,19 +167,19 @@ def test_every_task_finds_its_labels(opened) -> None:
     columns = list(dict.fromkeys(column for label in TASKS for column in label_columns(label)))
     cells = {"expression": "Fear", "ce": "sadly angry", "ah": "present", "valence": "-1", "arousal": "1", "AU4": "1"}
     database = opened(f"track,{','.join(columns)}\na,{','.join(cells.get(name, '0') for name in columns)}\n")
-    (track,) = database.tracks("va", "train")
-    values = {label: track.labels(label).values.tolist() for label in TASKS}
+    labels = {label: one.known for label in (*TASKS, "mtl") for one in database.tracks(label, "train")}
+    values = {label: known.values.tolist() for label, known in labels.items()}
     assert values["va"] == [[-1, 1]]
     assert values["expr"] == [3]
     assert values["au"] == [[0, 0, 1, *[0] * 9]]
     assert values["ce"] == [6]
     assert values["ah"] == [1]
     assert values["emi"] == [[0] * 6]
-    assert all(track.labels(label).mask.all() for label in TASKS)
+    assert all(known.mask.all() for known in labels.values())
     assert values["vd"] == [0]
     assert values["ah-video"] == [0]
-    assert track.labels("mtl").values.tolist() == [[-1, 1, 3, 0, 0, 1, *[0] * 9]]
-    assert track.labels("mtl").mask.tolist() == [[True] * 3]
+    assert values["mtl"] == [[-1, 1, 3, 0, 0, 1, *[0] * 9]]
+    assert labels["mtl"].mask.tolist() == [[True] * 3]
     assert values["eri"] == [[0] * 7]
 
 
@@ -188,38 +188,39 @@ def test_the_parts_of_the_multitask_label_are_annotated_each_by_itself(opened) -
     database = opened(
         f"track,valence,arousal,expression,{','.join(units)}\na,0,0,,{',' * 11}\na,,,2,{','.join('1' * 12)}\n"
     )
-    (track,) = database.tracks("mtl", "train")
-    assert track.labels("mtl").mask.tolist() == [[True, False, False], [False, True, True]]
+    (one,) = database.tracks("mtl", "train")
+    assert one.known.mask.tolist() == [[True, False, False], [False, True, True]]
     assert opened("track,valence,arousal\na,0,0\n").splits("mtl") == ()
 
 
 def test_a_class_of_the_track_stands_on_any_row(opened) -> None:
     (a,) = opened("track,ah-video\na,\na,present\nb,\n").tracks("ah-video", "train")
-    assert (a.n_frames, a.labels("ah-video").values.tolist()) == (2, [1])
+    assert (a.track.n_frames, a.known.values.tolist()) == (2, [1])
 
 
 def test_a_label_of_the_track_stands_on_any_row(opened) -> None:
     names = ",".join(label_columns("emi"))
     database = opened(f"track,{names}\na,,,,,,\na,.1,.2,.3,.4,.5,.6\nb,,,,,,\n")
     (a,) = database.tracks("emi", "train")
-    assert (a.id, a.n_frames) == ("a", 2)
-    assert a.labels("emi").values.tolist() == [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]]
+    assert (a.track.id, a.track.n_frames) == ("a", 2)
+    assert a.known.values.tolist() == [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]]
 
 
 def test_rows_may_come_in_any_order_and_frames_start_anywhere(opened) -> None:
     database = opened("track,frame,ah,image\nb,8,1,8.png\na,2,0,\nb,7,0,7.png\na,1,1,\n")
-    a, b = (track for track in database._all)
-    assert a.labels("ah").values.tolist() == [1, 0]
-    assert b.labels("ah").values.tolist() == [0, 1]
-    assert b.paths == ["7.png", "8.png"]
-    assert list(b.frame_names()) == ["b/00007.jpg", "b/00008.jpg"]
+    database.path.with_name("8.png").write_bytes(png(8))
+    a, b = database.tracks("ah", "train")
+    assert a.known.values.tolist() == [1, 0]
+    assert b.known.values.tolist() == [0, 1]
+    assert b.track.paths == ["7.png", "8.png"]
+    assert list(b.track.frame_names()) == ["b/00007.jpg", "b/00008.jpg"]
 
 
 def test_splits_are_those_with_labels_and_test_needs_none(opened) -> None:
     database = opened("track,split,ah,expression\na,train,1,\nb,val,,2\nc,test,,\n")
     assert database.splits("ah") == ["train", "test"]
     assert database.splits("expr") == ["val", "test"]
-    assert [track.id for track in database.tracks("ah", "test")] == ["c"]
+    assert [one.track.id for one in database.tracks("ah", "test")] == ["c"]
     with pytest.raises(DataError, match="no track of split 'val' has labels of 'ah'"):
         database.tracks("ah", "val")
 
@@ -229,11 +230,11 @@ def test_images_that_are_nowhere_are_an_error_and_some_that_are_missing_a_proble
     with pytest.raises(DataError, match=r"none of the images.*'here\.png' the first; paths are relative to"):
         database.tracks("ah", "train")
     disk.put("here.png", png(50, (6, 4)))
-    (track,) = database.tracks("ah", "train")
-    assert track.frame_mask().tolist() == [True, False]
-    assert [entry and entry[0] for entry in track.frame_files()] == ["here.png", None]
+    (one,) = database.tracks("ah", "train")
+    assert one.track.frame_mask().tolist() == [True, False]
+    assert [entry and entry[0] for entry in one.track.frame_files()] == ["here.png", None]
     assert "1 of the images listed for track a are not there" in str(database.problems.items[-1])
-    images, mask = track.frames(np.array([1, 0, 0]))
+    images, mask = one.track.frames(np.array([1, 0, 0]))
     assert images.shape == (3, 6, 4, 3)
     assert mask.tolist() == [False, True, True]
 
@@ -243,8 +244,8 @@ def test_a_broken_image_is_black_and_a_problem_and_sizes_follow_the_first(disk, 
     disk.put("2.png", png(20, (12, 12)))
     disk.put("3.jpg", disk.jpeg()[:-20])
     disk.put("4.png", b"")
-    (track,) = opened("track,image,ah\na,1.png,1\na,2.png,0\na,3.jpg,0\na,4.png,0\n").tracks("ah", "train")
-    images, mask = track.frames(np.array([1, 2, 3]))
+    (one,) = opened("track,image,ah\na,1.png,1\na,2.png,0\na,3.jpg,0\na,4.png,0\n").tracks("ah", "train")
+    images, mask = one.track.frames(np.array([1, 2, 3]))
     assert images.shape == (3, 6, 4, 3)
     assert mask.tolist() == [True, False, False]
     assert images[0].min() == images[0].max() == 20
@@ -290,7 +291,8 @@ def test_frame_n_of_a_track_is_the_nth_frame_of_its_video(disk, opened, name: st
     write_video(disk.root / name, 60, codec, **options)
     rows = "".join(f"a,{n},{name if n == 11 else ''},{n % 2}\n" for n in range(11, 63))
     database = opened(f"track,frame,video,ah\n{rows}")
-    (track,) = database.tracks("ah", "train")
+    (one,) = database.tracks("ah", "train")
+    track = one.track
     assert track.n_frames == 52
     assert track.rate == 25
     assert track.frame_mask().tolist() == [True] * 50 + [False] * 2
@@ -311,19 +313,20 @@ def test_a_single_row_without_a_frame_is_the_whole_video(disk, opened) -> None:
     for head, start in (("track,video", "a,v.mp4"), ("track,frame,video", "a,,v.mp4")):
         database = opened(f"{head},{names},ah\n{start},0,0,0,0,0,1,\nb{start[1:]},0,0,0,0,0,0,\n")
         a, _ = database.tracks("emi", "train")
-        assert a.n_frames == 60
-        assert a.labels("emi").mask.tolist() == [True]
-        assert a.labels("ah").mask.tolist() == [False] * 60
+        assert a.track.n_frames == 60
+        assert a.known.mask.tolist() == [True]
         assert database.splits("ah") == []
+    (one,) = opened("track,video,split,ah\na,v.mp4,test,\n").tracks("ah", "test")
+    assert one.known.mask.tolist() == [False] * 60
 
 
 def test_a_video_that_cannot_be_read_is_one_missing_frame(disk, opened) -> None:
     disk.put("v.mp4", b"not a video")
     names = ",".join(label_columns("emi"))
     database = opened(f"track,video,{names}\na,v.mp4,0,0,0,0,0,1\n")
-    (track,) = database.tracks("emi", "train")
-    assert track.frame_mask().tolist() == [False]
-    assert track.frames(np.array([0]))[1].tolist() == [False]
+    (one,) = database.tracks("emi", "train")
+    assert one.track.frame_mask().tolist() == [False]
+    assert one.track.frames(np.array([0]))[1].tolist() == [False]
     assert "is not a readable video" in str(database.problems.items[-1])
 
 
@@ -332,10 +335,10 @@ def test_sound_comes_from_the_audio_file_else_from_the_video(disk, opened) -> No
     disk.put("1.png", png(1))
     text = "track,image,audio,text,ah\na,1.png,a.wav,hello there,1\nb,1.png,,,1\n"
     a, b = opened(text).tracks("ah", "train")
-    assert a.audio()[1] == 8000
-    assert a.text() == "hello there"
-    assert b.audio() is None
-    assert b.text() is None
+    assert a.track.audio()[1] == 8000
+    assert a.track.text() == "hello there"
+    assert b.track.audio() is None
+    assert b.track.text() is None
 
 
 def test_many_rows_keep_their_labels(disk) -> None:
@@ -350,10 +353,10 @@ def test_many_rows_keep_their_labels(disk) -> None:
     )
     pyarrow.csv.write_csv(table, disk.put("manifest.csv", b""))
     database = open_database([disk.root])
-    last = next(track for track in database._all if track.id == "t19")
-    assert last.n_frames == 5000
-    assert last.labels("va").values[-1, 0] == 1
-    assert len(database._all) == 20
+    tracks = {one.track.id: one for one in database.tracks("va", "train")}
+    assert tracks["t19"].track.n_frames == 5000
+    assert tracks["t19"].known.values[-1, 0] == 1
+    assert len(tracks) == 20
 
 
 cell = st.one_of(
@@ -371,8 +374,9 @@ def consume(path: Path) -> None:
         database = open_database([path])
         for label in TASKS:
             for split in database.splits(label):
-                for track in database.tracks(label, split):
-                    assert len(track.labels(label).mask) in (1, track.n_frames)
+                for one in database.tracks(label, split):
+                    track = one.track
+                    assert len(one.known.mask) in (1, track.n_frames)
                     assert len(track.frame_mask()) == len(track.frame_names()) == track.n_frames
     except DataError as error:
         refused = str(error)
@@ -414,7 +418,7 @@ def test_verifying_counts_what_is_listed_and_names_what_cannot_be_read(disk, ope
     database = opened(
         "track,frame,image,ah,split\na,1,1.png,1,train\na,2,broken.png,0,\na,3,gone.png,,\nb,1,1.png,1,val\n"
     )
-    found = verify(database, jobs=1)
+    found = verify(database, VerifyRequest(jobs=1))
     numbers = {(line.label, line.split, line.what): line.found for line in found.lines}
     assert numbers["ah", "train", "tracks"] == numbers["ah", "val", "tracks"] == 1
     assert numbers["ah", "train", "rows"] == numbers["ah", "train", "rows with image listed"] == 3
@@ -424,7 +428,7 @@ def test_verifying_counts_what_is_listed_and_names_what_cannot_be_read(disk, ope
         ("gone.png", "is listed and cannot be read: No such file or directory"),
     ]
     assert found.status is Status.INCOMPLETE
-    assert [p.file for p in verify(database, jobs=1, fast=True).problems] == ["broken.png", "gone.png"]
+    assert [p.file for p in verify(database, VerifyRequest(jobs=1, fast=True)).problems] == ["broken.png", "gone.png"]
     with pytest.raises(UsageError, match="no labels of 'va'; it has ah"):
         database.inspect(["va"])
 
@@ -433,9 +437,9 @@ def test_a_sound_manifest_is_complete_and_videos_are_read(disk, opened) -> None:
     disk.root.mkdir()
     write_video(disk.root / "v.mp4", 3)
     database = opened("track,frame,video,ah\na,1,v.mp4,1\na,2,v.mp4,0\n")
-    assert verify(database, jobs=1).status is Status.COMPLETE
+    assert verify(database, VerifyRequest(jobs=1)).status is Status.COMPLETE
     disk.put("v.mp4", b"no video")
-    (problem,) = verify(opened("track,frame,video,ah\na,1,v.mp4,1\n"), jobs=1).problems
+    (problem,) = verify(opened("track,frame,video,ah\na,1,v.mp4,1\n"), VerifyRequest(jobs=1)).problems
     assert "v.mp4: is a media file that cannot be decoded" in str(problem)
 
 

@@ -145,8 +145,8 @@ def test_labels_read_back_are_those_parsed(disk: Any, label: str, folder: str, r
 
     def labels() -> tuple[Any, list[str]]:
         database = open_database([disk.root])
-        (track,) = database.tracks(label, "train")
-        return track.labels(label), [str(problem) for problem in database.problems.items]
+        (one,) = database.tracks(label, "train")
+        return one.known, [str(problem) for problem in database.problems.items]
 
     first, problems = labels()
     read_before = aff_wild2.read_annotation
@@ -167,7 +167,7 @@ def test_a_template_read_back_gives_the_same_frames(disk: Any, monkeypatch: pyte
     os.utime(path, (OLD, OLD))
 
     def frames() -> list[Any]:
-        return [list(track.frame_names()) for track in open_database([disk.root]).tracks("va", "test")]
+        return [list(one.track.frame_names()) for one in open_database([disk.root]).tracks("va", "test")]
 
     first = frames()
     monkeypatch.setattr(aff_wild2, "read_listing", lambda *_: pytest.fail("parsed again"))

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from abawbench import cli
 from abawbench.contracts.problems import Problem
-from abawbench.harness.data.verify import Status, Verification, verify
+from abawbench.harness.data.verify import Status, Verification, VerifyRequest, verify
 from abawbench_plugins.databases.synthetic.media import mp3, mp4
 
 AFF, CE, EMI, AH = "aff-wild2", "c-expr-db", "hume-vidmimic2", "bah"
@@ -140,7 +140,7 @@ class Copy:
 
     def verify(self, database: str, **options: Any) -> Verification:
         module = import_module(f"abawbench_plugins.databases.{database.replace('-', '_')}")
-        return verify(module.open_database([self.root / database]), **{"jobs": 1, **options})
+        return verify(module.open_database([self.root / database]), VerifyRequest(**{"jobs": 1, **options}))
 
     def everything(self, **options: Any) -> list[str]:
         return [

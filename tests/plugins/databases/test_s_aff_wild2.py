@@ -25,8 +25,8 @@ def read(disk: Any, rows: str, name: str = TRAIN) -> Any:
 def test_each_task_is_masked_by_itself_and_ignore_codes_are_numbers(disk: Any) -> None:
     rows = [f"0.5,-0.5,3,{ONES}", f"-5.0,-5,2,{NONE}", f"-5e-05,0.1,-1,{ONES}", f"-5,0.2,-1.0,{ONES}"]
     database = read(disk, "".join(f"video45_1/{i:05d}.jpg,{row}\n" for i, row in enumerate(rows, start=1)))
-    (track,) = database.tracks("mtl", "train")
-    labels = track.labels("mtl")
+    (one,) = database.tracks("mtl", "train")
+    labels = one.known
     assert labels.values.shape == (4, 15)
     assert labels.mask.tolist() == [
         [True, True, True],
@@ -40,15 +40,16 @@ def test_each_task_is_masked_by_itself_and_ignore_codes_are_numbers(disk: Any) -
 
 def test_a_row_without_any_label_is_left_out(disk: Any) -> None:
     rows = f"video45_1/00001.jpg,0,0,-1,{NONE}\nvideo45_1/00008.jpg,-5,-5,-1,{NONE}\n"
-    (track,) = read(disk, rows).tracks("mtl", "train")
-    assert list(track.frame_names()) == ["video45_1/00001.jpg"]
+    (one,) = read(disk, rows).tracks("mtl", "train")
+    assert list(one.track.frame_names()) == ["video45_1/00001.jpg"]
 
 
 def test_frames_are_rows_in_the_order_of_their_numbers_and_not_consecutive(disk: Any) -> None:
     rows = "".join(f"video45_1/{n:05d}.jpg,0,0,{n % 8},{ONES}\n" for n in (17, 1, 100008))
-    (track,) = read(disk, rows).tracks("mtl", "train")
+    (one,) = read(disk, rows).tracks("mtl", "train")
+    track = one.track
     assert list(track.frame_names()) == [f"video45_1/{name}.jpg" for name in ("00001", "00017", "100008")]
-    assert track.labels("mtl").values[:, 2].tolist() == [1, 1, 0]
+    assert one.known.values[:, 2].tolist() == [1, 1, 0]
     assert track.frame_mask().tolist() == [True, True, False]
     assert track.id == track.subject == "video45_1"
 
@@ -57,7 +58,7 @@ def test_the_names_of_edition_3_are_read_and_give_way_to_the_newer_ones(disk: An
     database = read(disk, f"video45_1/00001.jpg,0,0,1,{ONES}\n", "train_set.txt")
     assert database.splits("mtl") == ["train"]
     newer = read(disk, f"video45_1/00001.jpg,0,0,2,{ONES}\n")
-    assert newer.tracks("mtl", "train")[0].labels("mtl").values[0, 2] == 2
+    assert newer.tracks("mtl", "train")[0].known.values[0, 2] == 2
 
 
 def test_the_test_list_may_end_its_rows_with_a_comma(disk: Any) -> None:
@@ -66,8 +67,8 @@ def test_the_test_list_may_end_its_rows_with_a_comma(disk: Any) -> None:
     disk.put("MTL.txt", "image,valence,arousal,expression,aus\nvideo45_1/00001.jpg,\nvideo45_1/00017.jpg,\n")
     database = open_database([disk.root])
     assert database.splits("mtl") == ["val", "test"]
-    (track,) = database.tracks("mtl", "test")
-    assert (track.n_frames, track.labels("mtl")) == (2, None)
+    (one,) = database.tracks("mtl", "test")
+    assert (one.track.n_frames, one.labels) == (2, None)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_the_test_list_may_end_its_rows_with_a_comma(disk: Any) -> None:
 )
 def test_a_malformed_row_costs_its_video_and_names_the_line(disk: Any, row: str, what: str) -> None:
     database = read(disk, f"video45_1/00001.jpg,0,0,1,{ONES}\n{row}\nvideo9/00001.jpg,0,0,1,{ONES}\n")
-    assert [track.id for track in database.tracks("mtl", "train")] == ["video9"]
+    assert [one.track.id for one in database.tracks("mtl", "train")] == ["video9"]
     problem = next(problem for problem in database.problems.items if problem.track)
     assert (problem.line, problem.track) == (3, "video45_1")
     assert what in problem.what
@@ -93,8 +94,8 @@ def test_a_malformed_row_costs_its_video_and_names_the_line(disk: Any, row: str,
 
 def test_action_units_that_are_coded_in_part_are_noted(disk: Any) -> None:
     database = read(disk, f"video45_1/00001.jpg,0,0,1,-1,{ONES[2:]}\n")
-    (track,) = database.tracks("mtl", "train")
-    assert track.labels("mtl").mask.tolist() == [[True, True, False]]
+    (one,) = database.tracks("mtl", "train")
+    assert one.known.mask.tolist() == [[True, True, False]]
     assert [problem.line for problem in database.problems.items] == [2]
 
 

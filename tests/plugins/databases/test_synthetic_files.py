@@ -12,12 +12,14 @@ import yaml
 
 from abawbench.contracts.errors import DataError
 from abawbench.system import locks
-from abawbench_plugins.databases import synthetic
+from abawbench_plugins import databases
 from abawbench_plugins.databases.synthetic import generate, manifest
 from abawbench_plugins.databases.synthetic.database import OWNERS, Synthetic, open_database
 from abawbench_plugins.databases.synthetic.generate import ensure
 from abawbench_plugins.databases.synthetic.plan import FURTHER
 from abawbench_plugins.databases.synthetic.presets import PRESETS, Amount, Preset, preset_named
+
+pytestmark = pytest.mark.slow
 
 TINY = preset_named("tiny")
 LEAST = Preset("least", Amount(2, 1, (12, 12)), Amount(1, 1, (12, 12)), Amount(1, 1, (6, 6)), Amount(1, 1, (12, 12)), 1)
@@ -38,8 +40,8 @@ def database(folder: Path) -> Synthetic:
 
 
 def test_the_hook_declares_it() -> None:
-    (declared,) = synthetic.abawbench_databases()
-    assert (declared.name, declared.kind) == ("synthetic", "database")
+    (declared,) = (one for one in databases.abawbench_plugins() if one.name == "synthetic")
+    assert (declared.kind, declared.generated) == ("database", True)
 
 
 @pytest.mark.parametrize("label", OWNERS)
@@ -48,10 +50,9 @@ def test_every_label_opens_through_the_loader_of_the_real_database(database: Syn
     for split in ("train", "val"):
         tracks = database.tracks(label, split)
         assert len(tracks) >= 3
-        for track in tracks:
-            labels = track.labels(label)
-            assert labels is not None
-            assert labels.mask.any()
+        for one in tracks:
+            track = one.track
+            assert one.known.mask.any()
             images, found = track.frames(np.arange(track.n_frames))
             assert np.array_equal(found, track.frame_mask())
             assert images[found].std() > 10
@@ -61,10 +62,10 @@ def test_every_label_opens_through_the_loader_of_the_real_database(database: Syn
 def test_reading_everything_meets_no_problem(database: Synthetic) -> None:
     for label in OWNERS:
         for split in ("train", "val"):
-            for track in database.tracks(label, split):
-                track.frames(np.arange(track.n_frames))
-                track.audio()
-                track.text()
+            for one in database.tracks(label, split):
+                one.track.frames(np.arange(one.track.n_frames))
+                one.track.audio()
+                one.track.text()
     assert [str(problem) for problem in database.problems.items] == []
 
 
@@ -82,13 +83,13 @@ def test_a_label_that_it_does_not_have_is_refused(database: Synthetic) -> None:
 
 @pytest.mark.parametrize(("label", "rate"), [("va", None), ("ce", 30), ("emi", None), ("ah", 24)])
 def test_sound_decodes_and_lasts_as_long_as_the_video(database: Synthetic, label: str, rate: int | None) -> None:
-    for track in database.tracks(label, "val"):
-        sound = track.audio()
+    for one in database.tracks(label, "val"):
+        sound = one.track.audio()
         assert sound is not None
         samples, samples_per_second = sound
         assert np.abs(samples).max() > 0
         if rate is not None:
-            assert len(samples) / samples_per_second == pytest.approx(track.n_frames / rate, abs=0.15)
+            assert len(samples) / samples_per_second == pytest.approx(one.track.n_frames / rate, abs=0.15)
 
 
 def test_transcripts_come_with_bah_and_its_labels_agree_with_its_lists(database: Synthetic, folder: Path) -> None:
@@ -102,14 +103,14 @@ def test_transcripts_come_with_bah_and_its_labels_agree_with_its_lists(database:
             told = [k for start, stop in annotation[path]["fr_detailed_ah"] for k in range(start, stop + 1)]
             assert marked == told
             assert len(words) > 10
-    assert all(track.text() for track in database.tracks("ah", "train"))
+    assert all(one.track.text() for one in database.tracks("ah", "train"))
 
 
 # The oddities of the real files, one by one; `quirks` lists them.
 
 
 def test_some_frames_have_no_image(database: Synthetic) -> None:
-    masks = [track.frame_mask() for track in database.tracks("va", "train")]
+    masks = [one.track.frame_mask() for one in database.tracks("va", "train")]
     assert any(not mask.all() for mask in masks)
     assert all(mask.mean() > 0.5 for mask in masks)
 
@@ -117,7 +118,7 @@ def test_some_frames_have_no_image(database: Synthetic) -> None:
 @pytest.mark.parametrize("label", ["va", "expr", "au"])
 def test_some_rows_carry_the_ignore_code(database: Synthetic, folder: Path, label: str) -> None:
     tracks = [*database.tracks(label, "train"), *database.tracks(label, "val")]
-    masks = [track.labels(label).mask for track in tracks]
+    masks = [one.known.mask for one in tracks]
     assert any(not mask.all() for mask in masks)
     code = {"va": "-5,-5", "expr": "-1", "au": ",".join(["-1"] * 12)}[label]
     files = (folder / "aff-wild2/8th_ABAW_Annotations").glob(f"{label.upper()}_*/*/*.txt")
@@ -126,9 +127,7 @@ def test_some_rows_carry_the_ignore_code(database: Synthetic, folder: Path, labe
 
 
 def test_the_ignored_stretches_of_two_tasks_are_not_the_same(database: Synthetic) -> None:
-    va, expr = (
-        {track.id: track.labels(label).mask for track in database.tracks(label, "train")} for label in ("va", "expr")
-    )
+    va, expr = ({one.track.id: one.known.mask for one in database.tracks(label, "train")} for label in ("va", "expr"))
     assert any(not np.array_equal(va[name], expr[name]) for name in va.keys() & expr.keys())
 
 
@@ -147,7 +146,7 @@ def test_some_tracks_have_one_label_row_more_than_frames_and_some_far_fewer(fold
 
 
 def test_one_video_may_show_two_people(database: Synthetic, folder: Path) -> None:
-    tracks = [track for split in ("train", "val") for track in database.tracks("va", split)]
+    tracks = [one.track for split in ("train", "val") for one in database.tracks("va", split)]
     ids = {track.id for track in tracks}
     assert any(name.endswith("_left") for name in ids)
     assert any(name.endswith("_right") for name in ids)
@@ -170,14 +169,14 @@ def test_aff_wild2_is_spread_over_several_folders(folder: Path) -> None:
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_the_lists_of_two_tasks_overlap_but_differ(database: Synthetic, split: str) -> None:
-    va, expr, au = ({track.id for track in database.tracks(label, split)} for label in ("va", "expr", "au"))
+    va, expr, au = ({one.track.id for one in database.tracks(label, split)} for label in ("va", "expr", "au"))
     assert va != expr != au != va
     assert va & expr & au
 
 
 def test_no_track_of_one_task_is_in_another_split_of_another_task(database: Synthetic) -> None:
     splits = [
-        {track.subject for label in ("va", "expr", "au") for track in database.tracks(label, split)}
+        {one.track.subject for label in ("va", "expr", "au") for one in database.tracks(label, split)}
         for split in ("train", "val")
     ]
     assert not splits[0] & splits[1]

@@ -106,7 +106,7 @@ def test_violence_is_large_fast_motion() -> None:
 
 
 def test_static_frames_are_not_consecutive_and_some_have_no_image(database: Synthetic, tmp_path: Path) -> None:
-    numbers = [track.numbers for track in database.tracks("mtl", "train")]
+    numbers = [one.track.numbers for one in database.tracks("mtl", "train")]
     assert all((np.diff(n) >= 3).all() for n in numbers)
     core = open_database(preset="tiny")
-    assert any(not track.frame_mask().all() for split in ("train", "val") for track in core.tracks("mtl", split))
+    assert any(not one.track.frame_mask().all() for split in ("train", "val") for one in core.tracks("mtl", split))

@@ -11,6 +11,8 @@ from abawbench_plugins.databases.synthetic.generate import ANSWERS, TEST_SET, en
 from abawbench_plugins.databases.synthetic.plan import DATABASES, FURTHER, LABELLED, TEST, plan
 from abawbench_plugins.databases.synthetic.presets import PRESETS, Amount, Preset, preset_named
 
+pytestmark = pytest.mark.slow
+
 FEW = Amount(2, 2, (12, 12))
 LITTLE = Preset("little", Amount(4, 4, (14, 14)), FEW, FEW, FEW, 1, dict.fromkeys(FURTHER, FEW))
 EVERY = DATABASES + FURTHER
@@ -38,20 +40,20 @@ def test_what_is_released_has_frames_and_no_label(database: Synthetic, label: st
     released = _open(folder(database, OWNERS[label]), OWNERS[label])
     assert list(released.splits(label)) == ["test"]
     tracks = released.tracks(label, "test")
-    assert [(t.id, t.n_frames) for t in tracks] == [(t.id, t.n_frames) for t in seen]
-    assert all(track.labels(label) is None for track in tracks)
-    assert all(track.frame_mask().any() for track in tracks)
+    assert [(one.track.id, one.track.n_frames) for one in tracks] == [
+        (one.track.id, one.track.n_frames) for one in seen
+    ]
+    assert all(one.labels is None for one in tracks)
+    assert all(one.track.frame_mask().any() for one in tracks)
     assert released.problems.items == []
 
 
 @pytest.mark.parametrize("label", OWNERS)
 def test_the_answers_are_known_to_the_synthetic_database(database: Synthetic, label: str) -> None:
     assert list(database.splits(label)) == ["train", "val", "test"]
-    for track in database.tracks(label, "test"):
-        labels = track.labels(label)
-        assert labels is not None
-        assert labels.annotated.any()
-        assert len(labels.mask) in (1, track.n_frames)
+    for one in database.tracks(label, "test"):
+        assert one.known.annotated.any()
+        assert len(one.known.mask) in (1, one.track.n_frames)
     assert database.problems.items == []
 
 
@@ -59,8 +61,8 @@ def test_answers_of_static_frames_stand_under_the_frames_they_belong_to(database
     made = {take.name: take for take in plan(LITTLE, 0, ["s-aff-wild2"], TEST)}
     lines = (folder(database, "s-aff-wild2") / ANSWERS / "s-aff-wild2/validation_set_annotations.txt").read_text()
     written = {line.split(",")[0]: line.split(",")[1:] for line in lines.splitlines()[1:]}
-    for track in database.tracks("mtl", "test"):
-        labels = track.labels("mtl")
+    for one in database.tracks("mtl", "test"):
+        track, labels = one.track, one.known
         assert track.id in made
         for name, values, mask in zip(track.frame_names(), labels.values, labels.mask, strict=True):
             if mask.any():

@@ -8,12 +8,14 @@ from click.testing import CliRunner
 
 from abawbench import cli
 from abawbench.contracts.errors import UsageError
-from abawbench.harness.data.verify import Status, Verification, verify
+from abawbench.harness.data.verify import Status, Verification, VerifyRequest, verify
 from abawbench_plugins.databases.synthetic import labels_only, manifest
 from abawbench_plugins.databases.synthetic.database import open_database
 from abawbench_plugins.databases.synthetic.generate import generate
 from abawbench_plugins.databases.synthetic.plan import FURTHER
 from abawbench_plugins.databases.synthetic.presets import Amount, Preset
+
+pytestmark = pytest.mark.slow
 
 LEAST = Preset("least", Amount(2, 1, (12, 12)), Amount(1, 1, (12, 12)), Amount(1, 1, (6, 6)), Amount(1, 1, (12, 12)), 1)
 
@@ -31,7 +33,7 @@ def folder(whole: Path, tmp_path: Path) -> Path:
 
 
 def verified(folder: Path, fast: bool = False) -> Verification:
-    return verify(open_database([folder]), jobs=1, fast=fast)
+    return verify(open_database([folder]), VerifyRequest(jobs=1, fast=fast))
 
 
 def test_a_generated_folder_is_complete(whole: Path) -> None:
@@ -73,21 +75,21 @@ def test_a_further_database_is_verified_by_itself(tmp_path: Path, further: str) 
 
 def test_a_label_that_it_does_not_have_is_refused(whole: Path) -> None:
     with pytest.raises(UsageError, match="violence"):
-        verify(open_database([whole]), labels=["violence"])
+        verify(open_database([whole]), VerifyRequest(labels=["violence"]))
 
 
 def test_labels_only_has_the_official_numbers_of_tracks_and_no_image(tmp_path: Path) -> None:
     manifest.write(tmp_path, labels_only.write(tmp_path, seed=0, share=0.002))
     database = open_database([tmp_path])
     assert [len(database.tracks("va", split)) for split in ("train", "val", "test")] == [356, 76, 162]
-    rows = [sum(track.n_frames for track in database.tracks("va", split)) for split in ("train", "val", "test")]
+    rows = [sum(one.track.n_frames for one in database.tracks("va", split)) for split in ("train", "val", "test")]
     assert rows == [round(1_679_857 * 0.002) + 7, round(382_021 * 0.002) + 1, round(927_210 * 0.002)]
     assert database.splits("ce") == ()
     assert database.splits("expr") == []
     assert database.splits("mtl") == ()
     assert len(database.fingerprint()) == 64
     assert not list(tmp_path.rglob("*.jpg"))
-    assert verify(database, jobs=1).status is Status.COMPLETE
+    assert verify(database, VerifyRequest(jobs=1)).status is Status.COMPLETE
 
 
 def test_the_command_makes_what_it_verifies_when_no_root_is_given(

@@ -8,17 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from abawbench.contracts import Metric, Task
-from abawbench_plugins.metrics.concordance import Concordance
-from abawbench_plugins.metrics.f1 import MacroF1, WeightedF1
-from abawbench_plugins.metrics.pearson import Pearson
-from abawbench_plugins.tasks import ah, au, ce, emi, expr, va
+from abawbench.plugins import Plugins
 
-TASKS = {module.task().name: module.task() for module in (va, expr, au, ce, emi, ah)}
+PLUGINS = Plugins(third_party=False)
+TASKS: dict[str, Task] = {name: PLUGINS.get("task", name).build() for name in ("va", "expr", "au", "ce", "emi", "ah")}
 METRICS: dict[str, Callable[[Task], Metric]] = {
-    "ccc": Concordance,
-    "pearson": Pearson,
-    "macro-f1": MacroF1,
-    "weighted-f1": WeightedF1,
+    name: PLUGINS.get("metric", name).build for name in ("ccc", "pearson", "macro-f1", "weighted-f1")
 }
 
 

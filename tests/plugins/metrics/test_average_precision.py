@@ -1,5 +1,6 @@
 """Macro F1 of two classes and the organisers' average precision, which is not scikit-learn's."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -124,6 +125,6 @@ def test_what_is_no_probability_or_no_pair_of_classes_is_refused() -> None:
     with pytest.raises(ValueError, match="'present' must be in 0 to 1"):
         count([1.5], [1])
     with pytest.raises(UsageError, match="two classes, 'expr' has 8"):
-        MacroF1WithAP(expr.task())
+        MacroF1WithAP(replace(expr.task(), name="expr"))
     with pytest.raises(UsageError, match="multiclass"):
         MacroF1WithAP(va.task())

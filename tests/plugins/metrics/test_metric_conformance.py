@@ -172,5 +172,5 @@ def test_the_arrays_given_are_left_alone(metric: Metric, frames: Any) -> None:
 def test_a_metric_refuses_a_task_of_another_kind(
     name: str, task: str, metrics: dict[str, Callable[..., Metric]], tasks: Any
 ) -> None:
-    with pytest.raises(UsageError, match=f"metric '{name}' needs a .* task, but task '{task}' is"):
+    with pytest.raises(UsageError, match=f"metric '{name}': it needs a .* task, but task '{task}' is"):
         metrics[name](tasks[task])

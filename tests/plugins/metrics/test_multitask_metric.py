@@ -15,7 +15,7 @@ from abawbench_plugins.metrics.f1 import MacroF1
 from abawbench_plugins.metrics.multitask import SumOfParts
 from abawbench_plugins.tasks import au, expr, mtl, va
 
-TASK = mtl.task()
+TASK = replace(mtl.task(), name="mtl")
 METRIC = SumOfParts(TASK)
 PARTS = (Concordance(va.task()), MacroF1(expr.task()), MacroF1(au.task()))
 

@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 from abawbench.contracts import Model, Predictor, UsageError
-from abawbench.harness.measure.cost import counted
 from abawbench.harness.measure.counting import count_macs
 from abawbench.harness.measure.examples import example_of
+from abawbench.harness.measure.measure import count_fields
 from abawbench.plugins import Plugin, Plugins
 from abawbench.records.cost import COUNTERS, TOLERANCE, Cost
+
+pytestmark = pytest.mark.slow
 
 PLUGINS = Plugins(third_party=False)
 
@@ -36,7 +38,7 @@ def test_two_counters_agree_or_operators_explain_the_rest(plugin: Plugin) -> Non
     example = example_of(model, torch.device("cpu"))
     macs = count_macs(network, *example)
     assert not macs.failed
-    cost = Cost(**counted(network, macs, model.clip, example))
+    cost = Cost(**count_fields(network, macs, model.clip, example))
     assert cost.macs_explained
     ours, theirs = (macs.total[name] for name in COUNTERS)
     named = sum(cost.macs_difference_by_operator.values())

@@ -7,12 +7,17 @@ import pytest
 import torch
 
 import abawbench
+from abawbench import Machine, Sources
 from abawbench.contracts import UsageError
 from abawbench.nn import is_frozen
 from abawbench.progress import Progress
 from abawbench_plugins.models.compound_from_expr.model import CompoundFromExpr, CompoundSettings
 from abawbench_plugins.models.compound_from_expr.network import AFFECTNET, Compound, components
 from abawbench_plugins.tasks import ce, expr, va
+
+pytestmark = pytest.mark.slow
+
+TINY, UNTIMED = Sources(preset="tiny"), Machine(latency_seconds=0)
 
 
 class Fixed(torch.nn.Module):
@@ -58,7 +63,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     patch.setenv("ABAWBENCH_CACHE", str(folder / "cache"))
     with patch.context():
         (record,) = abawbench.run(
-            "vggface", "expr", preset="tiny", settings={"epochs": 1}, out=folder, latency_seconds=0, progress=Progress()
+            "vggface", "expr", TINY, settings={"epochs": 1}, machine=UNTIMED, out=folder, progress=Progress()
         )
     assert record.status == "ok", record.reason
     return folder
@@ -69,9 +74,7 @@ def test_a_trained_expression_run_predicts_compounds_without_training(
 ) -> None:
     monkeypatch.setenv("ABAWBENCH_CACHE", str(runs / "cache"))
     (folder,) = {path.parent for path in runs.rglob("result.json") if "vggface" in str(path)}
-    (record,) = abawbench.run(
-        "compound-from-expr", "ce", preset="tiny", weights=f"run={folder}", out=runs, latency_seconds=0
-    )
+    (record,) = abawbench.run("compound-from-expr", "ce", TINY, weights=f"run={folder}", machine=UNTIMED, out=runs)
     assert record.status == "ok", record.reason
     assert record.training == ()
     assert record.cost is not None
@@ -91,7 +94,7 @@ def test_published_post_processing_is_recorded_and_mixtures_of_images_are_learne
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
-    quick: Any = {"preset": "tiny", "out": tmp_path, "latency_seconds": 0}
+    quick: Any = {"data": TINY, "machine": UNTIMED, "out": tmp_path}
     (published,) = abawbench.run(
         "emotieffnet",
         "au",
@@ -116,7 +119,7 @@ def test_published_post_processing_is_recorded_and_mixtures_of_images_are_learne
 
 def test_a_run_on_another_task_is_refused(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ABAWBENCH_CACHE", str(runs / "cache"))
-    (record,) = abawbench.run("vggface", "ce", preset="tiny", settings={"epochs": 1}, out=runs, latency_seconds=0)
+    (record,) = abawbench.run("vggface", "ce", TINY, settings={"epochs": 1}, machine=UNTIMED, out=runs)
     assert record.status == "ok"
     (folder,) = {path.parent for path in runs.rglob("result.json") if "/vggface/ce/" in path.as_posix()}
     with pytest.raises(UsageError, match="not of faces on expr"):

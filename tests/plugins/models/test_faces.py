@@ -19,6 +19,8 @@ from abawbench_plugins.models.emotieffnet.model import EmotiEffNet
 from abawbench_plugins.models.official.model import ResNet50VA, VGGFace
 from abawbench_plugins.models.regnet_vit.model import RegNetViT
 
+pytestmark = pytest.mark.slow
+
 MODELS = (EmotiEffNet, RegNetViT, DDAMFN, DDAMFNWithCLIP, ResNet50VA, VGGFace)
 TINY: dict[str, Any] = {"size": "tiny", "image": 32, "length": 4, "stride": 4}
 NONE = Weights(source="none")
@@ -27,7 +29,6 @@ NONE = Weights(source="none")
 def task(kind: str = "multilabel", level: str = "frame", outputs: int = 12) -> Task:
     return Task(
         name="t",
-        summary="",
         level=level,  # type: ignore[arg-type]
         kind=kind,  # type: ignore[arg-type]
         outputs=tuple(f"o{n}" for n in range(outputs)),

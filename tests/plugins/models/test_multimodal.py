@@ -19,6 +19,8 @@ from abawbench.plugins import default_plugins
 from abawbench_plugins.models._weights import hub_file
 from abawbench_plugins.models.multimodal import encoders, heads, models
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("transformers")
 NONE = Weights(source="none")
 NAMES = ("vit-features", "wav2vec2", "av-fusion", "avt-fusion")
@@ -29,8 +31,8 @@ def task(name: str) -> Task:
 
 
 def build(name: str, **settings: Any) -> Any:
-    builder: Any = default_plugins().get("model", name).builder()
-    return builder(apply(builder.Settings, settings, name))
+    plugin = default_plugins().get("model", name)
+    return plugin.build(apply(plugin.builder().Settings, settings, name))
 
 
 def tiny(name: str, **settings: Any) -> Any:

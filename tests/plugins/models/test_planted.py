@@ -19,12 +19,23 @@ import torch
 from numpy.typing import NDArray
 
 import abawbench
-from abawbench.contracts import Database, DatabaseDeclaration, Labels, Task, TaskDeclaration, Track
-from abawbench.contracts.problems import Problems
+from abawbench import Machine
+from abawbench.contracts import (
+    Database,
+    DatabaseDeclaration,
+    Declaration,
+    LabelledTrack,
+    Labels,
+    Task,
+    TaskDeclaration,
+    Track,
+)
 from abawbench.hookspecs import hookimpl
 from abawbench.plugins import Plugins
 from abawbench_plugins.databases.synthetic.transcript import _HESITANT, _PLAIN
-from abawbench_plugins.databases.synthetic.voice import RATE, _voiced
+from abawbench_plugins.databases.synthetic.voice import RATE, _voice
+
+pytestmark = pytest.mark.slow
 
 pytest.importorskip("transformers")
 FRAMES, FRAME_RATE = 8, 4.0
@@ -61,31 +72,26 @@ class Person(Track):
     def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
         return [(f"{self.id}/{i}", 1, 1) for i in range(FRAMES)]
 
-    def labels(self, label: str) -> Labels | None:
-        return Labels(np.array([self.hidden[label]]), np.ones(1, dtype=np.bool_))
-
     def audio(self) -> tuple[NDArray[np.float32], int] | None:
         count = round(FRAMES / FRAME_RATE * RATE)
         pitch = np.full(count, (110 if not self.hidden["voice"] else 220) * (0.9 + 0.2 * self._pitch))
         vowels = np.repeat(np.random.default_rng(self._sentence).integers(0, 5, 8), count // 8)
-        return (0.2 * _voiced(pitch, vowels, 1.0)).astype(np.float32), RATE
+        return (0.2 * _voice(pitch, vowels, 1.0)).astype(np.float32), RATE
 
     def text(self) -> str | None:
         return (_HESITANT if self.hidden["words"] else _PLAIN)[self._sentence]
 
 
 class People(Database):
-    name, synthetic = "people", True
-
-    def __init__(self) -> None:
-        self.problems = Problems()
+    synthetic = True
 
     def splits(self, label: str) -> Sequence[str]:
         return ("train", "val") if label in KINDS else ()
 
-    def tracks(self, label: str, split: str) -> Sequence[Track]:
+    def tracks(self, label: str, split: str) -> Sequence[LabelledTrack]:
         start, count = (0, 48) if split == "train" else (1000, 32)
-        return [Person(f"{split}{n:03d}", start + n) for n in range(count)]
+        people = [Person(f"{split}{n:03d}", start + n) for n in range(count)]
+        return [LabelledTrack(one, Labels(np.array([one.hidden[label]]), np.ones(1, dtype=np.bool_))) for one in people]
 
     def fingerprint(self) -> str:
         return "people"
@@ -97,8 +103,6 @@ def build_database(**options: Any) -> People:
 
 def planted(name: str) -> Task:
     return Task(
-        name=name,
-        summary="",
         level="track",
         kind="multiclass",
         outputs=("none", "one", "two") if name == "both" else ("no", "yes"),
@@ -117,18 +121,15 @@ def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plugins:
     module.build_database = build_database
 
     @hookimpl
-    def abawbench_databases() -> list[DatabaseDeclaration]:
+    def abawbench_plugins() -> list[Declaration]:
         return [
-            DatabaseDeclaration(name="people", summary="", build="abawbench_planted:build_database", generated=True)
+            DatabaseDeclaration(name="people", summary="", build="abawbench_planted:build_database", generated=True),
+            *(TaskDeclaration(name=kind, summary="", build=f"abawbench_planted:build_{kind}") for kind in KINDS),
         ]
-
-    @hookimpl
-    def abawbench_tasks() -> list[TaskDeclaration]:
-        return [TaskDeclaration(name=kind, summary="", build=f"abawbench_planted:build_{kind}") for kind in KINDS]
 
     for kind in KINDS:
         setattr(module, f"build_{kind}", lambda kind=kind: planted(kind))
-    module.abawbench_databases, module.abawbench_tasks = abawbench_databases, abawbench_tasks
+    module.abawbench_plugins = abawbench_plugins
     monkeypatch.setitem(sys.modules, "abawbench_planted", module)
     monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
     torch.set_num_threads(1)
@@ -162,11 +163,10 @@ def value_of(model: str, kind: str, plugins: Plugins, out: Path, control: str | 
         kind,
         data={"people": ()},
         settings={**SETTINGS, **more},
+        control=control,
+        machine=Machine(device="cpu", latency_seconds=0),
         out=out,
         plugins=plugins,
-        device="cpu",
-        control=control,
-        latency_seconds=0,
     )
     assert record.status == "ok", record.reason
     return float(record.score.value)

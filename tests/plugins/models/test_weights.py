@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from abawbench.contracts import UsageError
-from abawbench_plugins.models._weights import NONE, PATIENCE, Source, checked, find, hub_file, read_state
+from abawbench_plugins.models._weights import NONE, PATIENCE, Source, check_state, find, hub_file, read_state
 
 HUB = Source(
     name="big", what="the weights", licence="MIT", trained_on=("ImageNet-1k",), repository="some/where", revision="abc"
@@ -107,9 +107,11 @@ def test_a_broken_safetensors_file_is_refused(tmp_path: Path) -> None:
 def test_a_state_must_fit_but_for_batch_counters() -> None:
     expected = torch.nn.BatchNorm1d(3).state_dict()
     given = {name: value for name, value in expected.items() if name != "num_batches_tracked"}
-    assert checked(given, expected, "f", "a norm", "try again").keys() == expected.keys()
+    assert check_state(given, expected, "f", "a norm", "try again").keys() == expected.keys()
     with pytest.raises(UsageError, match=r"f does not hold a norm: 1 entries .* 'bias' first; try again"):
-        checked({name: value for name, value in given.items() if name != "bias"}, expected, "f", "a norm", "try again")
+        check_state(
+            {name: value for name, value in given.items() if name != "bias"}, expected, "f", "a norm", "try again"
+        )
 
 
 def test_a_hub_that_is_away_is_asked_once_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

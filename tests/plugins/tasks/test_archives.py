@@ -81,7 +81,7 @@ def test_an_archive_that_is_none_or_unpacks_to_too_much_is_refused(
         read(archive(tmp_path / "vd.zip", a="Frame_Number,Label\n1,1\n"))
 
 
-def test_by_another_reading_tables_count_from_0_and_call_violence_0(tmp_path: Path) -> None:
+def test_by_another_assumption_tables_count_from_0_and_call_violence_0(tmp_path: Path) -> None:
     read_so = task(vd_first_frame="0", vd_violent="0")
     file = archive(tmp_path / "vd.zip", **{"3_30_640x360": "Frame_Number,Label\n0,1\n2,0\n"})
     found = read_prediction_file(file, read_so, [Scene()])
@@ -93,7 +93,7 @@ def test_by_another_reading_tables_count_from_0_and_call_violence_0(tmp_path: Pa
         assert written.read("3-30-640x360.csv") == b"Frame_Number,Label\n0,1\n2,0\n"
 
 
-def test_by_another_reading_a_submission_is_one_file_of_rows(tmp_path: Path) -> None:
+def test_by_another_assumption_a_submission_is_one_file_of_rows(tmp_path: Path) -> None:
     file = tmp_path / "vd.txt"
     file.write_text("image_location,non-violent,violent\n3-30-640x360/00002.jpg,1\n")
     found = read_prediction_file(file, task(vd_file="rows"), [Scene()])

@@ -1,12 +1,13 @@
 """The six tasks against the protocol of ABAW8."""
 
-import importlib
 import subprocess
 import sys
 
 import pytest
 
-from abawbench.contracts import Task, TaskDeclaration
+from abawbench.contracts import Metric, Task, UsageError
+from abawbench.harness.request.jobs import task_names
+from abawbench.plugins import Plugins
 
 NAMES = ["va", "expr", "au", "ce", "emi", "ah"]
 METRICS = {"va": "ccc", "expr": "macro-f1", "au": "macro-f1", "ce": "macro-f1", "emi": "pearson", "ah": "weighted-f1"}
@@ -20,22 +21,42 @@ HEADERS = {
 }
 
 
-def declaration(name: str) -> TaskDeclaration:
-    (declared,) = importlib.import_module(f"abawbench_plugins.tasks.{name}").abawbench_tasks()
-    return declared
+SUITES = {
+    "abaw8": NAMES,
+    "abaw10": ["va", "expr", "au", "vd", "emi", "ah-video"],
+    "abaw11": ["mtl", "ah-video"],
+}
+PLUGINS = Plugins(third_party=False)
 
 
 def build(name: str) -> Task:
-    module, function = declaration(name).build.split(":")
-    return getattr(importlib.import_module(module), function)()
+    task: Task = PLUGINS.get("task", name).build()
+    return task
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_declaration_builds_the_task_of_its_name(name: str) -> None:
-    declared, task = declaration(name), build(name)
-    assert (declared.name, declared.summary) == (task.name, task.summary) == (name, declared.summary)
-    assert declared.in_all
-    assert task.edition == 8
+    task = build(name)
+    assert (task.name, task.edition) == (name, 8)
+    assert name in task_names(PLUGINS, ["all"])
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suite_stands_for_the_tasks_of_its_challenge(suite: str) -> None:
+    assert task_names(PLUGINS, [suite]) == SUITES[suite]
+
+
+def test_all_is_the_first_suite() -> None:
+    assert task_names(PLUGINS, ["all"]) == task_names(PLUGINS, ["abaw8"])
+
+
+def test_suites_and_tasks_may_be_named_together_and_each_task_comes_once() -> None:
+    assert task_names(PLUGINS, ["ah", "abaw11", "abaw10"]) == ["ah", "mtl", "ah-video", "va", "expr", "au", "vd", "emi"]
+
+
+def test_an_unknown_suite_is_refused() -> None:
+    with pytest.raises(UsageError, match="unknown task 'abaw9'"):
+        task_names(PLUGINS, ["abaw9"])
 
 
 @pytest.mark.parametrize("name", list(HEADERS))
@@ -45,16 +66,10 @@ def test_outputs_are_spelled_and_ordered_as_in_the_official_header(name: str) ->
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_official_metric_can_be_built_for_the_task(name: str) -> None:
-    modules = ("concordance", "pearson", "f1")
-    declared = [
-        metric
-        for module in modules
-        for metric in importlib.import_module(f"abawbench_plugins.metrics.{module}").abawbench_metrics()
-    ]
-    (metric,) = [metric for metric in declared if metric.name == build(name).metric]
-    assert metric.name == METRICS[name]
-    module, builder = metric.build.split(":")
-    assert getattr(importlib.import_module(module), builder)(build(name)).size > len(build(name).outputs)
+    task = build(name)
+    metric: Metric = PLUGINS.get("metric", task.metric).build(task)
+    assert task.metric == metric.name == METRICS[name]
+    assert metric.size > len(task.outputs)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from abawbench.contracts import UsageError
-from abawbench.harness.data.images import nearest, resize, track_images, windows
+from abawbench.harness.data.images import cut_windows, find_nearest, resize, track_images
 
 masks = arrays.arrays(bool, st.integers(1, 60))
 
@@ -13,20 +13,20 @@ masks = arrays.arrays(bool, st.integers(1, 60))
 @given(masks.filter(lambda m: m.any()))
 def test_a_missing_frame_shows_the_nearest_one_and_ties_go_to_the_later(exists: np.ndarray) -> None:
     present = np.flatnonzero(exists)
-    for frame, shown in enumerate(nearest(exists)):
+    for frame, shown in enumerate(find_nearest(exists)):
         distances = np.abs(present - frame)
         assert shown == present[distances == distances.min()].max()
 
 
 def test_no_frame_at_all_has_no_nearest_one() -> None:
     with pytest.raises(ValueError, match="no frame exists"):
-        nearest(np.zeros(3, dtype=bool))
+        find_nearest(np.zeros(3, dtype=bool))
 
 
 @given(st.integers(1, 100), st.integers(1, 16), st.data())
 def test_every_frame_is_real_in_a_clip_and_clips_never_jump(n: int, length: int, data: st.DataObject) -> None:
     stride = data.draw(st.integers(1, length))
-    frames, real = windows(n, length, stride)
+    frames, real = cut_windows(n, length, stride)
     assert set(frames[real].tolist()) == set(range(n))
     for clip, kept in zip(frames, real, strict=True):
         assert (np.diff(clip[kept]) == 1).all()
@@ -35,14 +35,14 @@ def test_every_frame_is_real_in_a_clip_and_clips_never_jump(n: int, length: int,
 
 @given(st.integers(1, 100), st.integers(1, 16))
 def test_without_overlap_each_frame_is_real_once(n: int, length: int) -> None:
-    frames, real = windows(n, length, length)
+    frames, real = cut_windows(n, length, length)
     assert sorted(frames[real].tolist()) == list(range(n))
 
 
 @pytest.mark.parametrize("stride", [0, 9])
 def test_a_stride_that_leaves_frames_out_is_refused(stride: int) -> None:
     with pytest.raises(UsageError, match="leaves frames out"):
-        windows(20, 8, stride)
+        cut_windows(20, 8, stride)
 
 
 @given(masks)

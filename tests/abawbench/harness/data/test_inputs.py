@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from abawbench.contracts import Clip, DataError, Labels, Model, Recipe, Sound, Track, UsageError
-from abawbench.harness.data import clips as clips_module
-from abawbench.harness.data.clips import clips_of
-from abawbench.harness.data.inputs import SeveralInputs, identities, inputs_of, require_inputs
-from abawbench.harness.data.sequences import LiveSteps, SoundReader, StoredSteps, covering
-from abawbench.harness.learn.training import Trained
+from abawbench.contracts import Clip, DataError, Model, Recipe, Sound, Track, UsageError
+from abawbench.harness.data.inputs import Inputs, embed_inputs, identify_inputs, require_inputs
+from abawbench.harness.data.readers import LiveSteps, SoundReader, find_step
+from abawbench.harness.data.steps import StoredSteps
+from abawbench.harness.learn.forward import BatchNetwork
 from abawbench.harness.request.protocol import OFFICIAL
 from abawbench.nn import InputsNetwork, freeze, gather
 from abawbench.progress import Progress
@@ -48,9 +47,6 @@ class Ramp(Track):
 
     def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
         return [(f"{self.id}/{i}", 1, 1) for i in range(self.n_frames)]
-
-    def labels(self, label: str) -> Labels | None:
-        return None
 
     def audio(self) -> tuple[NDArray[np.float32], int] | None:
         self.decoded += 1
@@ -141,16 +137,15 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
 
 
-def seen(model: Model, network: nn.Module, tracks: Sequence[Track]) -> tuple[SeveralInputs, list[Tensor]]:
+def seen(model: Model, network: nn.Module, tracks: Sequence[Track]) -> tuple[Inputs, list[Tensor]]:
     """What the head is given for every frame of every track: one column per input, then whether it is there."""
-    source = inputs_of(network, model, tracks, CPU, Progress(), OFFICIAL)
-    assert isinstance(source, SeveralInputs)
+    inputs = embed_inputs(network, model, tracks, OFFICIAL, (CPU, Progress()))
     rows: list[list[Tensor]] = [[] for _ in tracks]
-    for clip in clips_of(range(len(tracks)), source, model.clip):
+    for clip in inputs.clips(tracks, model):
         with torch.inference_mode():
-            out = Trained(network, model.clip)(*clips_module.given([clip], source))[0]
+            out = BatchNetwork(network, model.clip)(*inputs.batch([clip]))[0]
         rows[clip.track].append(out[torch.from_numpy(clip.real)])
-    return source, [torch.cat(row) for row in rows]
+    return inputs, [torch.cat(row) for row in rows]
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -159,8 +154,8 @@ def test_every_frame_hears_the_sound_of_its_own_time(frozen: bool, audio_rate: i
     model = Everything(("audio",))
     network = model.network(None, None).requires_grad_(not frozen)
     tracks = [Ramp("long", 34, audio_rate), Ramp("short", 3, audio_rate)]
-    source, found = seen(model, network, tracks)
-    assert isinstance(source.parts["audio"], StoredSteps if frozen else LiveSteps)
+    inputs, found = seen(model, network, tracks)
+    assert isinstance(inputs.steps["audio"], StoredSteps if frozen else LiveSteps)
     for track, one in zip(tracks, found, strict=True):
         # at the borders of the sound a resampler bends the ramp
         inner = slice(2, -2) if track.n_frames > 5 else slice(1, 2)
@@ -181,12 +176,12 @@ class Short(Ramp):
 def test_frames_past_the_end_of_the_sound_have_none(frozen: bool) -> None:
     model = Everything(("audio",))
     track = Short("short", 34)
-    source, (found,) = seen(model, model.network(None, None).requires_grad_(not frozen), [track])
+    inputs, (found,) = seen(model, model.network(None, None).requires_grad_(not frozen), [track])
     # one window of a second, and at most a tenth more
     assert found[:10, 1].all()
     assert not found[12:, 1].any()
     assert not found[12:, 0].any()
-    wholly, frames = source.missing([0])["audio"]
+    wholly, frames = inputs.missing([track])["audio"]
     assert wholly == 0
     assert 22 <= frames <= 24
 
@@ -196,8 +191,8 @@ def test_sound_that_ends_a_little_before_or_after_the_video_covers_it(seconds: f
     track = Short("a", 30)
     track.seconds = seconds
     model = Everything(("audio",))
-    source, _ = seen(model, model.network(None, None), [track])
-    assert source.missing([0]) == {"audio": (0, 0)}
+    inputs, _ = seen(model, model.network(None, None), [track])
+    assert inputs.missing([track]) == {"audio": (0, 0)}
 
 
 def test_rates_differ_and_each_input_is_aligned_for_itself() -> None:
@@ -214,15 +209,15 @@ def test_rates_differ_and_each_input_is_aligned_for_itself() -> None:
 def test_a_track_without_an_input_is_given_zeros_and_told_so() -> None:
     model = Everything(("audio", "frames", "text"))
     tracks = [Ramp("deaf", 5, None), Ramp("whole", 5), Ramp("mute", 5, text=None), Broken("broken", 5)]
-    source, found = seen(model, model.network(None, None), tracks)
+    inputs, found = seen(model, model.network(None, None), tracks)
     deaf, whole, mute, broken = found
     assert not deaf[:, 0].any()
     assert not broken[:, 0].any()
     assert not mute[:, 2:4].any()
     assert [one[0, 4:].tolist() for one in found] == [[0, 1, 1], [1, 1, 1], [1, 1, 0], [0, 1, 1]]
     assert whole[-1, 0] > 0
-    assert source.missing([0, 1, 2, 3]) == {"audio": (2, 10), "frames": (0, 0), "text": (1, 5)}
-    assert source.reading.broken == ["broken: sound.wav is broken; replace it."]
+    assert inputs.missing(tracks) == {"audio": (2, 10), "frames": (0, 0), "text": (1, 5)}
+    assert inputs.log.broken == ["broken: sound.wav is broken; replace it."]
 
 
 def test_a_batch_in_which_nobody_has_an_input_works() -> None:
@@ -255,7 +250,7 @@ def test_other_sound_settings_do_not_share_entries() -> None:
 @given(st.integers(1, 200), st.integers(1, 90), st.floats(0.2, 60))
 def test_steps_cover_time_evenly_and_in_order(steps: int, frames: int, seconds: float) -> None:
     times = (np.arange(frames) + 0.5) * seconds / frames
-    rows = covering(times, steps, seconds)
+    rows = find_step(times, steps, seconds)
     assert (np.diff(rows) >= 0).all()
     assert 0 <= rows[0] <= rows[-1] < steps
     width = seconds / steps
@@ -280,13 +275,14 @@ def test_windows_hold_every_sample_once(samples: int, seconds: float, context: f
 
 
 def test_an_input_that_no_track_has_is_unsupported_with_the_reason() -> None:
-    require_inputs(Everything(), "m", [Ramp("a", 3, None), Broken("b", 3)], "db", "va")
+    who, where = "model 'm'", "task 'va' in 'db'"
+    require_inputs(Everything().inputs, [Ramp("a", 3, None), Broken("b", 3)], who, where)
     with pytest.raises(UsageError, match="model 'm' needs audio, and no track of task 'va' in 'db' has any"):
-        require_inputs(Everything(("audio",)), "m", [Ramp("a", 3, None)], "db", "va")
+        require_inputs(frozenset({"audio"}), [Ramp("a", 3, None)], who, where)
     with pytest.raises(UsageError, match="needs features 'other'"):
-        require_inputs(Everything(("features:other",)), "m", [Ramp("a", 3)], "db", "va")
+        require_inputs(frozenset({"features:other"}), [Ramp("a", 3)], who, where)
     with pytest.raises(UsageError, match="needs text"):
-        require_inputs(Everything(("text",)), "m", [Ramp("a", 3, text=" ")], "db", "va")
+        require_inputs(frozenset({"text"}), [Ramp("a", 3, text=" ")], who, where)
 
 
 def test_the_network_as_a_whole_gives_what_its_parts_give() -> None:
@@ -321,11 +317,11 @@ def test_other_inputs_make_another_job() -> None:
 
         _file: tuple[str, int, int] | None = None
 
-    model, named = Everything(), Other("a", 3)
+    inputs, named = Everything().inputs, Other("a", 3)
     named._file = ("rows.pkl", 1, 1)
     tracks = [Ramp("a", 3), Ramp("a", 3, None), Ramp("a", 3, text="other"), Other("a", 3), named]
     tracks += [Unnamed("a", 3), Unnamed("a", 3, 200), UnnamedBroken("a", 3)]
-    found = [json.dumps(identities(model, track)) for track in tracks]
+    found = [json.dumps(identify_inputs(inputs, track)) for track in tracks]
     assert len(set(found)) == len(tracks)
-    assert found[0] == json.dumps(identities(model, Ramp("a", 3)))
-    assert identities(Everything(("frames",)), Ramp("a", 3)) == []
+    assert found[0] == json.dumps(identify_inputs(inputs, Ramp("a", 3)))
+    assert identify_inputs(frozenset({"frames"}), Ramp("a", 3)) == []

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from abawbench.contracts import Count, Database, Expected, Inspection, Part, UsageError
+from abawbench.contracts import Count, Database, Expected, FileGroup, Inspection, UsageError
 from abawbench.contracts.inspection import Confidence
 from abawbench.contracts.problems import Problem, Problems
-from abawbench.harness.data.verify import Line, Status, verify
+from abawbench.harness.data.verify import Line, Status, VerifyRequest, verify
 from abawbench_plugins.databases._expected import expected_counts
 
 
 @dataclass(frozen=True)
-class Told(Part):
+class Told(FileGroup):
     problems: tuple[Problem, ...] = ()
     files: int = 1
 
@@ -46,51 +46,54 @@ class Copy(Database):
         return self._inspection
 
 
+ONE = VerifyRequest(jobs=1)
+
+
 def known(number: int, confidence: Confidence, split: str = "train") -> Expected:
     return Expected(label="x", split=split, what="tracks", number=number, confidence=confidence, source="here")
 
 
 def test_a_copy_with_the_right_numbers_and_no_problem_is_complete() -> None:
-    found = verify(Copy(expected=[known(3, "CONFIRMED")]), jobs=1)
+    found = verify(Copy(expected=[known(3, "CONFIRMED")]), ONE)
     assert (found.status, found.lines[0].verdict) == (Status.COMPLETE, "same")
 
 
 @pytest.mark.parametrize("confidence", ["SINGLE", "INFERRED"])
 def test_a_number_that_is_not_confirmed_is_shown_and_decides_nothing(confidence: Confidence) -> None:
-    found = verify(Copy(expected=[known(4, confidence)]), jobs=1)
+    found = verify(Copy(expected=[known(4, confidence)]), ONE)
     assert (found.status, found.lines[0].verdict) == (Status.COMPLETE, "note")
 
 
 def test_a_confirmed_number_that_differs_makes_it_incomplete() -> None:
-    found = verify(Copy(expected=[known(4, "CONFIRMED")]), jobs=1)
+    found = verify(Copy(expected=[known(4, "CONFIRMED")]), ONE)
     assert (found.status, found.lines[0].verdict) == (Status.INCOMPLETE, "differs")
 
 
 def test_a_confirmed_number_that_was_not_found_at_all_differs() -> None:
-    found = verify(Copy(expected=[known(4, "CONFIRMED", "test")]), jobs=1)
+    found = verify(Copy(expected=[known(4, "CONFIRMED", "test")]), ONE)
     assert found.lines[-1] == Line("x", "test", "tracks", None, known(4, "CONFIRMED", "test"))
     assert found.status is Status.INCOMPLETE
 
 
 def test_a_file_that_cannot_be_read_makes_it_incomplete_and_a_stranger_does_not() -> None:
-    assert verify(Copy(problems=[Problem("a.jpg", "is empty")]), jobs=1).status is Status.INCOMPLETE
-    assert verify(Copy(problems=[Problem("a.txt", "is a stray", extra=True)]), jobs=1).status is Status.COMPLETE
+    assert verify(Copy(problems=[Problem("a.jpg", "is empty")]), ONE).status is Status.INCOMPLETE
+    assert verify(Copy(problems=[Problem("a.txt", "is a stray", extra=True)]), ONE).status is Status.COMPLETE
 
 
 def test_without_a_single_track_it_is_unusable() -> None:
-    assert verify(Copy(tracks=0), jobs=1).status is Status.UNUSABLE
+    assert verify(Copy(tracks=0), ONE).status is Status.UNUSABLE
 
 
 def test_numbers_of_splits_that_were_not_asked_for_are_not_compared() -> None:
     expected = [known(4, "CONFIRMED", "val"), known(7, "CONFIRMED", "train+val"), known(3, "CONFIRMED")]
-    found = verify(Copy(expected=expected), splits=["train"], jobs=1)
+    found = verify(Copy(expected=expected), VerifyRequest(splits=["train"], jobs=1))
     assert [line.split for line in found.lines] == ["train"]
     assert found.status is Status.COMPLETE
 
 
 def test_a_database_that_cannot_tell_says_so(toy_database: Database) -> None:
     with pytest.raises(UsageError, match="no inspect"):
-        verify(toy_database)
+        verify(toy_database, ONE)
 
 
 def test_every_known_number_has_a_source_and_stands_once() -> None:

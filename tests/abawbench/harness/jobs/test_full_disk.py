@@ -11,6 +11,8 @@ from safetensors import SafetensorError
 from abawbench.harness.jobs.failures import is_disk_full
 from abawbench.records import store
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {"epochs": 2, "lr": 0.05, "schedule": "constant"}
 WRITERS = {
     "embed": "safetensors.torch.save_file",
@@ -42,6 +44,7 @@ def test_a_full_disk_is_one_clear_error_and_costs_nothing_that_was_there(
     assert record.status == "failed"
     assert "no space is left on the disk" in record.reason
     assert "run again: what is finished is read back" in record.reason
+    assert record.blamed is None
     now = files(tmp_path)
     assert all(now[f"runs/{path}"] == content for path, content in before.items())
     assert not [path for path in now if path.endswith(".tmp")]
@@ -69,6 +72,7 @@ def test_no_further_job_is_begun_while_the_disk_stays_full(run, monkeypatch: pyt
     assert one.status == "failed"
     assert [record.status for record in rest] == ["skipped", "skipped"]
     assert "the disk of --out is full" in rest[0].reason
+    assert [record.blamed for record in (one, *rest)] == [None, None, None]
 
 
 class _Empty:

@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BROKEN = Path(__file__).parents[3] / "broken_plugins"
 STRAY = {"PYTHONPATH": os.pathsep.join((str(BROKEN.with_name("stray_plugins")), str(BROKEN)))}
 OPTIONS = ("--task", "colours", "--data", "coloured", "--set", "epochs=2", "--latency-seconds", "0", "--json")
 RUN = {
     "wrong-shape": "in predict, model 'broken-wrong-shape' of abawbench-broken 1.0: the head gave logits of shape "
     "[8, 5, 4] for 8 clips of 5 frames and 3 outputs of task 'colours'; [B, T, K] is [8, 5, 3]",
-    "nan": "in score, model 'broken-nan' of abawbench-broken 1.0: the predictions of track 'val0' hold NaN or infinity "
-    "on annotated frames",
+    "nan": "in predict, model 'broken-nan' of abawbench-broken 1.0: the predictions of track 'val0' hold NaN or "
+    "infinity on annotated frames",
     "hang": "in fit, model 'broken-hang' of abawbench-broken 1.0: no result within 25 s (--job-timeout), stopped",
     "memory-bomb": "in embed, model 'broken-memory-bomb' of abawbench-broken 1.0: took more than 1024 MiB of memory "
     "(--job-memory), stopped",
@@ -93,6 +95,8 @@ def test_a_broken_plugin_is_named_with_job_phase_and_cause(everyone: SimpleNames
     record = everyone.records[f"broken-{name}"]
     assert record["status"] == "failed"
     assert record["reason"].partition("; see log.txt in ")[0] == RUN[name]
+    blamed = {"kind": "model", "name": f"broken-{name}", "distribution": "abawbench-broken", "version": "1.0"}
+    assert (record["phase"], record["blamed"]) == (RUN[name].split()[1].rstrip(","), blamed)
     assert f"failed: {RUN[name]}"[:60] in " ".join(everyone.done.stderr.split())
 
 
@@ -226,6 +230,7 @@ def test_a_plugin_that_changes_the_folder_or_takes_its_result_away_costs_no_othe
     assert [elsewhere["status"], undone["status"], healthy["status"]] == ["ok", "failed", "ok"]
     assert undone["reason"].startswith("in write, model 'stray-undone' of abawbench-stray 1.0: ")
     assert "no result here" in undone["reason"]
+    assert (undone["phase"], undone["blamed"]["name"]) == ("write", "stray-undone")
     assert len(list(tmp_path.glob("there/stray-elsewhere/**/result.json"))) == 1
 
 

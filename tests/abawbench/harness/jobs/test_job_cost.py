@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from abawbench import api
-from abawbench.harness.measure import cost
+import abawbench
+from abawbench.harness.measure import measure
 from abawbench.plugins import Plugins
 
 
 def test_the_answers_under_the_clock_are_those_that_were_scored(
     toys: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "peak_memory", lambda network, *example: None)
-    (record,) = api.run("toy", "colour", plugins=toys, out=tmp_path, latency_seconds=0.05, data={"toy": ()})
+    monkeypatch.setattr(measure, "peak_memory", lambda network, *example: None)
+    machine = abawbench.Machine(device="cpu", latency_seconds=0.05)
+    (record,) = abawbench.run("toy", "colour", {"toy": ()}, machine=machine, out=tmp_path, plugins=toys)
     assert record.cost is not None
     latency = record.cost.latency
     assert latency is not None

@@ -24,7 +24,8 @@ def block(mark: str) -> str:
 def here(toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the manifest of the page and an image for every path in it."""
     monkeypatch.chdir(tmp_path)
-    fast = partial(api.run, plugins=toys, latency_seconds=0, settings={"epochs": 1}, device="cpu")
+    machine = abawbench.Machine(device="cpu", latency_seconds=0)
+    fast = partial(api.run, plugins=toys, settings={"epochs": 1}, machine=machine)
     monkeypatch.setattr(api, "run", fast)
     text = block("manifest.csv")
     (tmp_path / "manifest.csv").write_text(text)

@@ -10,19 +10,12 @@ import torch
 import abawbench
 from abawbench import losses
 from abawbench.contracts import Clip, Labels, Recipe
-from abawbench.harness.data.clips import ClipBatches, annotated, clips_of
-from abawbench.harness.data.features import Features, Reading
-from abawbench.harness.data.images import track_images
+from abawbench.harness.data.clips import ClipLabels, cut_clips
 from abawbench.harness.learn.training import flat_loss, loss_of
 
+pytestmark = pytest.mark.slow
+
 CLIP = Clip(length=4, stride=4, size=8)
-
-
-class Nothing(Features):
-    """Features of images that nobody looks at."""
-
-    def gather(self, pairs: Any) -> Any:
-        return (torch.zeros(len(pairs)),)
 
 
 @pytest.fixture
@@ -40,29 +33,30 @@ def labels() -> Labels:
     return Labels(values, mask)
 
 
-def batch(task: Any) -> Any:
-    features = Nothing([track_images(np.ones(5, dtype=bool))], Reading())
-    clips = clips_of([0], features, CLIP)
-    assert len(list(annotated(clips, [labels()], task))) == 1
-    return ClipBatches(features, [labels()], task)(clips)
+def batch(task: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """The targets and masks of the clips of one track."""
+    clips, known = cut_clips(0, 5, CLIP), ClipLabels({0: labels()}, task)
+    assert len(known.annotated(clips)) == 1
+    targets, masks = zip(*(known.of(clip) for clip in clips), strict=True)
+    return torch.from_numpy(np.stack(targets)), torch.from_numpy(np.stack(masks))
 
 
 def test_every_part_has_its_own_mask_and_padding_is_in_none(mtl: Any) -> None:
-    made = batch(mtl)
-    assert made["mask"].shape == (2, 4, 3)
-    assert made["mask"].any(dim=1).tolist() == [[False, True, True], [False, False, False]]
-    assert torch.isfinite(made["target"]).all()
-    assert made["target"][0, :, 2].tolist() == [3, 3, 0, 0]
-    assert made["target"][0, :, 3].tolist() == [0, 0, 1, 0]
+    target, mask = batch(mtl)
+    assert mask.shape == (2, 4, 3)
+    assert mask.any(dim=1).tolist() == [[False, True, True], [False, False, False]]
+    assert torch.isfinite(target).all()
+    assert target[0, :, 2].tolist() == [3, 3, 0, 0]
+    assert target[0, :, 3].tolist() == [0, 0, 1, 0]
 
 
 @pytest.mark.parametrize("per_frame", [False, True])
 def test_the_loss_is_the_sum_of_the_losses_of_the_parts(mtl: Any, per_frame: bool) -> None:
-    made = batch(mtl)
+    target, mask = batch(mtl)
     logits = torch.randn((2, 4, 22) if per_frame else (2, 22), generator=torch.Generator().manual_seed(0))
     options = {"gamma": 1.0}
     recipe = Recipe(loss_options={"multilabel": options})
-    found = flat_loss(loss_of(mtl, recipe), logits, made["target"], made["mask"], mtl)
+    found = flat_loss(loss_of(mtl, recipe), logits, target, mask, mtl)
     rows = logits if per_frame else logits[:, None].expand(-1, 4, -1)
     _, expr, au = mtl.parts
     two = losses.focal_cross_entropy(rows[0, :2, 2:10], torch.tensor([3, 3]), torch.ones(2, dtype=bool), expr)
@@ -88,13 +82,11 @@ def test_every_further_task_runs_end_to_end(name: str, toys: Any, tmp_path: Path
     (record,) = abawbench.run(
         model="toy",
         task=name,
-        data={"synthetic": ()},
-        preset="tiny",
+        data=abawbench.Sources({"synthetic": ()}, "tiny"),
         settings={"epochs": 2, "lr": 0.01},
         out=tmp_path / "runs",
         plugins=toys,
-        device="cpu",
-        latency_seconds=0,
+        machine=abawbench.Machine(device="cpu", latency_seconds=0),
     )
     assert record.status == "ok", record.reason
     assert np.isfinite(record.score.value)

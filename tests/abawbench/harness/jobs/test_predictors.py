@@ -12,7 +12,8 @@ import abawbench
 def test_a_floor_runs_like_any_model_and_costs_nothing_that_could_be_measured(
     model: str, toys: Any, tmp_path: Path
 ) -> None:
-    (record,) = abawbench.run(model, "colour", data={"toy": ()}, out=tmp_path, plugins=toys, device="cpu")
+    machine = abawbench.Machine(device="cpu")
+    (record,) = abawbench.run(model, "colour", {"toy": ()}, machine=machine, out=tmp_path, plugins=toys)
     assert record.status == "ok"
     assert record.cost is None
     assert record.trained is None

@@ -6,12 +6,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 
-from abawbench.contracts import Clip, Database, Labels, ModelDeclaration, Task, Track, UsageError, Weights
-from abawbench.harness.data.features import CachedFeatures, LiveImages, features
+from abawbench.contracts import (
+    Clip,
+    Database,
+    LabelledTrack,
+    Labels,
+    ModelDeclaration,
+    Task,
+    Track,
+    UsageError,
+    Weights,
+)
+from abawbench.harness.data.frames import CachedImages, ImageRules, LiveImages, embed_images
 from abawbench.harness.jobs import fitting
-from abawbench.harness.learn.prediction import predict
-from abawbench.harness.learn.training import Trained
+from abawbench.harness.learn.forward import BatchNetwork
+from abawbench.harness.learn.learner import NetworkLearner, Setting
+from abawbench.harness.request.protocol import OFFICIAL
 from abawbench.harness.request.rules import forbidden
 from abawbench.nn import ClipNetwork, freeze
 from abawbench.plugins import Plugin
@@ -55,9 +67,9 @@ def test_the_stored_scores_are_the_smoothed_ones(run, tmp_path: Path) -> None:
 
 def test_interpolation_changes_frames_without_image_only(run, tmp_path: Path, toy_database) -> None:
     plain, filled = (scores(tmp_path, run(options)) for options in ({}, {"no_face": "interpolate"}))
-    for track in toy_database.tracks("colour", "val"):
-        exists = track.frame_mask()
-        assert (plain[track.id][exists] == filled[track.id][exists]).all()
+    for one in toy_database.tracks("colour", "val"):
+        exists = one.track.frame_mask()
+        assert (plain[one.track.id][exists] == filled[one.track.id][exists]).all()
 
 
 def test_an_option_without_meaning_for_the_task_is_not_recorded_as_if_it_had_one(run) -> None:
@@ -69,9 +81,9 @@ def test_folds_score_every_track_out_of_fold(run, tmp_path: Path, toy_database, 
     seen = []
     original = fitting.fit_and_predict
 
-    def spy(ready, fold, *rest):
-        seen.append(fold)
-        return original(ready, fold, *rest)
+    def spy(ready, split, *rest):
+        seen.append(split)
+        return original(ready, split, *rest)
 
     monkeypatch.setattr("abawbench.harness.jobs.job.fit_and_predict", spy)
     record = run({"folds": 3})
@@ -79,9 +91,9 @@ def test_folds_score_every_track_out_of_fold(run, tmp_path: Path, toy_database, 
     assert record.protocol.folds == len(seen) == 3
     assert (record.database.split, record.scored_part) == ("train+val", "train+val, 3 folds by subject")
     assert record.counts.tracks == len(tracks) == 13
-    assert set(scores(tmp_path, record)) == {track.id for track in tracks}
-    for fold in seen:
-        assert not {tracks[n].subject for n in fold.fitted} & {tracks[n].subject for n in fold.scored}
+    assert set(scores(tmp_path, record)) == {one.track.id for one in tracks}
+    for split in seen:
+        assert not {one.track.subject for one in split.fit} & {one.track.subject for one in split.score}
     assert [(e.fold, e.epoch) for e in record.training] == [(f, e) for f in (1, 2, 3) for e in range(1, 6)]
     assert record.trained is None
     assert record.score.value > record.floor.value
@@ -135,19 +147,18 @@ class BitTrack(Track):
     def frame_files(self):
         return [(f"{self.id}/{i}", int(on), 0) for i, on in enumerate(self.on)]
 
-    def labels(self, label: str) -> Labels:
-        return Labels(np.repeat(self.on[:, None], 12, axis=1).astype(int), np.ones(20, dtype=bool))
+
+def bits_of(split: str) -> list[LabelledTrack]:
+    tracks = [BitTrack(f"{split}{i}", i + 100 * (split == "val")) for i in range(6)]
+    every = np.ones(20, dtype=bool)
+    return [LabelledTrack(one, Labels(np.repeat(one.on[:, None], 12, axis=1).astype(int), every)) for one in tracks]
 
 
 @pytest.fixture
 def bits(toys, toy_database, monkeypatch: pytest.MonkeyPatch):
     database = type(toy_database)
-
-    def tracks(self, label, split):
-        return [BitTrack(f"{split}{i}", i + 100 * (split == "val")) for i in range(6)]
-
     monkeypatch.setattr(database, "splits", lambda self, label: ("train", "val") if label == "au" else ())
-    monkeypatch.setattr(database, "tracks", tracks)
+    monkeypatch.setattr(database, "tracks", lambda self, label, split: bits_of(split))
 
 
 @pytest.mark.parametrize("holdout", [0.0, 0.34])
@@ -155,13 +166,15 @@ def test_thresholds_are_tuned_on_training_subjects_and_never_on_those_scored(
     run, bits, monkeypatch: pytest.MonkeyPatch, holdout: float, tmp_path: Path
 ) -> None:
     given = []
-    original = fitting.known_labels
+    original = fitting.tune_thresholds
+    owners = {one.known.values.tobytes(): one.track.id for split in ("train", "val") for one in bits_of(split)}
+    assert len(owners) == 12
 
-    def spy(ready, numbers):
-        given.append([ready.tracks[n].id for n in numbers])
-        return original(ready, numbers)
+    def spy(metric, task, predicted, labels):
+        given.append([owners[known.values.tobytes()] for known in labels])
+        return original(metric, task, predicted, labels)
 
-    monkeypatch.setattr(fitting, "known_labels", spy)
+    monkeypatch.setattr(fitting, "tune_thresholds", spy)
     settings = {**SETTINGS, "holdout": holdout}
     record = run({"thresholds": "tuned"}, task="au", settings=settings)
     assert given
@@ -191,18 +204,18 @@ def test_each_fold_has_thresholds_of_its_own(run, bits) -> None:
 @pytest.mark.parametrize("kind", ["black", "zero"])
 def test_a_frame_without_image_shows_the_stand_in(toys, toy_database, embed: str, kind: str) -> None:
     torch.manual_seed(0)
-    tracks = toy_database.tracks("colour", "train")
+    tracks = [one.track for one in toy_database.tracks("colour", "train")]
     layer = torch.nn.Conv2d(3, 6, 3, stride=2)
     network = ClipNetwork(freeze(layer) if embed == "frozen" else layer, First())
-    source = features(network.embed, CLIP, tracks, torch.device("cpu"), Progress(), kind)
-    assert isinstance(source, CachedFeatures if embed == "frozen" else LiveImages)
+    source = embed_images(network.embed, tracks, ImageRules(CLIP, kind), torch.device("cpu"), Progress())
+    assert isinstance(source, CachedImages if embed == "frozen" else LiveImages)
     shown = source.images[0]
     exists = tracks[0].frame_mask()
     assert (shown.shows[~exists] == len(shown.rows)).all()
     assert (shown.rows[shown.shows[exists]] == np.flatnonzero(exists)).all()
     pairs = np.array([[0, len(shown.rows)], [0, 0]])
     with torch.inference_mode():
-        got = Trained(network, CLIP)(source.gather(pairs), torch.arange(2))
+        got = BatchNetwork(network, CLIP)({"frames": source.gather(pairs)}, {"frames": torch.arange(2)})
         mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (CLIP.mean, CLIP.std))
         black = layer((torch.zeros(1, 3, 16, 16) - mean) / std)
     wanted = torch.zeros_like(black) if kind == "zero" else black
@@ -270,12 +283,16 @@ def test_a_frame_in_several_clips_has_the_mean_of_their_outputs_and_padding_coun
     toys, toy_model, toy_database
 ) -> None:
     torch.manual_seed(0)
-    tracks = toy_database.tracks("colour", "val")
+    tracks = [one.track for one in toy_database.tracks("colour", "val")]
     task = toys.get("task", "colour").build()
+    metric = toys.get("metric", task.metric).build(task)
     network = toy_model.network(task, Weights(source="toy"))
-    source = features(network.embed, CLIP, tracks, torch.device("cpu"), Progress())
-    clip = Clip(length=5, stride=2, size=16)
-    found = predict(network, clip, task, source, [1], batch=3, device=torch.device("cpu"))[1]
+    toy_model.clip = Clip(length=5, stride=2, size=16)
+    setting = Setting(task=task, metric=metric, protocol=OFFICIAL, accelerator=Accelerator(cpu=True))
+    learner = NetworkLearner(toy_model, network, setting)
+    inputs = learner.embed(tracks, Progress())
+    (found,) = learner.predict(inputs, [tracks[1]], batch=3)
+    source = inputs.steps["frames"]
     shows = source.images[1].shows
     outputs: list[list[np.ndarray]] = [[] for _ in shows]
     for start in range(0, len(shows) - 5 + 2, 2):
@@ -283,7 +300,8 @@ def test_a_frame_in_several_clips_has_the_mean_of_their_outputs_and_padding_coun
         rows = shows[np.minimum(frames, len(shows) - 1)]
         pairs = np.stack([np.ones_like(rows), rows], axis=1)
         with torch.inference_mode():
-            logits = Trained(network, clip)(source.gather(pairs), torch.arange(5)[None])[0]
+            units, index = {"frames": source.gather(pairs)}, {"frames": torch.arange(5)[None]}
+            logits = BatchNetwork(network, toy_model.clip)(units, index)[0]
         for frame in frames[frames < len(shows)]:
             outputs[frame].append(torch.softmax(logits, dim=0).numpy())
     assert max(map(len, outputs)) == 3

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from abawbench.contracts import Labels, UsageError
-from abawbench.harness.jobs.job import shuffled
-from abawbench.harness.learn import training
+from abawbench.contracts import LabelledTrack, Labels, UsageError
+from abawbench.harness.jobs.prepare import shuffle_labels
+from abawbench.harness.learn import learner
+from abawbench.harness.learn.training import hold_out
 from abawbench.records import store
 from abawbench.records.record import Record
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = {"epochs": 30, "lr": 0.05, "schedule": "constant"}
 
@@ -58,8 +62,8 @@ def test_scoring_the_stored_predictions_gives_the_stored_value(run, toys, toy_da
     metric = toys.get("metric", task.metric).build(task)
     stored = predictions(tmp_path / "runs")
     total = sum(
-        metric.statistics(task.decide(stored[t.id]), t.labels("colour").values, t.labels("colour").mask)
-        for t in toy_database.tracks("colour", "val")
+        metric.statistics(task.decide(stored[one.track.id]), one.known.values, one.known.mask)
+        for one in toy_database.tracks("colour", "val")
     )
     assert metric.value(total) == record.score.value
 
@@ -101,6 +105,7 @@ def test_a_plugin_that_raises_costs_its_own_job_only(run) -> None:
     broken, fine = run(model=["broken", "toy"])
     assert broken.status == "failed"
     assert "this plugin is broken" in broken.reason
+    assert (broken.phase, broken.blamed.kind, broken.blamed.name) == ("read", "model", "broken")
     assert fine.status == "ok"
 
 
@@ -108,11 +113,12 @@ def test_a_task_without_data_is_refused_with_the_remedy_and_the_rest_goes_on(run
     va, colour = run(task=["va", "colour"])
     assert va.status == "unsupported"
     assert "--data aff-wild2=ROOT" in va.reason
+    assert (va.phase, va.blamed) == ("read", None)
     assert colour.status == "ok"
 
 
 def test_ctrl_c_leaves_whole_results_only(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original, calls = training.flat_loss, []
+    original, calls = learner.flat_loss, []
 
     def interrupted(*args: Any) -> Any:
         calls.append(1)
@@ -120,7 +126,7 @@ def test_ctrl_c_leaves_whole_results_only(run, tmp_path: Path, monkeypatch: pyte
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(training, "flat_loss", interrupted)
+    monkeypatch.setattr(learner, "flat_loss", interrupted)
     finished: list[Record] = []
     with pytest.raises(KeyboardInterrupt):
         run(seed=[0, 1, 2], finished=finished.append)
@@ -167,19 +173,29 @@ def test_a_run_leaves_the_process_as_it_found_it(run) -> None:
 
 
 def test_shuffling_gives_every_track_the_labels_of_another() -> None:
-    labels = [Labels(np.full(n, n), np.ones(n, dtype=bool)) for n in range(1, 9)]
-    for own, given in zip(labels, shuffled(labels, seed=0), strict=True):
-        assert given is not None
-        assert len(given.values) == len(own.values)
-        assert given.values[0] != own.values[0]
+    tracks = [labelled("a", Labels(np.full(n, n), np.ones(n, dtype=bool))) for n in range(1, 9)]
+    tracks[3] = LabelledTrack(tracks[3].track)
+    for own, given in zip(tracks, shuffle_labels(tracks, seed=0), strict=True):
+        assert given.track is own.track
+        assert (given.labels is None) == (own.labels is None)
+        if own.labels is not None:
+            assert len(given.known.values) == len(own.known.values)
+            assert given.known.values[0] != own.known.values[0]
+
+
+def labelled(subject: str, labels: Labels | None = None) -> LabelledTrack:
+    track: Any = SimpleNamespace(subject=subject)
+    return LabelledTrack(track, labels)
 
 
 def test_subjects_held_out_choose_the_epoch_and_are_not_fitted(run) -> None:
     (record,) = run(settings={**SETTINGS, "holdout": 0.25, "patience": 2})
     assert all(epoch.held_out is not None for epoch in record.training)
-    fitted, held_out = training.hold_out([0, 1, 2, 3], ["a", "a", "b", "c"], 0.34, seed=0)
-    assert sorted(fitted + held_out) == [0, 1, 2, 3]
-    assert {0, 1} <= set(fitted) or {0, 1} <= set(held_out)
+    tracks = [labelled(subject) for subject in "aabc"]
+    fitted, held_out = hold_out(tracks, 0.34, seed=0)
+    assert sorted(map(id, fitted + held_out)) == sorted(map(id, tracks))
+    assert len(held_out) in (1, 2)
+    assert not {one.track.subject for one in fitted} & {one.track.subject for one in held_out}
 
 
 def test_the_statistics_of_the_tracks_lie_beside_the_record_and_give_its_value(run, toys, tmp_path: Path) -> None:

@@ -160,15 +160,13 @@ def test_what_a_counter_cannot_count_is_named() -> None:
         ({"batch_norm": 9}, True),
     ],
 )
-def test_a_difference_of_more_than_a_thousandth_needs_the_name_of_an_operator(
-    difference: dict[str, int], explained: bool
-) -> None:
+def test_a_difference_above_a_thousandth_needs_an_operator(difference: dict[str, int], explained: bool) -> None:
     total = {"flop_counter": 1000, "fvcore": 1000 + sum(difference.values())}
     cost = Cost(parameters_total=1, parameters_trained=1, macs_per_clip=total, macs_difference_by_operator=difference)
     assert cost.macs_explained == explained
 
 
-def test_products_that_one_counter_alone_gives_are_named_by_what_the_other_saw() -> None:
+def test_products_of_one_counter_are_named_by_what_the_other_saw() -> None:
     operators = {"flop_counter": {"matmul": 50}, "fvcore": {"matmul": 10}}
     unnamed = Macs({"flop_counter": 50, "fvcore": 10}, operators, {})
     assert (unnamed.difference, unnamed.explained) == ({"matmul": -40}, False)

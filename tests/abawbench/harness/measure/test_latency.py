@@ -9,7 +9,7 @@ from torch import Tensor
 
 from abawbench.harness.measure import latency, timing
 from abawbench.harness.measure.latency import measure_latency
-from abawbench.harness.measure.timing import Answers, earned, noise_advice, noise_of, percentile
+from abawbench.harness.measure.timing import Answers, Conditions, noise_advice, noise_of, percentile, percentiles_of
 
 ONE = [(torch.zeros(1, 2),)]
 
@@ -35,19 +35,19 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.mark.parametrize(("samples", "found"), [(10, []), (63, []), (64, [90]), (661, [90]), (662, [90, 99])])
 def test_percentiles_are_given_only_when_earned(samples: int, found: list[int]) -> None:
-    given = earned([1.0] * samples)
+    given = percentiles_of([1.0] * samples)
     assert [rank for rank in (90, 99) if given[f"p{rank}_ms"] is not None] == found
 
 
 @pytest.mark.parametrize(
     ("step", "budget", "samples"), [(0.001, 30, 2000), (0.01, 30, 662), (0.1, 2.05, 21), (1.0, 2, 10), (0.1, 0, 10)]
 )
-def test_sampling_ends_with_the_99th_earned_and_two_seconds_or_the_budget_but_never_below_ten(
+def test_sampling_ends_once_the_99th_is_earned_or_time_is_up(
     slow: list[float], step: float, budget: float, samples: int
 ) -> None:
     slow[0] = step
     advanced: list[int] = []
-    found = measure_latency(same, ONE, budget_s=budget, advance=advanced.append)
+    found = measure_latency(same, ONE, Conditions(seconds=budget, advance=advanced.append))
     assert found.samples == sum(advanced)
     assert abs(found.samples - samples) <= 1
 
@@ -59,7 +59,7 @@ def test_a_run_long_enough_with_steady_times_is_valid(slow: list[float]) -> None
 
 
 def test_a_short_run_is_not_valid_and_says_what_would_make_it_so(slow: list[float]) -> None:
-    found = measure_latency(same, ONE, budget_s=1)
+    found = measure_latency(same, ONE, Conditions(seconds=1))
     assert not found.valid
     assert "of the 662 samples" in found.advice[0]
     assert "give it more seconds" in found.advice[0]
@@ -68,7 +68,7 @@ def test_a_short_run_is_not_valid_and_says_what_would_make_it_so(slow: list[floa
 def test_times_that_never_settle_are_not_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = (1.1**n for n in count())
     monkeypatch.setattr(timing, "_wall_ms", lambda call, inputs: (next(ticks), inputs[0]))
-    found = measure_latency(same, ONE, budget_s=0.001)
+    found = measure_latency(same, ONE, Conditions(seconds=0.001))
     assert "times were still changing when the warm-up ended: give it more seconds" in found.advice
 
 
@@ -78,26 +78,26 @@ def test_answers_that_change_under_the_clock_are_not_valid() -> None:
     def cheat(x: Tensor) -> Tensor:
         return x + (next(calls) > 20)
 
-    found = measure_latency(cheat, ONE, budget_s=0.02)
+    found = measure_latency(cheat, ONE, Conditions(seconds=0.02))
     assert not found.valid
     assert "timed answers differ from the untimed ones" in found.advice[0]
 
 
 def test_each_input_has_its_own_answer_and_the_digest_covers_all() -> None:
     inputs = [(torch.full((1, 2), float(i)),) for i in range(3)]
-    found = measure_latency(same, inputs, budget_s=0)
+    found = measure_latency(same, inputs, Conditions(seconds=0))
     assert "answers differ" not in "".join(found.advice)
     assert found.answers_sha256 == Answers(same, inputs).sha256
     assert found.answers_sha256 != Answers(same, inputs[:2]).sha256
 
 
 def test_answers_far_from_the_scored_ones_are_not_valid() -> None:
-    found = measure_latency(same, ONE, budget_s=0, scored=[torch.ones(1, 2)])
+    found = measure_latency(same, ONE, Conditions(seconds=0), scored=[torch.ones(1, 2)])
     assert found.answers_difference == 1
     assert "from the scored one" in found.advice[0]
 
 
-def test_noise_is_the_drift_of_medians_and_a_single_slow_call_is_none() -> None:
+def test_noise_is_the_drift_of_medians_and_not_one_slow_call() -> None:
     times = [10.0] * 160
     assert noise_of(times) == 0
     assert noise_of([*times[:-1], 500.0]) == 0
@@ -110,13 +110,13 @@ def test_too_much_noise_is_a_warning() -> None:
     assert "too noisy to quote" in noise_advice(0.11)[0]
 
 
-def test_a_percentile_is_a_sample_that_enough_samples_do_not_exceed() -> None:
+def test_a_percentile_is_a_sample_that_enough_do_not_exceed() -> None:
     samples = list(np.random.default_rng(0).permutation(100) + 1.0)
     assert [percentile(samples, rank) for rank in (50, 90, 99)] == [50, 90, 99]
 
 
 def test_latency_states_how_it_was_measured() -> None:
-    found = measure_latency(same, [(torch.zeros(3, 2),)], runtime="test", budget_s=0)
+    found = measure_latency(same, [(torch.zeros(3, 2),)], Conditions(runtime="test", seconds=0))
     assert (found.batch, found.device, found.runtime) == (3, "cpu", "test")
     assert found.threads == torch.get_num_threads()
     assert found.affinity

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from abawbench.harness.measure import offline
 from abawbench.harness.measure.offline import best_throughput, energy, measure_throughput
+from abawbench.harness.measure.timing import Conditions
 
 CPU = torch.device("cpu")
 
@@ -30,7 +31,7 @@ def test_the_batch_with_most_clips_a_second_is_found(
         seconds[0] += (overhead + per_clip * len(x) + growing * len(x) ** 2) / 1e6
         return x
 
-    found = best_throughput(lambda inputs: call, (torch.zeros(1, 8),), 8, budget_s=1e-2)
+    found = best_throughput(lambda inputs: call, (torch.zeros(1, 8),), 8, Conditions(seconds=1e-2))
     rate = found.by_batch[found.batch]
     assert rate == max(found.by_batch.values())
     assert found.frames_per_second == pytest.approx(8 * found.clips_per_second)
@@ -47,13 +48,13 @@ def test_a_batch_beyond_the_memory_limit_is_not_taken(seconds: list[float], monk
 
     monkeypatch.setattr(offline, "reset_peak", lambda: held.__setitem__(0, 0))
     monkeypatch.setattr(offline, "peak_bytes", lambda device: held[0])
-    found = best_throughput(lambda inputs: call, (torch.zeros(1, 8),), 8, budget_s=1, memory_limit=400)
+    found = best_throughput(lambda inputs: call, (torch.zeros(1, 8),), 8, Conditions(seconds=1), memory_limit=400)
     assert (found.batch, found.memory_limit_bytes) == (4, 400)
     assert sorted(found.by_batch) == [1, 2, 4]
 
 
 def test_throughput_counts_clips_and_frames() -> None:
-    found = measure_throughput(lambda x: x, (torch.zeros(3, 8, 1),), 8, budget_s=0.01)
+    found = measure_throughput(lambda x: x, (torch.zeros(3, 8, 1),), 8, Conditions(seconds=0.01))
     assert found.frames_per_second == pytest.approx(8 * found.clips_per_second)
     assert found.batch == 3
     assert not found.valid
@@ -68,7 +69,7 @@ def counter(folder: Path, name: str, microjoules: int) -> Path:
     return package
 
 
-def test_energy_sums_the_packages_and_survives_a_counter_that_starts_again(tmp_path: Path) -> None:
+def test_energy_sums_packages_and_survives_a_counter_restart(tmp_path: Path) -> None:
     counter(tmp_path, "intel-rapl:0", 100_000)
     counter(tmp_path, "intel-rapl:1", 900_000)
     counter(tmp_path, "intel-rapl:0:0", 0)

@@ -1,20 +1,23 @@
 """A profile: everything a network costs without training it, as a typed record and as text."""
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from abawbench import api
-from abawbench.contracts import Clip, Inputs, Model, Recipe, Runtime, Sound, Task, UsageError, Weights
-from abawbench.harness.measure import interleaved as turns
-from abawbench.harness.measure import live, profile
+from abawbench.contracts import Clip, Example, Model, Recipe, Runtime, Sound, Task, UsageError, Weights
+from abawbench.harness.measure import interleaved, live
+from abawbench.harness.measure import measure as module
 from abawbench.harness.measure.counting import count_macs
 from abawbench.harness.measure.examples import example_of
-from abawbench.harness.measure.interleaved import by_turns
-from abawbench.nn import InputsNetwork
+from abawbench.harness.measure.interleaved import Rounds, interleave
+from abawbench.nn import ClipNetwork, InputsNetwork
 from abawbench.plugins import Plugins
+from abawbench.records.cost import Live
 from abawbench.records.profile import Profile
 from abawbench.report.profile_table import profile_text
 
@@ -22,8 +25,12 @@ from abawbench.report.profile_table import profile_text
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, toys: Plugins) -> Plugins:
     """The toy plugins, a camera that does not make anyone wait, and no process started to see the memory."""
-    monkeypatch.setattr(profile, "peak_memory", lambda network, *example: 1_000_000)
-    monkeypatch.setattr(profile, "measure_live", lambda *args, **kw: live.measure_live(*args, predictions=8, **kw))
+    monkeypatch.setattr(module, "peak_memory", lambda network, *example: 1_000_000)
+
+    def brief(network: ClipNetwork, clip: Clip, device: torch.device, stage: live.Stage, advance: Any) -> Live:
+        return live.measure_live(network, clip, device, replace(stage, predictions=8), advance)
+
+    monkeypatch.setattr(module, "measure_live", brief)
     return toys
 
 
@@ -31,7 +38,7 @@ def profiled(plugins: Plugins, **options: object) -> Profile:
     return api.profile("toy", "colour", plugins=plugins, seconds=0.02, frame_rate=1000.0, **options)
 
 
-def test_a_profile_holds_counts_by_module_and_all_three_scenarios(quick: Plugins) -> None:
+def test_a_profile_holds_counts_by_module_and_all_scenarios(quick: Plugins) -> None:
     found = profiled(quick)
     assert (found.cost.parameters_total, found.cost.parameters_trained) == (6 * 27 + 6 + 21, 21)
     assert [(one.name, one.stage, one.macs) for one in found.modules] == [
@@ -44,7 +51,7 @@ def test_a_profile_holds_counts_by_module_and_all_three_scenarios(quick: Plugins
     assert found.cost.throughput is not None
     assert found.cost.live is not None
     assert found.cost.live.embedded == found.cost.live.frames == 8
-    assert found.turns == ()
+    assert found.interleaved == ()
     assert found.weights.source == "toy"
 
 
@@ -61,14 +68,14 @@ def test_only_the_scenarios_asked_for_are_measured(quick: Plugins) -> None:
     assert found.cost.throughput is not None
 
 
-def test_several_runtimes_take_turns_beside_plain_eager(quick: Plugins) -> None:
+def test_several_runtimes_are_interleaved_with_plain_eager(quick: Plugins) -> None:
     found = profiled(quick, runtime=["channels-last", "eager"], scenario="single-stream")
     assert found.cost.latency is not None
     assert found.cost.latency.runtime == "channels-last"
-    assert [one.runtime for one in found.turns] == ["channels-last", "eager"]
-    one = found.turns[0]
+    assert [one.runtime for one in found.interleaved] == ["channels-last", "eager"]
+    one = found.interleaved[0]
     assert (one.batch, one.frames) == (4, 5)
-    assert len(one.plain_ms) == len(one.runtime_ms) >= turns.MINIMUM
+    assert len(one.plain_ms) == len(one.runtime_ms) >= interleaved.MINIMUM
     assert list(one.ratios) == sorted(p / r for p, r in zip(one.plain_ms, one.runtime_ms, strict=True))
 
 
@@ -93,10 +100,10 @@ def test_the_text_says_what_is_valid_and_what_would_make_it_so(quick: Plugins) -
     assert "backbone" in text
     assert "INVALID" in text
     assert "samples that a 99th percentile takes: give it more seconds" in text
-    assert "by turns with plain eager" in text
+    assert "interleaved with plain eager" in text
 
 
-def test_no_total_is_printed_for_counts_that_disagree_without_reason(quick: Plugins) -> None:
+def test_no_total_is_printed_where_counts_disagree_unexplained(quick: Plugins) -> None:
     found = profiled(quick, scenario="offline")
     counts = {"flop_counter": 1000, "fvcore": 2000}
     cost = found.cost.model_copy(update={"macs_per_clip": counts, "macs_difference_by_operator": {"matmul": 1000}})
@@ -116,10 +123,9 @@ def test_a_profile_survives_json(quick: Plugins) -> None:
 class Slow(Runtime):
     """Eager execution, twice."""
 
-    name = "slow"
     calibrates = True
 
-    def compile(self, module: nn.Module, example: Inputs, calibration: object = ()) -> object:
+    def compile(self, module: nn.Module, example: Example, calibration: object = ()) -> object:
         assert calibration
         return lambda *inputs: (module(*inputs), module(*inputs))[1]
 
@@ -127,20 +133,17 @@ class Slow(Runtime):
 class Absent(Slow):
     """A runtime that this machine lacks."""
 
-    name = "absent"
-
-    def compile(self, module: nn.Module, example: Inputs, calibration: object = ()) -> object:
+    def compile(self, module: nn.Module, example: Example, calibration: object = ()) -> object:
         raise UsageError("install it")
 
 
-def test_a_runtime_that_is_twice_the_work_is_slower_and_one_that_is_absent_is_named() -> None:
+def test_twice_the_work_is_slower_and_an_absent_runtime_is_named() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(3000, 3000), nn.Linear(3000, 10)).eval()
-    refused: dict[str, str] = {}
-    (found,) = by_turns(
-        network, [Slow(), Absent()], (torch.zeros(1, 30, 100),), 30, refused=lambda n, e: refused.update({n: str(e)})
-    )
+    slow, absent = Slow(), Absent()
+    slow.name, absent.name = "slow", "absent"
+    (found,), refused = interleave(network, [slow, absent], (torch.zeros(1, 30, 100),), 30, Rounds())
     assert found.ratios[len(found.ratios) // 2] < 0.9
-    assert refused == {"absent": "install it"}
+    assert {name: str(error) for name, error in refused.items()} == {"absent": "install it"}
 
 
 class Heard(Model):
@@ -193,7 +196,7 @@ class Sum(nn.Module):
         return out + features["frames"][index["frames"]].mean()
 
 
-def test_a_network_of_several_inputs_is_called_with_all_of_them_and_counted_by_stage() -> None:
+def test_several_inputs_are_all_given_and_counted_by_stage() -> None:
     model = Heard(Recipe())
     example = example_of(model, torch.device("cpu"), batch=2)
     shapes = [tuple(x.shape) for x in example]

@@ -11,14 +11,16 @@ from abawbench.contracts import (
     MetricDeclaration,
     ModelDeclaration,
     RuntimeDeclaration,
+    SuiteDeclaration,
     TaskDeclaration,
     UsageError,
 )
 from abawbench.contracts.declarations import Declaration
-from abawbench.harness.jobs.job import prepare
-from abawbench.harness.request.databases import Databases, Generated
-from abawbench.harness.request.jobs import Job, model_names, task_names
+from abawbench.harness.jobs.prepare import prepare
+from abawbench.harness.request.databases import Databases, Sources
+from abawbench.harness.request.jobs import Job, model_names, plan, task_names
 from abawbench.harness.request.journal import Journal
+from abawbench.harness.request.protocol import Protocol
 from abawbench.hookspecs import hookimpl
 from abawbench.plugins import KINDS, Plugins, default_plugins
 from abawbench.progress import Progress
@@ -26,6 +28,42 @@ from abawbench.progress import Progress
 
 def test_all_means_the_six_tasks_of_the_competition_in_their_order() -> None:
     assert task_names(default_plugins(), ["all"]) == ["va", "expr", "au", "ce", "emi", "ah"]
+
+
+def test_all_is_our_first_suite_by_another_name() -> None:
+    plugins = default_plugins()
+    assert task_names(plugins, ["abaw8"]) == task_names(plugins, ["all"])
+    assert plugins.suites()["all"].declaration == plugins.suites()["abaw8"].declaration
+
+
+def test_an_unknown_task_is_refused_in_a_suite_too() -> None:
+    with pytest.raises(UsageError, match="unknown task 'vaa'; did you mean va"):
+        task_names(default_plugins(), ["vaa"])
+    with pytest.raises(UsageError, match="unknown task 'vaa'"):
+        task_names(_beside_ours(SuiteDeclaration(name="odd", summary="", tasks=("va", "vaa"))), ["odd"])
+
+
+def test_jobs_are_every_model_on_every_task_with_every_seed() -> None:
+    jobs = plan(default_plugins(), ["prior", "mnv4-tam"], ["va", "au"], [0, 1], Job(device="cpu"))
+    assert [(job.model, job.task, job.seed) for job in jobs] == [
+        (model, task, seed) for model in ("prior", "mnv4-tam") for task in ("va", "au") for seed in (0, 1)
+    ]
+    assert {job.device for job in jobs} == {"cpu"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"device": "gpu"}, "unknown device 'gpu'; use auto, cpu, cuda"),
+        ({"precision": "fp8"}, "unknown precision 'fp8'"),
+        ({"runtime": "eagr"}, "unknown runtime 'eagr'; did you mean eager"),
+        ({"control": "noise"}, "unknown control 'noise'; use shuffled-labels"),
+        ({"control": "shuffled-labels", "protocol": Protocol(folds=3)}, "needs the official split"),
+    ],
+)
+def test_what_no_job_can_be_like_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan(default_plugins(), ["prior"], ["va"], [0], Job(**wrong))
 
 
 def test_a_name_given_twice_runs_once() -> None:
@@ -42,16 +80,14 @@ def crowded(monkeypatch: pytest.MonkeyPatch) -> Plugins:
         raise AssertionError("the stranger's was built")
 
     names = {"task": "va", "database": "synthetic", "model": "mnv4-tam", "metric": "ccc", "runtime": "eager"}
-    for kind, hook in KINDS.items():
-        declared = _DECLARATIONS[kind](name=names[kind], summary="", build="crowd:raises", **_EXTRA.get(kind, {}))
-        function = _returning(declared)
-        function.__name__ = hook
-        setattr(module, hook, hookimpl(function))
     vars(module)["raises"] = raises
     monkeypatch.setitem(sys.modules, "crowd", module)
-    point = EntryPoint("crowd", "crowd", "abawbench")
-    vars(point)["dist"] = SimpleNamespace(name="stranger", version="1")
-    return Plugins([*entry_points(group="abawbench"), point], strict=True)
+    return _beside_ours(
+        *(
+            _DECLARATIONS[kind](name=names[kind], summary="", build="crowd:raises", **_EXTRA.get(kind, {}))
+            for kind in KINDS
+        )
+    )
 
 
 _EXTRA: dict[str, dict[str, Any]] = {"database": {"generated": True}}
@@ -64,11 +100,25 @@ _DECLARATIONS: dict[str, Any] = {
 }
 
 
-def _returning(declared: Declaration) -> Any:
-    def hook() -> list[Declaration]:
-        return [declared]
+def _beside_ours(*declared: Declaration) -> Plugins:
+    """Return the installed plugins beside what a stranger declares."""
 
-    return hook
+    @hookimpl
+    def abawbench_plugins() -> list[Declaration]:
+        return list(declared)
+
+    module = ModuleType("stranger")
+    vars(module)["abawbench_plugins"] = abawbench_plugins
+    point = _Loaded("stranger", "stranger", "abawbench")
+    vars(point).update(module=module, dist=SimpleNamespace(name="stranger", version="1"))
+    return Plugins([*entry_points(group="abawbench"), point], strict=True)
+
+
+class _Loaded(EntryPoint):
+    """An entry point of a module that is there already."""
+
+    def load(self) -> Any:
+        return vars(self)["module"]
 
 
 def test_all_names_in_full_what_a_stranger_claims_too(crowded: Plugins) -> None:
@@ -79,23 +129,23 @@ def test_all_names_in_full_what_a_stranger_claims_too(crowded: Plugins) -> None:
 
 
 def test_what_a_job_refers_to_stays_ours_beside_a_stranger_of_the_same_name(crowded: Plugins, tmp_path: Path) -> None:
-    databases = Databases(crowded, {}, Generated("tiny"), Progress())
+    databases = Databases(crowded, Sources(preset="tiny"), Progress())
     for found in (databases, databases.under({"absent-class": "left-out"})):
         assert found.plugin("synthetic").distribution == "abawbench"
     job = Job(model="prior", task="abawbench:va")
     ready = prepare(job, crowded, databases, Journal())
-    assert {(p.kind, p.distribution) for p in ready.plugins} == {(kind, "abawbench") for kind in KINDS}
+    assert {(p.kind, p.distribution) for p in ready.took_part.values()} == {(kind, "abawbench") for kind in KINDS}
 
 
 def test_a_name_that_a_user_types_stays_ambiguous(crowded: Plugins) -> None:
     with pytest.raises(UsageError, match="write abawbench:mnv4-tam or stranger:mnv4-tam"):
         model_names(crowded, ["mnv4-tam"])
     with pytest.raises(UsageError, match="write abawbench:synthetic or stranger:synthetic"):
-        Databases(crowded, {"synthetic": ()}, Generated("tiny"), Progress())
+        Databases(crowded, Sources({"synthetic": ()}, "tiny"), Progress())
 
 
 def test_a_task_goes_to_the_database_that_has_its_labels(toys: Plugins) -> None:
-    databases = Databases(toys, {"toy": ()}, Generated(), Progress())
+    databases = Databases(toys, Sources({"toy": ()}), Progress())
     name, database = databases.for_task(toys.get("task", "colour").build())
     assert (name, database.name) == ("toy", "toy")
     assert databases.for_task(toys.get("task", "colour").build())[1] is database
@@ -103,4 +153,4 @@ def test_a_task_goes_to_the_database_that_has_its_labels(toys: Plugins) -> None:
 
 def test_a_database_that_reads_files_needs_a_root(toys: Plugins) -> None:
     with pytest.raises(UsageError, match="--data bah=ROOT"):
-        Databases(toys, {"bah": ()}, Generated(), Progress())
+        Databases(toys, Sources({"bah": ()}), Progress())

@@ -1,4 +1,6 @@
+from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -6,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abawbench.contracts import Clip, DataError, Labels, UsageError
-from abawbench.harness.request.folds import assigned, folds_of
+from abawbench.contracts import Clip, DataError, LabelledTrack, Labels, UsageError
 from abawbench.harness.request.protocol import OFFICIAL, Protocol, protocol_of
+from abawbench.harness.request.splits import assign_folds, split_tracks, without_labels
 
 
 def test_options_are_written_as_on_the_command_line_or_in_python() -> None:
@@ -55,49 +57,54 @@ def test_the_record_holds_every_option_and_names_those_that_are_not_official() -
     assert OFFICIAL.record(clip).options == ()
 
 
-class Named:
-    def __init__(self, name: str, subject: str, n_frames: int = 10) -> None:
-        self.id, self.subject, self.n_frames = name, subject, n_frames
+def labelled(name: str, subject: str, n_frames: int = 10) -> LabelledTrack:
+    track: Any = SimpleNamespace(id=name, subject=subject, n_frames=n_frames)
+    return LabelledTrack(track, Labels(np.zeros(10), np.ones(10, dtype=bool)))
 
 
-KNOWN = Labels(np.zeros(10), np.ones(10, dtype=bool))
+def names(tracks: Sequence[LabelledTrack]) -> list[str]:
+    return [one.track.id for one in tracks]
+
+
+def subjects(tracks: Sequence[LabelledTrack]) -> set[str]:
+    return {one.track.subject for one in tracks}
 
 
 @given(
     st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 500)), min_size=1, max_size=40), st.integers(2, 5)
 )
 def test_every_track_is_scored_once_by_a_fold_that_fits_none_of_its_subject(found, folds: int) -> None:
-    tracks = [Named(f"t{i}", subject, frames) for i, (subject, frames) in enumerate(found)]
-    labels: list[Labels | None] = [KNOWN] * len(tracks)
-    if len({track.subject for track in tracks}) < folds:
+    tracks = [labelled(f"t{i}", subject, frames) for i, (subject, frames) in enumerate(found)]
+    half = len(tracks) // 2
+    if len(subjects(tracks)) < folds:
         with pytest.raises(UsageError, match="give fewer folds"):
-            folds_of(Protocol(folds=folds), tracks, labels, 0)  # type: ignore[arg-type]
+            split_tracks(Protocol(folds=folds), [], tracks)
         return
-    made = folds_of(Protocol(folds=folds), tracks, labels, len(tracks) // 2)  # type: ignore[arg-type]
-    assert sorted(n for fold in made for n in fold.scored) == list(range(len(tracks)))
+    made = split_tracks(Protocol(folds=folds), tracks[:half], tracks[half:])
+    assert len(made) == folds
+    assert sorted(name for fold in made for name in names(fold.score)) == sorted(names(tracks))
     for fold in made:
-        assert fold.scored
-        assert sorted(fold.fitted + fold.scored) == list(range(len(tracks)))
-        assert not {tracks[n].subject for n in fold.fitted} & {tracks[n].subject for n in fold.scored}
+        assert fold.score
+        assert sorted(names(fold.all)) == sorted(names(tracks))
+        assert not subjects(fold.fit) & subjects(fold.score)
 
 
 @given(st.permutations([("a", 90), ("b", 50), ("b", 5), ("c", 60), ("d", 10), ("e", 9), ("f", 8)]))
 def test_folds_do_not_depend_on_the_order_of_tracks_and_are_of_like_size(found) -> None:
-    own = assigned([s for s, _ in found], [n for _, n in found], 3)
+    own = assign_folds([s for s, _ in found], [n for _, n in found], 3)
     by_subject = {subject: int(fold) for (subject, _), fold in zip(found, own, strict=True)}
     assert by_subject == {"a": 0, "c": 1, "b": 2, "d": 2, "e": 1, "f": 2}
 
 
 def test_the_official_split_and_the_refit() -> None:
-    tracks = [Named(name, name) for name in "abcd"]
-    labels = [KNOWN, None, KNOWN, KNOWN]
-    (official,) = folds_of(OFFICIAL, tracks, labels, 2)  # type: ignore[arg-type]
-    assert (official.fitted, official.scored) == ([0], [2, 3])
-    (refit,) = folds_of(Protocol(refit=True), tracks, labels, 2)  # type: ignore[arg-type]
-    assert (refit.fitted, refit.scored) == ([0, 2, 3], [])
+    a, b, c, d = (labelled(name, name) for name in "abcd")
+    train, validation = [a, *without_labels([b])], [c, d]
+    (official,) = split_tracks(OFFICIAL, train, validation)
+    assert (names(official.fit), names(official.score)) == (["a"], ["c", "d"])
+    (refit,) = split_tracks(Protocol(refit=True), train, validation)
+    assert (names(refit.fit), names(refit.score)) == (["a", "c", "d"], [])
 
 
 def test_a_track_in_both_splits_cannot_be_pooled() -> None:
-    tracks = [Named("a", "a"), Named("a", "a")]
     with pytest.raises(DataError, match="track 'a' is in the training and the validation split"):
-        folds_of(Protocol(folds=2), tracks, [KNOWN, KNOWN], 1)  # type: ignore[arg-type]
+        split_tracks(Protocol(folds=2), [labelled("a", "a")], [labelled("a", "a")])

@@ -11,6 +11,8 @@ from abawbench.records.record import Record
 from abawbench_plugins.databases.synthetic.generate import ensure
 from abawbench_plugins.databases.synthetic.presets import preset_named
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -27,9 +29,14 @@ def root(whole: Path, tmp_path: Path) -> Path:
 def run(toys, tmp_path: Path, root: Path):
     def call() -> Record:
         (record,) = abawbench.run(
-            "toy", "expr", {"aff-wild2": root}, settings={"epochs": 1}, plugins=toys,
-            out=tmp_path / "runs", device="cpu", latency_seconds=0,
-        )  # fmt: skip
+            "toy",
+            "expr",
+            {"aff-wild2": root},
+            settings={"epochs": 1},
+            machine=abawbench.Machine(device="cpu", latency_seconds=0),
+            out=tmp_path / "runs",
+            plugins=toys,
+        )
         return record
 
     return call
@@ -99,3 +106,4 @@ def test_a_database_without_annotations_is_refused_in_one_sentence(run, root: Pa
     record = run()
     assert record.status == "failed"
     assert "EXPR" in record.reason
+    assert (record.phase, record.blamed.kind, record.blamed.name) == ("read", "database", "aff-wild2")

@@ -1,11 +1,12 @@
 """How many independent frames a score rests on."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from abawbench.contracts import Labels
+from abawbench.contracts import LabelledTrack, Labels
 from abawbench.harness.score import scoring
 from abawbench_plugins.metrics.concordance import Concordance
 from abawbench_plugins.tasks import va
@@ -19,10 +20,10 @@ def effect(copies: int) -> float:
         np.clip(truth + np.repeat(0.2 * random.normal(size=(20 // copies, 2)), copies, axis=0), -1, 1)
         for truth in truths
     ]
-    tracks = [SimpleNamespace(id=f"t{n}", subject=f"t{n}") for n in range(300)]
+    people: list[Any] = [SimpleNamespace(id=f"t{n}", subject=f"t{n}") for n in range(300)]
     labels = [Labels(truth, np.arange(20) != 19) for truth in truths]
     task = va.task()
-    found, _ = scoring.score(Concordance(task), task, tracks, scores, labels)  # type: ignore[arg-type]
+    found, _ = scoring.score(Concordance(task), task, list(map(LabelledTrack, people, labels)), scores)
     assert found.effective_frames == pytest.approx(300 * 19 / found.design_effect)
     return float(found.design_effect or 0)
 

@@ -1,7 +1,7 @@
 """Every form of prediction file: what is read, what is refused and where."""
 
-import importlib
 from collections.abc import Sequence
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -18,7 +18,6 @@ from abawbench.contracts import (
     AbawbenchError,
     DataError,
     Decided,
-    Labels,
     PluginError,
     Task,
     Template,
@@ -26,6 +25,8 @@ from abawbench.contracts import (
     UsageError,
 )
 from abawbench.harness.score.prediction_files import FilePredictions, read_prediction_file, submission_of
+from abawbench.plugins import default_plugins
+from abawbench_plugins.tasks import submissions
 
 
 class Frames(Track):
@@ -44,12 +45,10 @@ class Frames(Track):
 
     frames = frame_files = frame_mask
 
-    def labels(self, label: str) -> Labels | None:
-        raise AssertionError("reading a file looks at no label")
 
-
+@cache
 def task(name: str) -> Task:
-    found: Task = importlib.import_module(f"abawbench_plugins.tasks.{name}").task()
+    found: Task = default_plugins().get("task", name).build()
     return found
 
 
@@ -130,7 +129,7 @@ def test_bah_has_no_header_paths_with_spaces_and_frames_from_0(tmp_path: Path) -
 def test_videos_of_bah_have_a_label_and_perhaps_probabilities(
     text: str, scores: list[list[float]] | None, tmp_path: Path
 ) -> None:
-    video = task("ah_video")
+    video = task("ah-video")
     file = tmp_path / "trial-1.txt"
     file.write_text(text)
     videos = [Frames("Videos/1/Visite_1/a.mp4", 5), Frames("Videos/2/Visite 1/b.mp4", 5)]
@@ -162,7 +161,7 @@ def test_multitask_rows_hold_valence_arousal_an_expression_and_twelve_units(tmp_
 
 
 def test_every_pair_of_probabilities_that_is_written_sums_to_exactly_1() -> None:
-    form = importlib.import_module("abawbench_plugins.tasks.submissions").bah_videos(task("ah"))
+    form = submissions.bah_videos(task("ah"))
     present = np.arange(10001) / 10000 + 3e-5
     rows = form.encode(Decided(np.zeros(10001, dtype=int), np.stack([1 - present, present], axis=1)))
     assert all(float(row.split(",")[0]) + float(row.split(",")[1]) == 1.0 for row in rows)

@@ -12,7 +12,7 @@ import pytest
 import abawbench
 from abawbench.contracts import DataError, UsageError
 from abawbench.records import store
-from abawbench.records.scored import ScoredFile
+from abawbench.records.scored_file import ScoredFile
 
 HEADER = "image_location,red,green,blue\n"
 
@@ -44,7 +44,7 @@ def score(colours):
 
 @pytest.fixture
 def tracks(toy_database):
-    return list(toy_database.tracks("colour", "val"))
+    return [one.track for one in toy_database.tracks("colour", "val")]
 
 
 def guesses(tracks, wrong: int = 3) -> dict[str, np.ndarray]:
@@ -155,8 +155,15 @@ def test_what_cannot_be_scored_says_why(score, tracks, tmp_path: Path) -> None:
 
 @pytest.fixture
 def run(colours, tmp_path: Path) -> Path:
-    options = {"settings": {"epochs": 2}, "device": "cpu", "latency_seconds": 0}
-    (record,) = abawbench.run("toy", "colour", {"toy": ()}, out=tmp_path / "runs", plugins=colours, **options)
+    (record,) = abawbench.run(
+        "toy",
+        "colour",
+        {"toy": ()},
+        settings={"epochs": 2},
+        machine=abawbench.Machine(device="cpu", latency_seconds=0),
+        out=tmp_path / "runs",
+        plugins=colours,
+    )
     return store.folder_of(tmp_path / "runs", record)
 
 

@@ -10,18 +10,19 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import abawbench
-from abawbench.contracts import DataError, Decided, Submission, Task, Template, UsageError
+from abawbench.contracts import DataError, Decided, Submission, Task, Template, Track, UsageError
 from abawbench.harness.score.prediction_files import submission_of
-from abawbench.harness.score.scoring import official
+from abawbench.harness.score.scoring import official_value
 from abawbench.harness.stored import submit as module
 from abawbench.records import store
 from abawbench.records.record import Record
-from abawbench.records.scored import ScoredFile
+from abawbench.records.scored_file import ScoredFile
 from abawbench.system.files import sha256
 from abawbench_plugins.databases.synthetic.database import open_database
 
 TASKS = ("va", "expr", "au", "ce", "emi", "ah", "ah-video", "mtl", "vd")
-SYNTHETIC: dict[str, Any] = {"data": {"synthetic": ()}, "preset": "tiny"}
+SYNTHETIC: dict[str, Any] = {"data": abawbench.Sources({"synthetic": ()}, preset="tiny")}
+UNTIMED = abawbench.Machine(device="cpu", latency_seconds=0)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,8 @@ def run(world, tmp_path: Path) -> Callable[..., tuple[Path, Record]]:
     def call(task: str, **protocol: Any) -> tuple[Path, Record]:
         settings = {"epochs": 2, "lr": 0.05, "schedule": "constant"}
         (record,) = abawbench.run(
-            "toy", task, settings=settings, out=tmp_path / "runs", device="cpu", protocol=protocol, latency_seconds=0,
-            plugins=world, **SYNTHETIC,
+            "toy", task, settings=settings, out=tmp_path / "runs", protocol=protocol, machine=UNTIMED, plugins=world,
+            **SYNTHETIC,
         )  # fmt: skip
         assert record.status == "ok", record.reason
         return store.folder_of(tmp_path / "runs", record), record
@@ -64,11 +65,15 @@ def submit(world, tmp_path: Path):
     return call
 
 
+def tracks_of(label: str, split: str) -> list[Track]:
+    return [one.track for one in open_database(preset="tiny").tracks(label, split)]
+
+
 def template(task: Task, file: Path) -> list[str]:
     """Write a template of the val split with its tracks in another order than by name; return its names."""
     form = submission_of(task)
     assert form is not None
-    tracks = list(open_database(preset="tiny").tracks(task.label, "val"))
+    tracks = tracks_of(task.label, "val")
     order = np.random.default_rng(5).permutation(len(tracks))
     names = [name for i in order for name in form.names(tracks[i])]
     blank = task.decide(np.zeros((len(names), len(task.outputs)), dtype=np.float32))
@@ -92,7 +97,7 @@ def test_the_submitted_file_scores_what_the_run_scored(task: str, world, run, su
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_test_set_is_submitted_as_its_template_and_scores_what_was_predicted(
+def test_the_submitted_test_set_scores_what_was_predicted(
     task: str, world, run, submit, score, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder, _ = run(task)
@@ -106,10 +111,10 @@ def test_the_test_set_is_submitted_as_its_template_and_scores_what_was_predicted
     assert form is not None
     names = form.template(database.template(built.label)).names
     assert (form.read(tmp_path / "out.txt").names, done.rows) == (names, len(names))
-    tracks = list(database.tracks(built.label, "test"))
-    labels = [track.labels(built.label) for track in tracks]
+    tracks = database.tracks(built.label, "test")
     metric = world.get("metric", built.metric).build(built)
-    value = official(metric, built, [track.id for track in tracks], kept[0][0], labels)
+    names, labels = [one.track.id for one in tracks], [one.known for one in tracks]
+    value = official_value(metric, built, names, kept[0][0], labels)
     found = score(tmp_path / "out.txt", task, split="test")
     assert found.score.value == pytest.approx(value, abs=1e-12, rel=0)
     assert (found.form, found.coverage, found.database.split) == ("official", 1, "test")
@@ -165,16 +170,14 @@ def form(world) -> Submission:
     return found
 
 
-def test_without_an_official_template_a_split_is_written_in_its_own_order(
-    va: Path, submit, score, tmp_path: Path
-) -> None:
+def test_without_a_template_a_split_is_written_in_its_own_order(va: Path, submit, score, tmp_path: Path) -> None:
     done = submit(va, split="val")
     assert done.synthetic
     assert done.rows == len((tmp_path / "out.txt").read_text().splitlines()) - 1
     assert score(tmp_path / "out.txt", "va").score.value == store.read(va).score.value
 
 
-def test_the_run_may_be_named_by_the_folder_it_lies_in_and_its_task(va: Path, run, submit, tmp_path: Path) -> None:
+def test_a_run_may_be_named_by_the_folder_around_it_and_its_task(va: Path, run, submit, tmp_path: Path) -> None:
     run("ah")
     with pytest.raises(UsageError, match="2 runs here; name one of them, for example toy/ah/"):
         submit(tmp_path / "runs", split="val")
@@ -183,11 +186,9 @@ def test_the_run_may_be_named_by_the_folder_it_lies_in_and_its_task(va: Path, ru
         submit(tmp_path / "runs", split="val", task="emi")
 
 
-def test_the_template_is_found_beside_the_test_set_and_its_first_column_is_copied(
-    va: Path, world, shared: Path, tmp_path: Path
-) -> None:
+def test_the_template_beside_the_test_set_gives_rows_and_order(va: Path, world, shared: Path, tmp_path: Path) -> None:
     official = open_database(preset="tiny").folder / "aff-wild2"
-    tracks = open_database(preset="tiny").tracks("va", "val")
+    tracks = tracks_of("va", "val")
     names = [name for track in reversed(tracks) for name in track.frame_names()[2:9]]
     release = tmp_path / "test" / "prediction_files_format" / "CVPR_8th_ABAW_VA_test_set_sample.txt"
     release.parent.mkdir(parents=True)
@@ -209,7 +210,7 @@ def test_a_test_set_without_a_template_asks_for_it(va: Path, world, tmp_path: Pa
 
 def test_ids_stay_as_the_list_writes_them(run, submit, tmp_path: Path) -> None:
     folder, _ = run("emi")
-    ids = [track.id for track in open_database(preset="tiny").tracks("emi", "val")]
+    ids = [track.id for track in tracks_of("emi", "val")]
     (tmp_path / "test_split.csv").write_text("Filename\n" + "\n".join(str(int(i)) for i in ids))
     submit(folder, split="val", template=tmp_path / "test_split.csv")
     lines = (tmp_path / "out.txt").read_text().splitlines()
@@ -254,7 +255,7 @@ def test_a_model_that_predicts_nan_writes_nothing(va: Path, submit, tmp_path: Pa
     assert not (tmp_path / "out.txt").exists()
 
 
-def test_weights_that_are_gone_changed_or_of_another_network_are_refused(va: Path, submit) -> None:
+def test_weights_gone_changed_or_of_another_network_are_refused(va: Path, submit) -> None:
     record, weights = store.read(va), va / store.WEIGHTS
     original = weights.read_bytes()
     weights.write_bytes(original + b"x")

@@ -1,0 +1,284 @@
+"""Images as steps: their features, computed once by a frozen network and cached, or the images themselves."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from abawbench.contracts import Clip, Track
+from abawbench.harness.data.feature_cache import Entry, entry_file, folder, limit, load, store, trim
+from abawbench.harness.data.images import TrackImages, read_images, resize, track_images
+from abawbench.harness.data.steps import ReadLog, Rows, Steps
+from abawbench.nn import as_tuple, is_frozen
+from abawbench.progress import Progress
+
+BATCH = 32
+"""Images embedded together. Always exactly so many, so that no image's features depend on what else was missing."""
+
+
+@dataclass(frozen=True)
+class ImageRules:
+    """How a network sees images."""
+
+    clip: Clip
+    stand_in: Literal["black", "zero"] | None = None
+    """What a frame without an image shows: a black image or zero features; None for the nearest image of its track, and
+    black where its track has none."""
+    always: bool = True
+    """Whether every frame shows something; else one without an image of its track, or with a stand-in, has no step."""
+    live: bool = False
+    """Whether images are given as they are, whatever is frozen."""
+
+
+class ImageSteps(Steps):
+    """The distinct images of each track as steps, or their features; ``images[n]`` says what track n shows."""
+
+    def __init__(self, images: list[TrackImages], log: ReadLog, rules: ImageRules) -> None:
+        self.images, self.log, self.rules = images, log, rules
+        shows = [one.shows for one in images]
+        if not rules.always:
+            shows = [np.where(one.shows == len(one.rows), -1, one.shows).astype(np.intp) for one in images]
+        super().__init__(shows, ())
+
+    def fill_blank(self) -> None:
+        """Set the unit for a batch without any image, once images can be gathered."""
+        size = self.rules.clip.size
+        first = next((n for n, one in enumerate(self.images) if len(one.rows)), None)
+        if first is None:
+            self.blank = (torch.zeros(1, 3, size, size, dtype=torch.uint8),)
+        else:
+            self.blank = tuple(torch.zeros_like(x) for x in self.gather(np.array([[first, 0]], dtype=np.intp)))
+
+
+class CachedImages(ImageSteps):
+    """Outputs of a frozen network, float16 on disk and memory-mapped."""
+
+    def __init__(
+        self,
+        images: list[TrackImages],
+        log: ReadLog,
+        rules: ImageRules,
+        stored: list[tuple[Tensor, ...]],
+        stand_in: tuple[Tensor, ...] | None = None,
+    ) -> None:
+        super().__init__(images, log, rules)
+        self._stored = stored
+        self._stand_in = stand_in
+
+    def gather(self, pairs: Rows) -> tuple[Tensor, ...]:
+        """Return the stored features, [U, ...] float16 on the CPU."""
+        per_image = [self._levels(number, row) for number, row in pairs.tolist()]
+        return tuple(torch.stack(level) for level in zip(*per_image, strict=True))
+
+    def _levels(self, number: int, row: int) -> Sequence[Tensor]:
+        if self._stand_in is not None and row == len(self.images[number].rows):
+            return self._stand_in
+        return [level[row] for level in self._stored[number]]
+
+
+class LiveImages(ImageSteps):
+    """Images themselves, uint8 [U, 3, size, size]; the network embeds them in every batch.
+
+    With zero features as the stand-in a mask [U] comes with them, false where the features are to be zero.
+    """
+
+    def __init__(self, tracks: Sequence[Track], rules: ImageRules, log: ReadLog | None = None) -> None:
+        shown = [track_images(track.frame_mask(), rules.stand_in is not None) for track in tracks]
+        super().__init__(shown, log or ReadLog(), rules)
+        self._tracks = tracks
+
+    def gather(self, pairs: Rows) -> tuple[Tensor, ...]:
+        """Return the images, read now; a broken one is black and counted."""
+        size = self.rules.clip.size
+        out = np.zeros((len(pairs), size, size, 3), dtype=np.uint8)
+        own = np.zeros(len(pairs), dtype=np.bool_)
+        for number in np.unique(pairs[:, 0]):
+            rows = self.images[number].rows
+            mine = np.flatnonzero((pairs[:, 0] == number) & (pairs[:, 1] < len(rows)))
+            own[mine] = True
+            if mine.size:
+                frames, readable = self._tracks[number].frames(rows[pairs[mine, 1]])
+                out[mine] = resize(frames, size)
+                for at in np.flatnonzero(~readable):
+                    self.log.note_image(self._tracks[number], int(rows[pairs[mine[at], 1]]))
+        images = torch.from_numpy(out).permute(0, 3, 1, 2)
+        return (images, torch.from_numpy(own)) if self.rules.stand_in == "zero" else (images,)
+
+
+def normalise(images: Tensor, clip: Clip) -> Tensor:
+    """Return uint8 images [U, 3, H, W] as float32, scaled to [0, 1] and standardised by the clip's mean and std."""
+    mean = torch.tensor(clip.mean, device=images.device).view(1, 3, 1, 1)
+    std = torch.tensor(clip.std, device=images.device).view(1, 3, 1, 1)
+    scaled = (images.to(torch.float32) / 255 - mean) / std
+    return scaled.contiguous(memory_format=torch.channels_last)
+
+
+def digest_of(embed: nn.Module, clip: Clip) -> str:
+    """Return the SHA-256 of a frozen network that sees images, and of how they are prepared; see ``digest``."""
+    probe = torch.linspace(-2, 2, 3 * clip.size**2).view(1, 3, clip.size, clip.size)
+    device = next(embed.parameters()).device
+    with torch.inference_mode():
+        answer = as_tuple(embed(probe.to(device).contiguous(memory_format=torch.channels_last)))
+    return digest(embed, [clip.size, clip.mean, clip.std], answer)
+
+
+def digest(embed: nn.Module, prepared: Sequence[object], answer: Sequence[Tensor]) -> str:
+    """Return the SHA-256 of a frozen network: its structure, its parameters, its answer, how inputs are ``prepared``.
+
+    The answer to a fixed input is what tells two networks apart that hold the same parameters and use them differently,
+    such as one that gives three of its maps and one that gives the last.
+    """
+    sha = hashlib.sha256(json.dumps([torch.__version__, repr(embed), *prepared]).encode())
+    for name, tensor in embed.state_dict().items():
+        sha.update(name.encode())
+        sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    for level in answer:
+        sha.update(json.dumps(level.shape).encode())
+        sha.update(level.to(torch.float16).cpu().contiguous().numpy().tobytes())
+    return sha.hexdigest()
+
+
+def worth_caching(embed: nn.Module, clip: Clip, device: torch.device, images: int) -> bool:
+    """Return whether the frozen part gives no more numbers than an image has, and those of all images fit the cache."""
+    if not is_frozen(embed):
+        return False
+    numbers = _numbers(embed, clip, device)
+    return numbers <= 3 * clip.size**2 and 2 * numbers * images <= limit()
+
+
+def embed_images(
+    embed: nn.Module, tracks: Sequence[Track], rules: ImageRules, device: torch.device, progress: Progress
+) -> ImageSteps:
+    """Return the images of the tracks as steps: features from the cache where it has them, computed where not.
+
+    Without a frozen part, when the features outgrow the cache or when ``rules.live`` asks for it, images are given.
+    """
+    embed.eval()
+    log, clip = ReadLog(), rules.clip
+    masks = [track.frame_mask() for track in tracks]
+    log.images = int(sum(mask.sum() for mask in masks))
+    found: ImageSteps
+    if rules.live or not worth_caching(embed, clip, device, log.images):
+        found = LiveImages(tracks, rules, log)
+    else:
+        found = _cached(embed, tracks, rules, (device, progress), masks, log)
+    if not rules.always:
+        found.fill_blank()
+    return found
+
+
+def _cached(
+    embed: nn.Module,
+    tracks: Sequence[Track],
+    rules: ImageRules,
+    on: tuple[torch.device, Progress],
+    masks: list[NDArray[np.bool_]],
+    log: ReadLog,
+) -> CachedImages:
+    key = digest_of(embed, rules.clip)
+    files = [entry_file(key, track.id, list(track.frame_files())) for track in tracks]
+    stored: list[Entry | None] = [load(file) for file in files]
+    missing = [number for number, entry in enumerate(stored) if entry is None]
+    log.cached = log.images - int(sum(masks[number].sum() for number in missing))
+    if missing:
+        total = log.images - log.cached
+        for number, entry in _embed(embed, rules.clip, {n: tracks[n] for n in missing}, on, total):
+            store(files[number], entry)
+            stored[number] = load(files[number])
+        trim(folder(), keep=set(files))
+    images, levels = [], []
+    for one, track, mask in zip(stored, tracks, masks, strict=True):
+        assert one is not None
+        exists = mask.copy()
+        rows = np.flatnonzero(mask)
+        if rows.size:
+            exists[rows[~one.readable]] = False
+            for row in rows[~one.readable]:
+                log.note_image(track, int(row))
+        images.append(track_images(exists, rules.stand_in is not None))
+        kept = np.flatnonzero(one.readable) if exists.any() else np.zeros(1, dtype=np.intp)
+        levels.append(one.levels if len(kept) == len(one.readable) else tuple(x[kept] for x in one.levels))
+    return CachedImages(images, log, rules, levels, _stand_in(embed, rules.clip, on[0], rules.stand_in))
+
+
+def _stand_in(embed: nn.Module, clip: Clip, device: torch.device, kind: str | None) -> tuple[Tensor, ...] | None:
+    """Return the features of a black image, or zeros in their shape; None where nearest images are shown."""
+    if kind is None:
+        return None
+    black = _half(embed, np.zeros((BATCH, clip.size, clip.size, 3), dtype=np.uint8), clip, device)
+    return tuple(torch.zeros_like(level[0]) if kind == "zero" else level[0].clone() for level in black)
+
+
+def _half(embed: nn.Module, images: NDArray[np.uint8], clip: Clip, device: torch.device) -> list[Tensor]:
+    """Return the features of images [U, size, size, 3], float16 on the CPU."""
+    with torch.inference_mode():
+        given = torch.from_numpy(images).permute(0, 3, 1, 2).to(device)
+        return [x.to(torch.float16).cpu().contiguous() for x in as_tuple(embed(normalise(given, clip)))]
+
+
+def _embed(
+    embed: nn.Module,
+    clip: Clip,
+    tracks: Mapping[int, Track],
+    on: tuple[torch.device, Progress],
+    total: int,
+) -> Iterator[tuple[int, Entry]]:
+    """Yield the entry of each track as soon as its last image went through the network."""
+    device, progress = on
+    owners: list[int] = []
+    parts: dict[int, list[tuple[Tensor, ...]]] = {number: [] for number in tracks}
+    readable: dict[int, list[NDArray[np.bool_]]] = {number: [] for number in tracks}
+    waiting = {number: max(int(tracks[number].frame_mask().sum()), 1) for number in tracks}
+    queue: list[NDArray[np.uint8]] = []
+
+    def flush() -> Iterator[tuple[int, Entry]]:
+        batch = np.zeros((BATCH, clip.size, clip.size, 3), dtype=np.uint8)
+        count = min(BATCH, len(queue))
+        batch[:count] = queue[:count]
+        mine = owners[:count]
+        del queue[:count], owners[:count]
+        levels = _half(embed, batch, clip, device)
+        for at, number in enumerate(mine):
+            parts[number].append(tuple(level[at] for level in levels))
+            waiting[number] -= 1
+            if waiting[number] == 0:
+                stacked = tuple(torch.stack(level) for level in zip(*parts.pop(number), strict=True))
+                yield number, Entry(stacked, np.concatenate(readable.pop(number)))
+
+    for number in tracks:
+        if not tracks[number].frame_mask().any():
+            queue.append(np.zeros((clip.size, clip.size, 3), dtype=np.uint8))
+            owners.append(number)
+            readable[number].append(np.zeros(1, dtype=bool))
+    chunks = read_images(tracks, clip)
+    for image in progress.track(_each(chunks, readable), "embed", total, "frame"):
+        number, pixels = image
+        queue.append(pixels)
+        owners.append(number)
+        if len(queue) >= BATCH:
+            yield from flush()
+    while queue:
+        yield from flush()
+
+
+def _each(
+    chunks: Iterator[tuple[int, NDArray[np.intp], NDArray[np.uint8], NDArray[np.bool_]]],
+    readable: dict[int, list[NDArray[np.bool_]]],
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    for number, _, images, good in chunks:
+        readable[number].append(good)
+        for image in images:
+            yield number, image
+
+
+def _numbers(embed: nn.Module, clip: Clip, device: torch.device) -> int:
+    """Return how many numbers the frozen part gives for one image."""
+    with torch.inference_mode():
+        out = as_tuple(embed(torch.zeros(1, 3, clip.size, clip.size, device=device)))
+    return sum(level.numel() for level in out)

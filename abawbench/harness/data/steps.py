@@ -1,0 +1,95 @@
+"""One input of some tracks as steps: which step each frame sees, and the units that clips need of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from abawbench.contracts import DataError, Track
+
+Rows = NDArray[np.intp]
+
+
+@dataclass
+class ReadLog:
+    """What was met while inputs were read."""
+
+    images: int = 0
+    cached: int = 0
+    """Images whose features were read back from the cache."""
+    broken: list[str] = field(default_factory=list)
+    """Files that could not be decoded, each once."""
+
+    def note_image(self, track: Track, frame: int) -> None:
+        """Count an image that could not be decoded."""
+        entry = track.frame_files()[frame]
+        self._note(entry[0] if entry else f"{track.id}, frame {frame + 1}")
+
+    def note_error(self, track: Track, error: DataError) -> None:
+        """Count a file that cannot be read; the track goes without the input."""
+        self._note(f"{track.id}: {error}")
+
+    def take(self, other: "ReadLog") -> None:
+        """Add what was met while another input was read."""
+        self.images += other.images
+        self.cached += other.cached
+        for what in other.broken:
+            self._note(what)
+
+    def _note(self, what: str) -> None:
+        if what not in self.broken:
+            self.broken.append(what)
+
+
+class Steps(ABC):
+    """One input of every track as steps. ``shows[n]`` [n_frames] is the step each frame sees, -1 where there is none.
+
+    Steps come in units of ``width`` of which the network gives ``kept`` from ``first`` on; one by one if they are kept.
+    """
+
+    width = kept = 1
+    first = 0
+
+    def __init__(self, shows: list[Rows], blank: tuple[Tensor, ...]) -> None:
+        self.shows = shows
+        self.blank = blank
+        """One unit of zeros, for a batch of which no track has the input."""
+
+    def batch(self, rows: Sequence[tuple[int, Rows]]) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Return the distinct units [U, ...] of clips, (track number, steps [T]) each, and the index [B, T] into steps.
+
+        The index counts all ``width`` steps of each unit; it is -1 where a frame has none.
+        """
+        steps = np.stack([row for _, row in rows])
+        tracks = np.broadcast_to(np.array([number for number, _ in rows])[:, None], steps.shape)
+        there = steps >= 0
+        index = np.full(steps.shape, -1, dtype=np.int64)
+        if not there.any():
+            return self.blank, torch.from_numpy(index)
+        pairs = np.stack([tracks[there], steps[there] // self.kept], axis=1)
+        unique, unit = np.unique(pairs, axis=0, return_inverse=True)
+        index[there] = unit.reshape(-1) * self.width + self.first + steps[there] % self.kept
+        return self.gather(unique), torch.from_numpy(index)
+
+    @abstractmethod
+    def gather(self, pairs: Rows) -> tuple[Tensor, ...]:
+        """Return the units (track number, unit) of ``pairs`` [U, 2], at least one."""
+
+
+class StoredSteps(Steps):
+    """Steps that are known: a frozen network's or shipped features, levels [S, ...] per track."""
+
+    def __init__(
+        self, shows: list[Rows], blank: tuple[Tensor, ...], stored: Sequence[tuple[Tensor, ...] | None]
+    ) -> None:
+        super().__init__(shows, blank)
+        self._stored = stored
+
+    def gather(self, pairs: Rows) -> tuple[Tensor, ...]:
+        """Return the steps, [U, ...]."""
+        found = [[level[step] for level in self._stored[track] or ()] for track, step in pairs.tolist()]
+        return tuple(torch.stack(level) for level in zip(*found, strict=True))

@@ -1,0 +1,255 @@
+"""A job with everything opened and nothing computed yet: names resolved, files listed, tracks split."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from abawbench.contracts import (
+    Database,
+    Entrant,
+    LabelledTrack,
+    Labels,
+    Metric,
+    Model,
+    PluginError,
+    Predictor,
+    Recipe,
+    Runtime,
+    Task,
+    Track,
+    UsageError,
+    Weights,
+)
+from abawbench.harness.data.inputs import identify_inputs, require_inputs
+from abawbench.harness.request.assumptions import count_frames, select_assumptions
+from abawbench.harness.request.databases import TRAIN, VALIDATION, Databases
+from abawbench.harness.request.jobs import EAGER, Job, runtime_plugin
+from abawbench.harness.request.journal import READ, Journal
+from abawbench.harness.request.protocol import Protocol
+from abawbench.harness.request.rules import forbidden, layout_of
+from abawbench.harness.request.settings import apply
+from abawbench.harness.request.splits import Split, split_tracks
+from abawbench.harness.score.scoring import tracks_digest
+from abawbench.plugins import Plugin, Plugins, source_digest
+from abawbench.records.record import DatabaseRecord, PluginRecord
+
+KINDS = ("task", "model", "metric", "runtime", "database")
+"""Of the plugins of every job, in the order of the record."""
+_PACKAGE = Path(__file__).parents[2]
+DECIDES = ("contracts", "statistics", "harness/request", "harness/data", "harness/learn", "harness/score")
+"""Rooms whose code can change a result; with them go ``nn.py`` and ``losses.py``."""
+
+
+@dataclass(kw_only=True)
+class Prepared:
+    """A job with everything opened."""
+
+    job: Job
+    task: Task
+    metric: Metric
+    model: Entrant
+    weights: Weights
+    runtime: Runtime
+    database: Database
+    took_part: dict[str, Plugin]
+    """Kind -> plugin."""
+    tracks: list[Track]
+    """All that have labels: of the training split, then of the validation split."""
+    protocol: Protocol
+    """As it takes effect on the task."""
+    splits: list[Split]
+    """What is fitted and what is scored: once, or once for each fold."""
+    journal: Journal
+    against_the_rules: tuple[str, ...] = ()
+    """What the weights have seen that an entry to the task's challenge may not."""
+    published: dict[str, float] = field(default_factory=dict)
+    """Thresholds by output that the model's publication gives, where the protocol asks for them."""
+
+    @property
+    def scored(self) -> list[LabelledTrack]:
+        """The tracks that are predicted and scored."""
+        return [one for split in self.splits for one in split.score]
+
+    @cached_property
+    def database_record(self) -> DatabaseRecord:
+        """What the record says about the data."""
+        return DatabaseRecord(
+            name=self.database.name,
+            layout=layout_of(self.task, self.database),
+            synthetic=self.database.synthetic,
+            fingerprint=self.database.fingerprint(),
+            split=self.protocol.scored_split,
+            tracks_sha256=tracks_digest(self.scored),
+        )
+
+    @cached_property
+    def plugin_records(self) -> tuple[PluginRecord, ...]:
+        """What the record says of the plugins that took part."""
+        return tuple(_plugin_record(self.took_part[kind]) for kind in KINDS)
+
+    @property
+    def settings_record(self) -> dict[str, Any]:
+        """The recipe after overrides, with what else shaped the training."""
+        chosen = asdict(self.model.settings)
+        if isinstance(self.model, Predictor):
+            chosen = {name: value for name, value in chosen.items() if name not in Recipe.__dataclass_fields__}
+        chosen["precision"] = self.job.precision
+        if self.job.control:
+            chosen["control"] = self.job.control
+        return chosen
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of everything that determines the result."""
+        sources = [_PACKAGE / room for room in DECIDES] + [_PACKAGE / "nn.py", _PACKAGE / "losses.py"]
+        parts = [
+            [source_digest(source) for source in sources],
+            torch.__version__,
+            self.job.seed,
+            self.job.device,
+            self.job.precision,
+            self.job.runtime,
+            self.job.control,
+            asdict(self.protocol),
+            asdict(self.task),
+            asdict(self.model.settings),
+            self.weights.source,
+            self.weights.sha256,
+            self.database.fingerprint(),
+            [plugin.model_dump() for plugin in self.plugin_records],
+        ]
+        sha = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
+        for track in self.tracks:
+            files = [track.id, track.n_frames, list(track.frame_files()), identify_inputs(self.model.inputs, track)]
+            sha.update(json.dumps(files).encode())
+        return sha.hexdigest()
+
+
+def prepare(job: Job, plugins: Plugins, databases: Databases, journal: Journal) -> Prepared:
+    """Resolve every name and open every file list. Raises UsageError, DataError or PluginError; computes nothing."""
+    with journal.time_phase(READ):
+        return _Preparation(job, plugins, databases, journal).finish()
+
+
+class _Preparation:
+    """Builds what took part, one plugin at work at a time, so that the one that fails is known."""
+
+    def __init__(self, job: Job, plugins: Plugins, databases: Databases, journal: Journal) -> None:
+        self.job, self.plugins, self.databases, self.journal = job, plugins, databases, journal
+        self.took_part: dict[str, Plugin] = {}
+
+    def at_work(self, plugin: Plugin) -> Plugin:
+        self.took_part[plugin.kind] = plugin
+        self.journal.enter(READ, plugin)
+        return plugin
+
+    def finish(self) -> Prepared:
+        job, plugins = self.job, self.plugins
+        model_plugin = plugins.get("model", job.model)
+        task: Task = self.at_work(plugins.get("task", job.task)).build_under(job.protocol.assumptions)
+        metric_plugin = plugins.get("metric", task.metric, self.took_part["task"].near)
+        metric: Metric = self.at_work(metric_plugin).build_under(job.protocol.assumptions, task)
+        runtime: Runtime = self.at_work(runtime_plugin(plugins, job.runtime)).build()
+        settings: Any = self.at_work(model_plugin).builder().Settings
+        apply(settings, job.overrides, job.model)  # a wrong setting is told before a database is made
+        protocol = job.protocol.for_task(task)
+        database, train, validation = self.open_database(task, protocol)
+        self.at_work(model_plugin)
+        protocol = replace(
+            protocol, assumptions=select_assumptions(protocol.assumptions, task, self.took_part.values())
+        )
+        stand_ins = settings.on_synthetic if database.synthetic and job.weights is None else {}
+        model: Entrant = model_plugin.build(apply(settings, {**stand_ins, **job.overrides}, job.model))
+        self.refuse_runtime(model)
+        protocol, published = protocol.of_model(model, task)
+        weights = model.weights(job.weights, synthetic=database.synthetic)
+        self.at_work(self.took_part["database"])
+        require_inputs(
+            model.inputs,
+            [one.track for one in (*train, *validation)],
+            f"model '{job.model}'",
+            f"task '{job.task}' in '{database.name}'",
+        )
+        train, validation = (count_frames(tracks, task, protocol.assumptions) for tracks in (train, validation))
+        if job.control == "shuffled-labels":
+            train = shuffle_labels(train, job.seed)
+        return Prepared(
+            job=job,
+            task=task,
+            metric=metric,
+            model=model,
+            weights=weights,
+            runtime=runtime,
+            database=database,
+            took_part=self.took_part,
+            tracks=[one.track for one in (*train, *validation) if one.labels is not None],
+            protocol=protocol,
+            published=published,
+            splits=split_tracks(protocol, train, validation),
+            journal=self.journal,
+            against_the_rules=forbidden(task, database, weights, model_plugin),
+        )
+
+    def open_database(
+        self, task: Task, protocol: Protocol
+    ) -> tuple[Database, list[LabelledTrack], list[LabelledTrack]]:
+        """Return the database of the task with its training and its validation tracks, either of which may be empty."""
+        self.journal.enter(READ)
+        name, database = self.databases.for_task(task, pooled=protocol.pooled)
+        self.at_work(self.databases.plugin(name))
+        there = database.splits(task.label)
+        train, validation = (
+            list(database.tracks(task.label, split)) if split in there else [] for split in (TRAIN, VALIDATION)
+        )
+        for one in (*train, *validation):
+            if type(one.track).labels is not Track.labels:
+                raise PluginError(
+                    f"database '{name}' gives tracks that know their labels; give them beside the track, as a "
+                    "LabelledTrack"
+                )
+        return database, train, validation
+
+    def refuse_runtime(self, model: Entrant) -> None:
+        """Raise UsageError where the runtime that is asked for would have nothing to do."""
+        if self.job.runtime == EAGER:
+            return
+        if self.job.protocol.refit:
+            raise UsageError(
+                f"a refit scores no track on which runtime '{self.job.runtime}' could be compared with eager "
+                "execution; leave out --runtime"
+            )
+        if not isinstance(model, Model):
+            raise UsageError(
+                f"model '{self.job.model}' has no network that runtime '{self.job.runtime}' could execute; leave out "
+                "--runtime"
+            )
+
+
+def shuffle_labels(tracks: Sequence[LabelledTrack], seed: int) -> list[LabelledTrack]:
+    """Return every track with the labels of another, repeated or cut to its own length: nothing is left to learn."""
+    known = [n for n, one in enumerate(tracks) if one.labels is not None]
+    order = np.random.default_rng(seed).permutation(len(known))
+    found = list(tracks)
+    # one cycle through a random order: nobody keeps their own
+    for place, donor in zip(order, np.roll(order, 1), strict=True):
+        own, other = tracks[known[place]], tracks[known[donor]].known
+        at = np.arange(len(own.known.mask)) % len(other.mask)
+        found[known[place]] = LabelledTrack(own.track, Labels(other.values[at], other.mask[at]))
+    return found
+
+
+def _plugin_record(plugin: Plugin) -> PluginRecord:
+    return PluginRecord(
+        kind=plugin.kind,
+        name=plugin.name,
+        distribution=plugin.distribution,
+        version=plugin.version,
+        digest=plugin.digest(),
+    )

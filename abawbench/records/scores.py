@@ -1,0 +1,69 @@
+"""What a record says of the official value: the score, its interval and parts, and the floor."""
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from abawbench.records.fields import Count, Number, RecordPart, finite
+
+
+class Interval(RecordPart):
+    """A confidence interval, and how it was made."""
+
+    low: Number
+    high: Number
+    level: float = Field(default=0.95, gt=0, lt=1)
+    method: str
+    """For example ``track bootstrap, percentile``."""
+    replicates: Count
+    units: str
+    """What was resampled, for example ``tracks``."""
+
+
+class PartScore(RecordPart):
+    """A named part of the metric: a class, a dimension, a companion metric."""
+
+    value: Number
+    interval: Interval | None = None
+    percentile: Interval | None = None
+    """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
+
+
+class Score(RecordPart):
+    """The official value on the scored split."""
+
+    metric: str
+    higher_is_better: bool = True
+    """Which way the metric ranks."""
+    value: Number
+    reason: str | None = None
+    """Why there is no value, where there is none."""
+    interval: Interval | None = None
+    percentile: Interval | None = None
+    """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
+    design_effect: Number = None
+    """How many times larger the variance over tracks is than if every annotated frame were drawn by itself."""
+    effective_frames: Number = None
+    """Annotated frames divided by the design effect: how many independent frames would know as much."""
+    parts: dict[str, PartScore] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _explain_a_missing_value(cls, data: Any) -> Any:
+        if isinstance(data, dict) and finite(data.get("value")) is None and not data.get("reason"):
+            return {**data, "reason": "the metric is not defined on these labels and predictions"}
+        return data
+
+    @property
+    def merit(self) -> float | None:
+        """Return the value so that larger is better: negated where lower is."""
+        return self.value if self.value is None or self.higher_is_better else -self.value
+
+
+class Floor(RecordPart):
+    """What the best predictor that looks at no input scores: the value to beat."""
+
+    value: Number
+    interval: Interval | None = None
+    what: str
+    """Which constant predictor it is, for example ``the most frequent class of the training labels``."""

@@ -1,0 +1,112 @@
+"""Reading whole files of a copy to see whether they are sound: image folders, media, transcripts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from abawbench.contracts.errors import DataError
+from abawbench.contracts.inspection import FileGroup
+from abawbench.contracts.problems import Problem, Problems
+from abawbench_plugins.databases._folders import entries
+from abawbench_plugins.databases._images import NUMBERED, decode_jpeg, jpeg_size
+from abawbench_plugins.databases._text import compose, mapping, scalar
+
+
+@dataclass(frozen=True)
+class ImageFolder(FileGroup):
+    """The images of one track in one folder."""
+
+    path: Path
+    frame_name: str
+    """How the files are called officially."""
+    size: tuple[int, int] | None = None
+    """Height and width of every image, where that is known."""
+    files: int = 1
+
+    def check(self, fast: bool) -> Sequence[Problem]:
+        """Return images that cannot be read, that have the wrong size, and names that are wrong or double."""
+        problems = Problems()
+        names: dict[int, list[str]] = {}
+        missized = []
+        for entry in entries(self.path, problems):
+            match = NUMBERED.match(entry.name)
+            if match is None:
+                problems.add(entry.path, "is not a numbered .jpg image; ignored", extra=True)
+                continue
+            names.setdefault(int(match[1]), []).append(entry.name)
+            try:
+                data = Path(entry.path).read_bytes()
+                found = jpeg_size(data) if fast else decode_jpeg(data).shape[:2]
+            except (OSError, ValueError) as error:
+                problems.add(entry.path, f"{error}; treated as missing")
+            else:
+                if self.size is not None and found != self.size:
+                    missized.append(f"{entry.name} is {found[1]}x{found[0]}")
+        if not names:
+            problems.add(self.path, "holds no image")
+        self._check_names(names, problems)
+        if missized and self.size is not None:
+            height, width = self.size
+            problems.add(self.path, f"{len(missized)} image(s) are not {width}x{height} (first {missized[0]})")
+        return problems.items
+
+    def _check_names(self, names: dict[int, list[str]], problems: Problems) -> None:
+        misnamed = []
+        for number, (first, *others) in names.items():
+            official = self.frame_name.format(number)
+            if official in others:
+                first, others = official, [first, *(name for name in others if name != official)]
+            if first != official:
+                misnamed.append(first)
+            for name in others:
+                problems.add(self.path / name, f"has the number of {first} too; one of them is ignored")
+        if misnamed:
+            pattern = self.frame_name.format(1)
+            what = f"{len(misnamed)} image(s) are not called like {pattern} (first {misnamed[0]}), so they sort wrongly"
+            problems.add(self.path, what)
+
+
+@dataclass(frozen=True)
+class MediaFile(FileGroup):
+    """A video or a file of sound."""
+
+    path: Path
+    files: int = 1
+
+    def check(self, fast: bool) -> Sequence[Problem]:
+        """Return why the file cannot be played: its first picture is decoded, and all its sound unless ``fast``."""
+        import av
+
+        from abawbench_plugins.databases._audio import read_audio
+
+        problems = Problems()
+        try:
+            with av.open(str(self.path)) as container:
+                if not container.streams.video and not container.streams.audio:
+                    problems.add(self.path, "holds neither pictures nor sound")
+                elif container.streams.video and next(container.decode(video=0), None) is None:
+                    problems.add(self.path, "holds no picture that can be decoded")
+            if not fast and not problems.items:
+                read_audio(self.path)
+        except (av.FFmpegError, OSError, ValueError, DataError) as error:
+            reason = str(error.__cause__ or error).partition(":")[0]
+            problems.add(self.path, f"is a media file that cannot be decoded ({reason})")
+        return problems.items
+
+
+@dataclass(frozen=True)
+class Transcript(FileGroup):
+    """A YAML file that says under ``text`` what was spoken."""
+
+    path: Path
+    files: int = 1
+
+    def check(self, fast: bool) -> Sequence[Problem]:
+        """Return why there is no text in it."""
+        problems = Problems()
+        try:
+            if scalar(mapping(compose(self.path)).get("text")) is None:
+                problems.add(self.path, "has no text under the key 'text'")
+        except DataError as error:
+            problems.add(self.path, str(error).removeprefix(str(self.path)).lstrip(": "))
+        return problems.items
