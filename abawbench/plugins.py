@@ -1,8 +1,8 @@
 """Discovery, loading and blame: which plugin gave what, which one failed and why."""
 
-import hashlib
 import importlib
 import os
+import re
 import signal
 import threading
 from collections import Counter
@@ -29,6 +29,7 @@ KINDS = ("task", "database", "model", "metric", "runtime")
 """Kinds of plugins that build something."""
 SUITE = "suite"
 HOOK = "abawbench_plugins"
+_FIELD = re.compile(r"^(Name|Version): *(.*?) *$", re.MULTILINE)
 _OLD_HOOKS = tuple(f"abawbench_{kind}s" for kind in KINDS)
 """Of contract 1."""
 
@@ -109,6 +110,8 @@ class Plugin:
 
     def digest(self) -> str:
         """Return the SHA-256 of the Python sources beside the builder, or of the declaration without any."""
+        import hashlib
+
         module = importlib.import_module(self.declaration.build.partition(":")[0])
         file = getattr(module, "__file__", None)
         if not file:
@@ -149,14 +152,15 @@ class Plugins:
         plugins: list[Plugin] = []
         failures: list[LoadFailure] = []
         points = entry_points(group=GROUP) if self._found is None else self._found
-        # reading a distribution's name and version parses its metadata: once for each entry point
         origins = [(_origin(point), point) for point in points]
+        manager = pluggy.PluginManager(GROUP)
+        manager.add_hookspecs(hookspecs)
         for (distribution, version), point in sorted(origins, key=lambda o: (o[0][0] != FIRST_PARTY, o[0], o[1].name)):
             if not self._third_party and distribution != FIRST_PARTY:
                 continue
             try:
                 with _at_most(LOAD_SECONDS):
-                    declarations = _declarations(point.load())
+                    declarations = _declarations(point.load(), manager)
             except (Exception, SystemExit) as error:
                 failures.append(LoadFailure(point.name, distribution, version, one_line(error)))
                 continue
@@ -230,6 +234,8 @@ def default_plugins() -> Plugins:
 @cache
 def source_digest(source: Path) -> str:
     """Return the SHA-256 over the names and contents of the Python files in a folder and below, or of one file."""
+    import hashlib
+
     sha = hashlib.sha256()
     for path in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
         sha.update(f"{path.relative_to(source).as_posix()}\0".encode() + path.read_bytes())
@@ -265,25 +271,28 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 def _origin(point: EntryPoint) -> tuple[str, str]:
     """Return the distribution and version of an entry point; a leftover without metadata has neither."""
-    return (point.dist and point.dist.name) or "unknown", (point.dist and point.dist.version) or "0"
+    # importlib.metadata parses the whole file as an e-mail, once for the name and once for the version
+    text = (point.dist and (point.dist.read_text("METADATA") or point.dist.read_text("PKG-INFO"))) or ""
+    found = dict(_FIELD.findall(text.partition("\n\n")[0]))
+    return found.get("Name", "unknown"), found.get("Version", "0")
 
 
-def _declarations(module: ModuleType) -> list[Declaration]:
+def _declarations(module: ModuleType, manager: pluggy.PluginManager) -> list[Declaration]:
     """Call one plugin's hook by itself, so that whatever it does wrong is its own."""
     if any(hasattr(module, hook) for hook in _OLD_HOOKS):
         raise PluginError(
             f"it was written for contract 1, and this abawbench keeps {CONTRACT_VERSION}: return all declarations from "
             f"one hook, {HOOK}, and see CHANGELOG.md"
         )
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs)
     manager.register(module)
-    manager.check_pending()
-    if not manager.get_hookcallers(module):
-        raise PluginError(f"{module.__name__} implements no abawbench hook; see abawbench.hookspecs")
-    return [
-        _require_valid(declaration) for declarations in manager.hook.abawbench_plugins() for declaration in declarations
-    ]
+    try:
+        manager.check_pending()
+        own: list[Any] = [one for one in manager.hook.abawbench_plugins.get_hookimpls() if one.plugin is module]
+        if not own:
+            raise PluginError(f"{module.__name__} implements no abawbench hook; see abawbench.hookspecs")
+        return [_require_valid(declaration) for one in own for declaration in one.function()]
+    finally:
+        manager.unregister(module)
 
 
 def _require_valid(declaration: object) -> Declaration:

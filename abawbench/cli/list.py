@@ -48,7 +48,8 @@ def list_plugins(what: str, as_json: bool) -> int:
     from tabulate import tabulate
 
     rows = [[p.kind, plain(p.name), plain(_summary(p)), plain(p.distribution), plain(p.version)] for p in found]
-    click.echo(tabulate(rows, headers=["kind", "name", "what it is", "distribution", "version"]))
+    headers = ["kind", "name", "what it is", "distribution", "version"]
+    click.echo(tabulate(rows, headers, disable_numparse=True))
     for failure in plugins.failures:
         click.echo(f"warning: {plain(str(failure))}", err=True)
     return 0

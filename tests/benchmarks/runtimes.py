@@ -24,9 +24,8 @@ from torch import Tensor
 from abawbench.cli.progress import TerminalProgress
 from abawbench.config import parse_data
 from abawbench.contracts import AbawbenchError, Example, Runtime
-from abawbench.harness.measure.bench import BATCH, Bench
+from abawbench.harness.measure.bench import BATCH, Bench, measure_parity
 from abawbench.harness.measure.interleaved import plain_eager
-from abawbench.harness.measure.parity import measure_parity
 from abawbench.harness.request.databases import Databases, Sources
 from abawbench.harness.stored.bench import bench_of_run
 from abawbench.harness.stored.load import find_run

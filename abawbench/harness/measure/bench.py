@@ -1,4 +1,4 @@
-"""A network on the bench: beside the tracks it was fitted to and those it is scored on, as whole clips."""
+"""A network on the bench: as whole clips, with the tracks it was fitted to and those it is scored on."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from abawbench.harness.measure.counting import evaluation_mode
 from abawbench.harness.measure.timing import Call
 from abawbench.harness.request.splits import Split
 from abawbench.progress import Progress
+from abawbench.records.parity import Parity
 
 BATCH = 4
 """Clips per call where a runtime predicts the scored split."""
@@ -129,3 +130,26 @@ class Bench:
 
 def _first(example: Example) -> Tensor:
     return next(x for x in torch.utils._pytree.tree_leaves(example) if isinstance(x, Tensor))
+
+
+def measure_parity(
+    bench: Bench, runtime: Runtime, progress: Progress, call: Callable[..., Tensor] | None = None
+) -> Parity:
+    """Return how far a runtime is from eager execution; ``call`` is the network by the runtime, compiled if absent."""
+    if call is None:
+        progress.note(f"compile by {runtime.name}, {BATCH} clips a call, {torch.get_num_threads()} threads")
+        call = bench.compile(runtime, bench.example(BATCH))
+    eager = bench.predict(bench.eager, progress)
+    found = bench.predict(call, progress)
+    pairs = zip(found, eager, strict=True)
+    gaps = np.concatenate([np.abs(one.astype(np.float64) - other).ravel() for one, other in pairs])
+    return Parity(
+        runtime=runtime.name,
+        precision=runtime.precision,
+        threads=torch.get_num_threads(),
+        largest_difference=float(gaps.max()),
+        mean_difference=float(gaps.mean()),
+        scores=len(gaps),
+        eager_value=bench.value(eager),
+        value=bench.value(found),
+    )

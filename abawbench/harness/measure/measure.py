@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip, Example, Runtime
-from abawbench.harness.measure.bench import Bench, ScoredClips
+from abawbench.harness.measure.bench import Bench, ScoredClips, measure_parity
 from abawbench.harness.measure.counting import (
     FLOP_COUNTER,
     Macs,
@@ -29,7 +29,6 @@ from abawbench.harness.measure.latency import measure_latency
 from abawbench.harness.measure.live import Stage, measure_live
 from abawbench.harness.measure.memory import peak_memory
 from abawbench.harness.measure.offline import MEMORY_LIMIT, best_throughput, repeat_example
-from abawbench.harness.measure.parity import measure_parity
 from abawbench.harness.measure.reference import one_thread, relative_time
 from abawbench.harness.measure.timing import EARNED, Call, Conditions
 from abawbench.harness.request.jobs import EAGER

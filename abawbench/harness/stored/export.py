@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from abawbench._version import __version__
 from abawbench.contracts import ModelDeclaration, Runtime, RuntimeDeclaration, Task, UsageError
-from abawbench.harness.measure.bench import Bench
-from abawbench.harness.measure.parity import measure_parity
+from abawbench.harness.measure.bench import Bench, measure_parity
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.stored.bench import bench_of_run
 from abawbench.harness.stored.export_example import example_text, input_shapes
