@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -181,6 +181,31 @@ def toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plugins:
     monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
     torch.set_num_threads(1)
     return Plugins([*entry_points(group="abawbench"), EntryPoint("toy", "abawbench_toy", "abawbench")], strict=True)
+
+
+class _Installed(Distribution):
+    """A distribution that is nowhere on the disk."""
+
+    def __init__(self, name: str, version: str) -> None:
+        self._metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+
+    def read_text(self, filename: str) -> str | None:
+        return self._metadata if filename == "METADATA" else None
+
+    def locate_file(self, path: object) -> Path:
+        return Path(str(path))
+
+
+@pytest.fixture
+def entry_point() -> Callable[..., EntryPoint]:
+    """Return a function that makes the entry point of a module as a distribution that was installed has it."""
+
+    def make(module: str, distribution: str, version: str) -> EntryPoint:
+        point = EntryPoint(module.replace("_", "-"), module, "abawbench")
+        vars(point)["dist"] = _Installed(distribution, version)
+        return point
+
+    return make
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -28,16 +28,14 @@ Install = Callable[..., EntryPoint]
 
 
 @pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Install:
+def install(monkeypatch: pytest.MonkeyPatch, entry_point: Install) -> Install:
     """Return a function that makes a plugin module and the entry point that names it."""
 
     def call(name: str, distribution: str = "stranger", **hooks: Any) -> EntryPoint:
         module = ModuleType(name)
         vars(module).update(hooks)
         monkeypatch.setitem(sys.modules, name, module)
-        point = EntryPoint(name, name, "abawbench")
-        vars(point)["dist"] = SimpleNamespace(name=distribution, version="1.2")
-        return point
+        return entry_point(name, distribution, "1.2")
 
     return call
 

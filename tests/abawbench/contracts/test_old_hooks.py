@@ -1,8 +1,9 @@
 """A plugin of contract 1 is refused in one sentence that names it, and costs nobody else anything."""
 
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 
@@ -18,14 +19,14 @@ def declare() -> list[ModelDeclaration]:
 
 
 @pytest.fixture(params=OLD_HOOKS)
-def old(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> EntryPoint:
+def old(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, entry_point: Callable[..., EntryPoint]
+) -> EntryPoint:
     """The entry point of a plugin that has one of the old hooks and the new one too."""
     module = ModuleType("their_plugin")
     vars(module).update({request.param: hookimpl(declare), "abawbench_plugins": hookimpl(declare)})
     monkeypatch.setitem(sys.modules, "their_plugin", module)
-    point = EntryPoint("their-plugin", "their_plugin", "abawbench")
-    vars(point)["dist"] = SimpleNamespace(name="their-package", version="1.4")
-    return point
+    return entry_point("their_plugin", "their-package", "1.4")
 
 
 def test_it_is_named_with_the_remedy_and_the_others_load(old: EntryPoint) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,13 +33,11 @@ Run = Callable[..., Record]
 
 
 @pytest.fixture
-def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Plugins:
+def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, entry_point: Callable[..., EntryPoint]) -> Plugins:
     """The installed plugins, the lottery and the cheats."""
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
-    points = [EntryPoint(name, name, "abawbench") for name in MODULES]
-    for point in points:
-        vars(point)["dist"] = SimpleNamespace(name="cheats", version="3")
+    points = [entry_point(name, "cheats", "3") for name in MODULES]
     return Plugins([*entry_points(group="abawbench"), *points], strict=True)
 
 
