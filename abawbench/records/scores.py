@@ -1,6 +1,6 @@
 """What a record says of the official value: the score, its interval and parts, and the floor."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,20 @@ class PartScore(RecordPart):
     """The plain percentile interval of the same resamples, which is too narrow over few tracks."""
 
 
+class Confusion(RecordPart):
+    """Which class was taken for which, over the annotated frames of all scored tracks."""
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[Count, ...], ...]
+    """Row: the labelled class. Column: the predicted one."""
+
+    @model_validator(mode="after")
+    def _is_square(self) -> Self:
+        if {len(self.counts), *(len(row) for row in self.counts)} != {len(self.classes)}:
+            raise ValueError("counts must hold one row and one column per class")
+        return self
+
+
 class Score(RecordPart):
     """The official value on the scored split."""
 
@@ -46,6 +60,8 @@ class Score(RecordPart):
     effective_frames: Number = None
     """Annotated frames divided by the design effect: how many independent frames would know as much."""
     parts: dict[str, PartScore] = Field(default_factory=dict)
+    confusion: Confusion | None = None
+    """Of a task with one class per frame; null for others, and in results from before it was kept."""
 
     @model_validator(mode="before")
     @classmethod

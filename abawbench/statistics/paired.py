@@ -53,15 +53,41 @@ def compare_paired(
     """
     units, seeds = _side_by_side(a, b, groups)
     if len(units) < 2:
-        return _unknown(f"a comparison needs at least 2 independent tracks, there is {len(units)}", len(units), level)
+        return _too_few(len(units), level)
     total = units.sum(axis=0)
     rows = np.concatenate([resample(units, replicates, seed), total - units, total[None]])
     values = value(rows.reshape(len(rows), 2, seeds, -1)).mean(axis=-1)
-    differences = values[:, 1] - values[:, 0]
-    drawn, without = differences[:replicates], differences[replicates:-1]
+    return _difference(values[:, 1] - values[:, 0], len(units), level)
+
+
+def resampled_values(
+    value: Value,
+    statistics: Statistics,
+    groups: Sequence[str] | None = None,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Statistics:
+    """Return the value of each replicate, without each unit, and of all: [replicates + units + 1].
+
+    ``statistics`` are [tracks, S]. What two models have from the same tracks and seed, ``compare_resampled`` compares:
+    each of many models is resampled once then, not once for every pair.
+    """
+    units = sum_by_group(statistics, groups)
+    total = units.sum(axis=0)
+    return value(np.concatenate([resample(units, replicates, seed), total - units, total[None]]))
+
+
+def compare_resampled(a: Statistics, b: Statistics, units: int, level: float = 0.95) -> Difference:
+    """Return the difference B - A that ``compare_paired`` gives, from ``resampled_values`` of both over ``units``."""
+    return _difference(b - a, units, level) if units >= 2 else _too_few(units, level)
+
+
+def _difference(differences: Statistics, units: int, level: float) -> Difference:
+    """Return the difference, given those of each replicate, without each unit, and of all."""
+    drawn, without = differences[: -units - 1], differences[-units - 1 : -1]
     drawn, without = drawn[~np.isnan(drawn)], without[~np.isnan(without)]
     if not drawn.size or np.isnan(differences[-1]):
-        return _unknown("the metric is not defined on these tracks", len(units), level)
+        return _unknown("the metric is not defined on these tracks", units, level)
     factor, df, tail = narrowness(drawn, without), degrees_of_freedom(without), (1 - level) / 2
     share = widen_tail(tail, df, factor)
     low, high = np.quantile(drawn, (share, 1 - share))
@@ -74,7 +100,7 @@ def compare_paired(
         p_value=_p_value(drawn, df, factor),
         standard_error=error,
         detectable=error * (quantile(tail, df) + quantile(1 - POWER, df)),
-        units=len(units),
+        units=units,
         replicates=len(drawn),
     )
 
@@ -107,6 +133,10 @@ def _p_value(drawn: Statistics, df: int, factor: float) -> float:
     """Return the smallest level at which the widened interval of these replicates leaves out 0."""
     share = (1 + min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))) / (len(drawn) + 1)
     return min(1.0, 2 * nominal_tail(share, df, factor)) if share < 0.5 else 1.0
+
+
+def _too_few(units: int, level: float) -> Difference:
+    return _unknown(f"a comparison needs at least 2 independent tracks, there is {units}", units, level)
 
 
 def _unknown(reason: str, units: int, level: float) -> Difference:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts import DataError, Decided, LabelledTrack, Labels, Metric, Task
 from abawbench.contracts.metric import Statistics
-from abawbench.records.scores import Floor, Interval, PartScore, Score
+from abawbench.records.scores import Confusion, Floor, Interval, PartScore, Score
 from abawbench.records.track_statistics import TrackStatistics
 from abawbench.statistics import bootstrap
 from abawbench.statistics.floor import floor
@@ -91,6 +91,7 @@ def score(
                 name: PartScore(value=float(part), interval=_record(parts[name]), percentile=_record(plain_parts[name]))
                 for name, part in metric.parts(total).items()
             },
+            confusion=_confusion(task, scores, labels),
         ),
         Floor(
             value=float(metric.value(floor_rows.sum(axis=0))),
@@ -98,6 +99,18 @@ def score(
             what=what,
         ),
     )
+
+
+def _confusion(task: Task, scores: Sequence[Predicted], labels: Sequence[Labels]) -> Confusion | None:
+    """Return how often each class was taken for each, where every frame has one class."""
+    if task.kind != "multiclass":
+        return None
+    k = len(task.outputs)
+    counts = np.zeros(k * k, dtype=np.int64)
+    for predicted, known in zip(scores, labels, strict=True):
+        actual, decided = (np.asarray(v)[known.annotated] for v in (known.values, decide(task, predicted).decisions))
+        counts += np.bincount(actual.astype(np.int64) * k + decided.astype(np.int64), minlength=k * k)
+    return Confusion(classes=task.outputs, counts=counts.reshape(k, k).tolist())
 
 
 def tracks_digest(tracks: Sequence[LabelledTrack]) -> str:

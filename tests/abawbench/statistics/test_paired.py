@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from abawbench.contracts.metric import Statistics
-from abawbench.statistics.paired import compare_paired, spread_of_seeds
+from abawbench.statistics.paired import compare_paired, compare_resampled, resampled_values, spread_of_seeds
 
 
 def mean(statistics: Statistics) -> Statistics:
@@ -118,3 +118,14 @@ def test_a_metric_without_a_value_gives_a_reason() -> None:
 def test_sides_of_different_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="expected the same"):
         compare_paired(mean, np.ones((4, 2)), np.ones((5, 2)))
+
+
+def test_models_resampled_once_compare_as_a_pair_does() -> None:
+    a, b = pair(20, 0.3, 5)
+    groups = [f"s{n // 2}" for n in range(len(a))]
+    one, other = (resampled_values(mean, side, groups, replicates=500) for side in (a, b))
+    alone = compare_paired(mean, a, b, groups=groups, replicates=500)
+    once = compare_resampled(one, other, 10)
+    assert once.reason is None
+    for name in ("value", "low", "high", "p_value", "standard_error", "detectable"):
+        assert getattr(once, name) == pytest.approx(getattr(alone, name), rel=1e-9), name
