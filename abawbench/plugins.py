@@ -1,5 +1,6 @@
 """Discovery, loading and blame: which plugin gave what, which one failed and why."""
 
+import hashlib
 import importlib
 import os
 import re
@@ -9,9 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,9 +20,12 @@ import pluggy
 from abawbench import hookspecs
 from abawbench.contracts.declarations import CONTRACT_VERSION, Assumption, Declaration, SuiteDeclaration
 from abawbench.contracts.errors import PluginError, UsageError
+from abawbench.system.code import Code, Scope, identify_module
 
 GROUP = "abawbench"
 FIRST_PARTY = "abawbench"
+SCOPE = Scope(left_out=("abawbench",), by_file=("abawbench_plugins",))
+"""What a plugin's own code is: abawbench itself is identified once for a job, our plugins by what each imports."""
 LOAD_SECONDS = 30.0
 """What one plugin may take to be imported and to declare itself."""
 KINDS = ("task", "database", "model", "metric", "runtime")
@@ -108,16 +111,14 @@ class Plugin:
         own = {assumption.name for assumption in self.declaration.assumptions} & assumptions.keys()
         return self.build(*args, **kwargs, **{name.replace("-", "_"): assumptions[name] for name in own})
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the Python sources beside the builder, or of the declaration without any."""
-        import hashlib
+    def code(self) -> Code:
+        """Return what its code is made of: a digest, the versions of what it imports, and what cannot be known.
 
-        module = importlib.import_module(self.declaration.build.partition(":")[0])
-        file = getattr(module, "__file__", None)
-        if not file:
-            return hashlib.sha256(repr(self.declaration).encode()).hexdigest()
-        alone = "." not in module.__name__ and Path(file).name != "__init__.py"
-        return source_digest(Path(file) if alone else Path(file).parent)
+        Of ours the modules that the builder imports count; of a stranger's every file of its distribution.
+        """
+        found = identify_module(self.declaration.build.partition(":")[0], self.distribution, SCOPE)
+        declared = hashlib.sha256(f"{self.declaration!r}{found.digest}".encode()).hexdigest()
+        return replace(found, digest=declared)
 
 
 @dataclass(frozen=True)
@@ -229,17 +230,6 @@ def default_plugins() -> Plugins:
     """
     strict = os.environ.get("ABAWBENCH_STRICT", "1" if os.environ.get("CI") else "0")
     return Plugins(third_party=os.environ.get("ABAWBENCH_THIRD_PARTY", "1") != "0", strict=strict not in ("", "0"))
-
-
-@cache
-def source_digest(source: Path) -> str:
-    """Return the SHA-256 over the names and contents of the Python files in a folder and below, or of one file."""
-    import hashlib
-
-    sha = hashlib.sha256()
-    for path in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
-        sha.update(f"{path.relative_to(source).as_posix()}\0".encode() + path.read_bytes())
-    return sha.hexdigest()
 
 
 def one_line(error: BaseException) -> str:

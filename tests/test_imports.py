@@ -20,7 +20,7 @@ ALLOWED = {
     "hookspecs": {"contracts"},
     "statistics": {"contracts"},
     "system": {"contracts"},
-    "plugins": {"contracts", "hookspecs"},
+    "plugins": {"contracts", "hookspecs", "system"},
     "records": {"contracts", "plugins", "statistics", "system"},
     "compare": {"contracts", "plugins", "records", "statistics", "system"},
     "report": {"compare", "contracts", "plugins", "records", "statistics", "system"},

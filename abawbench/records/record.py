@@ -73,7 +73,12 @@ class PluginRecord(RecordPart):
     distribution: str
     version: str
     digest: str
-    """SHA-256 over the plugin's source."""
+    """SHA-256 over the declaration, every file of the plugin's distribution, and every file or version of what its
+    modules import."""
+    imports: dict[str, str] = Field(default_factory=dict)
+    """Distribution -> version of what its modules import."""
+    not_known: tuple[str, ...] = ()
+    """What else it may depend on that no digest covers, in words."""
 
 
 class Blamed(RecordPart):

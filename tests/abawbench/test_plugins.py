@@ -22,7 +22,7 @@ from abawbench.contracts import (
     UsageError,
 )
 from abawbench.hookspecs import hookimpl
-from abawbench.plugins import KINDS, Plugins, default_plugins, one_line, source_digest
+from abawbench.plugins import KINDS, Plugins, default_plugins, one_line
 
 Install = Callable[..., EntryPoint]
 
@@ -233,17 +233,12 @@ def test_a_builder_that_cannot_be_imported_names_the_plugin_and_its_extra(instal
         plugins.get("metric", "x").build()
 
 
-def test_a_change_in_any_source_file_beside_the_builder_changes_the_digest(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("x = 1\n")
-    (tmp_path / "note.txt").write_text("x")
-    before = source_digest(tmp_path)
-    source_digest.cache_clear()
-    (tmp_path / "note.txt").write_text("y")
-    assert source_digest(tmp_path) == before
-    source_digest.cache_clear()
-    (tmp_path / "a.py").write_text("x = 2\n")
-    assert source_digest(tmp_path) != before
-    assert source_digest(tmp_path / "a.py") != before
+def test_another_declaration_is_another_plugin(install: Install) -> None:
+    one, other = (
+        Plugins([install("p", abawbench_plugins=models("m", licence=licence))]).get("model", "m").code()
+        for licence in ("MIT", "none")
+    )
+    assert one.digest != other.digest
 
 
 def test_an_error_is_told_in_one_printable_line() -> None:

@@ -27,9 +27,11 @@ from abawbench.contracts import (
     UsageError,
     Weights,
 )
+from abawbench.harness.data.feature_cache import limit as cache_limit
 from abawbench.harness.data.inputs import identify_inputs, require_inputs
 from abawbench.harness.request.assumptions import count_frames, select_assumptions
 from abawbench.harness.request.databases import TRAIN, VALIDATION, Databases
+from abawbench.harness.request.devices import device_named
 from abawbench.harness.request.jobs import EAGER, Job, runtime_plugin
 from abawbench.harness.request.journal import READ, Journal
 from abawbench.harness.request.protocol import Protocol
@@ -37,8 +39,9 @@ from abawbench.harness.request.rules import forbidden, layout_of
 from abawbench.harness.request.settings import apply
 from abawbench.harness.request.splits import Split, split_tracks
 from abawbench.harness.score.scoring import tracks_digest
-from abawbench.plugins import Plugin, Plugins, source_digest
+from abawbench.plugins import SCOPE, Plugin, Plugins
 from abawbench.records.record import DatabaseRecord, PluginRecord
+from abawbench.system.code import identify_files
 
 KINDS = ("task", "model", "metric", "runtime", "database")
 """Of the plugins of every job, in the order of the record."""
@@ -108,12 +111,15 @@ class Prepared:
     @cached_property
     def digest(self) -> str:
         """The SHA-256 of everything that determines the result."""
-        sources = [_PACKAGE / room for room in DECIDES] + [_PACKAGE / "nn.py", _PACKAGE / "losses.py"]
+        sources = (*(_PACKAGE / room for room in DECIDES), _PACKAGE / "nn.py", _PACKAGE / "losses.py")
+        own = identify_files(sources, SCOPE)
+        device = device_named(self.job.device)
         parts = [
-            [source_digest(source) for source in sources],
-            torch.__version__,
+            own.digest,
+            own.imports,
             self.job.seed,
-            self.job.device,
+            torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            cache_limit(),  # features that do not fit are computed anew, in full precision
             self.job.precision,
             self.job.runtime,
             self.job.control,
@@ -246,10 +252,13 @@ def shuffle_labels(tracks: Sequence[LabelledTrack], seed: int) -> list[LabelledT
 
 
 def _plugin_record(plugin: Plugin) -> PluginRecord:
+    code = plugin.code()
     return PluginRecord(
         kind=plugin.kind,
         name=plugin.name,
         distribution=plugin.distribution,
         version=plugin.version,
-        digest=plugin.digest(),
+        digest=code.digest,
+        imports=code.imports,
+        not_known=code.not_known,
     )
