@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from abawbench.harness.request.protocol import Protocol
     from abawbench.records.record import Record
 
+LOST = 3
+"""Exit status of a run whose jobs all gave a result, though some scored data could not be used."""
+
 EPILOG = """\b
 Examples:
   abawbench run --model mnv4-tam --task all
@@ -35,7 +38,8 @@ Examples:
 Each job has a process of its own: one that raises, hangs, takes too much memory or crashes is named with the phase it
 was in, leaves failed.json and log.txt in its run folder, and the others go on.
 
-Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 130 interrupted.
+Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 3 results, but scored data was lost (a track of
+the scored split could not be read; the table says how much), 130 interrupted.
 """
 
 
@@ -187,7 +191,9 @@ def run(as_json: bool, quiet: bool, **given: Any) -> int:
         return 130
     if speaks:
         show(done, as_json)
-    return 0 if all(record.status == "ok" for record in done) else 1
+    if any(record.status != "ok" for record in done):
+        return 1
+    return LOST if any(record.counts and record.counts.lost_tracks for record in done) else 0
 
 
 def show(records: "list[Record]", as_json: bool) -> None:

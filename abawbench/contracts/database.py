@@ -1,7 +1,7 @@
 """What a database plugin reads: tracks with frames, audio and text, and labels beside them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.errors import PluginError, UsageError
-from abawbench.contracts.problems import Problems
+from abawbench.contracts.problems import Problems, lost_frames
 
 if TYPE_CHECKING:
     from abawbench.contracts.inspection import Expected, Inspection
@@ -155,6 +155,14 @@ class Database(ABC):
 
         Raises DataError when files are missing or unreadable.
         """
+
+    def dropped(self, label: str, split: str) -> Mapping[str, int]:
+        """Return the tracks of a split that could not be used, and how many annotated frames each had, at least 1.
+
+        They count as not predicted. Asked for after ``tracks``; by default every track that a problem names, whatever
+        its split.
+        """
+        return lost_frames(self.problems.items)
 
     def template(self, label: str) -> Path | None:
         """Return the official template (or list) of the test split, None where there is none."""

@@ -154,6 +154,7 @@ class Counts(RecordPart):
     tracks: Count
     frames: Count
     annotated_frames: Count
+    """Of every track of what was scored, those among them that could not be used."""
     coverage: Number = None
     """Annotated frames that have a prediction, divided by annotated frames."""
     frames_without_image: Count = 0
@@ -162,6 +163,10 @@ class Counts(RecordPart):
     """Input -> where it was missing and the model did without, for models with several inputs."""
     broken_images: Count = 0
     skipped_tracks: Count = 0
+    lost_tracks: Count = 0
+    """Those of the skipped tracks that belong to what was scored."""
+    lost_frames: Count = 0
+    """Annotated frames that went with them, as far as their files still tell."""
     problems: tuple[str, ...] = Field(default=(), max_length=MAX_PROBLEMS)
     problems_total: Count = 0
 
@@ -280,8 +285,8 @@ class Record(RecordPart):
 
         ``weights=none`` for a network, or a part of it, that started from no weights, ``size=...`` for one smaller than
         the published, ``control=...`` for a run that checks the harness, ``trained on ...`` for weights that have seen
-        what an entry to the challenge may not, ``<name>=<value>`` for an uncertain fact that was not taken as by
-        default, ``NAME changes ...`` for a runtime that moves the metric.
+        what an entry to the challenge may not, ``lost=...`` where scored data could not be used, ``<name>=<value>`` for
+        an uncertain fact that was not taken as by default, ``NAME changes ...`` for a runtime that moves the metric.
         """
         control = self.settings.get("control")
         size = self.settings.get("size")
@@ -292,6 +297,7 @@ class Record(RecordPart):
             *([f"size={size}"] if isinstance(size, str) and size != "full" else []),
             *([f"control={control}"] if control else []),
             *(f"trained on {seen}" for seen in forbidden),
+            *([f"lost={self.counts.lost_tracks} tracks"] if self.counts and self.counts.lost_tracks else []),
             *(f"{name}={value}" for name, value in (self.protocol.assumptions if self.protocol else {}).items()),
             *([self.parity.mark] if self.parity and not self.parity.kept else []),
         )

@@ -81,6 +81,14 @@ def missing_text(counts: Counts | None) -> str:
     return ", ".join(absent)
 
 
+def lost_text(counts: Counts | None) -> str:
+    """Return how much of what is scored could not be used, and the first reason; empty where nothing was lost."""
+    if counts is None or not counts.lost_tracks:
+        return ""
+    first = f", the first problem: {counts.problems[0]}" if counts.problems else ""
+    return f"LOST {counts.lost_tracks} of the tracks to score, with at least {counts.lost_frames} annotations{first}"
+
+
 def interval_text(interval: Interval | None) -> str:
     """Return an interval in brackets after a space, or nothing where there is none."""
     if interval is None or interval.low is None or interval.high is None:
@@ -154,7 +162,9 @@ def _notes(records: Sequence[Record], systems: Sequence[str], escape: Callable[.
         reason = record.reason or (record.score.reason if record.score else None)
         if reason:
             notes.append(escape(f"{record.task} ({name}): {record.status}: {reason}"))
-        elif absent := missing_text(record.counts):
+        if lost := lost_text(record.counts):
+            notes.append(escape(f"{record.task} ({name}): {lost}; not ranked"))
+        if absent := missing_text(record.counts):
             notes.append(escape(f"{record.task} ({name}): predicted without {absent}"))
         if record.score and not record.score.higher_is_better:
             notes.append(escape(f"{record.task}: {record.score.metric} is better when lower"))

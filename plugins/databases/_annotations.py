@@ -88,6 +88,19 @@ def read_annotation(path: Path, form: Format) -> NDArray[np.float64]:
     return values
 
 
+def count_annotated(path: Path, form: Format) -> int:
+    """Return how many rows of an annotation file that cannot be used are annotated, or may have been.
+
+    Those that say plainly that they are not are left out.
+    """
+    try:
+        rows = path.read_bytes().rstrip().split(b"\n")[1:]
+    except OSError:
+        return 0
+    cells = [row.decode("utf-8", "replace").split(",") for row in rows]
+    return sum(not any(is_number(cell) and float(cell) == form.ignored for cell in row) for row in cells)
+
+
 def _check_header(line: str, form: Format) -> None:
     if not form.header:
         return

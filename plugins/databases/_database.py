@@ -9,7 +9,7 @@ from typing import ClassVar
 from abawbench.contracts.database import Database, LabelledTrack
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.inspection import Count, Expected, FileGroup, Inspection
-from abawbench.contracts.problems import Problems
+from abawbench.contracts.problems import Problems, lost_frames
 from abawbench_plugins.databases._expected import expected_counts
 from abawbench_plugins.databases._file_groups import ImageFolder, MediaFile
 from abawbench_plugins.databases._folders import check_roots
@@ -38,6 +38,7 @@ class FolderDatabase(Database):
         self.roots = check_roots(roots, self.name)
         self.problems = Problems(self.roots)
         self._tracks: dict[tuple[str, str], list[LabelledTrack]] = {}
+        self._dropped: dict[tuple[str, str], dict[str, int]] = {}
 
     def tracks(self, label: str, split: str) -> Sequence[LabelledTrack]:
         """Return the tracks of a split with their labels, sorted by id.
@@ -49,7 +50,9 @@ class FolderDatabase(Database):
                 raise DataError(f"{self.name} has no label {label!r}; it has {', '.join(self.labels)}.")
             if split not in self.splits(label):
                 raise DataError(self._absent(label, split))
+            known = set(self.problems.items)
             tracks = sorted(self._read(label, split), key=lambda one: one.track.id)
+            self._dropped[label, split] = lost_frames(p for p in self.problems.items if p not in known)
             self._check_faces(files_of(tracks), self._where(label, split))
             if not tracks:
                 first = f" (first problem: {self.problems.items[0]})" if self.problems.items else ""
@@ -57,6 +60,11 @@ class FolderDatabase(Database):
                 raise DataError(f"{where} holds no usable track{first}; unpack the official files anew.")
             self._tracks[label, split] = tracks
         return self._tracks[label, split]
+
+    def dropped(self, label: str, split: str) -> Mapping[str, int]:
+        """Return the tracks of a split that could not be used, and how many annotated frames each had, at least 1."""
+        self.tracks(label, split)
+        return self._dropped[label, split]
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the names, sizes and contents of the annotation files; images do not enter."""

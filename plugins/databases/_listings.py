@@ -84,12 +84,14 @@ def _finish(path: Path, tracks: dict[str, _Rows], problems: Problems, values: bo
     found = {}
     for name, rows in tracks.items():
         if rows.broken:
-            problems.add(path, f"track {name} is skipped because of a malformed row", track=name)
+            what = f"track {name} is skipped because of a malformed row"
+            problems.add(path, what, track=name, lost=len(rows.numbers))
             continue
         numbers = np.asarray(rows.numbers, dtype=np.int64)
         order = np.argsort(numbers, kind="stable")
         if (np.diff(numbers[order]) == 0).any():
-            problems.add(path, f"track {name} is skipped because it lists a frame twice", track=name)
+            what = f"track {name} is skipped because it lists a frame twice"
+            problems.add(path, what, track=name, lost=len(rows.numbers))
             continue
         written = np.asarray(rows.values if values else np.zeros_like(numbers), dtype=np.int64)
         found[name] = Listing(numbers[order], written[order])

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.database import LabelledTrack
 from abawbench.contracts.problems import Problems
-from abawbench_plugins.databases._annotations import ACTION_UNITS, EXPRESSIONS, FORMATS, RowError, read_annotation
+from abawbench_plugins.databases._annotations import (
+    ACTION_UNITS,
+    EXPRESSIONS,
+    FORMATS,
+    RowError,
+    count_annotated,
+    read_annotation,
+)
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._file_groups import ImageFolder
 from abawbench_plugins.databases._folders import entries, find_faces, find_lists, find_matching, find_videos
@@ -160,7 +167,8 @@ class AffWild2(FolderDatabase):
             arrays = parsed.get(path, lambda: {"rows": read_annotation(path, form).astype(kept, copy=False)})
             values = arrays["rows"].astype(np.float64, copy=False)
         except RowError as error:
-            self.problems.add(path, f"{error.what}; the track is skipped", error.line, track=path.stem)
+            lost = count_annotated(path, form)
+            self.problems.add(path, f"{error.what}; the track is skipped", error.line, track=path.stem, lost=lost)
             return None
         except OSError as error:
             self.problems.add(path, f"cannot be read ({error.strerror}); the track is skipped", track=path.stem)

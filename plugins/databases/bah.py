@@ -167,7 +167,7 @@ class BAH(AnswerDatabase):
         for video, (line, _, spoken) in read_split(self._lists[split], self.problems).items():
             if video not in self._entries:
                 self.problems.add(
-                    self._lists[split], f"video {video} has no entry in annotation.yml; skipped", line, video
+                    self._lists[split], f"video {video} has no entry in annotation.yml; skipped", line, track=video
                 )
             elif (rows := self._listing(video)) is not None:
                 labels = Labels(rows.values, np.ones(len(rows.values), dtype=np.bool_))
@@ -182,7 +182,7 @@ class BAH(AnswerDatabase):
             match = _FRAME.search(pair[0] or "") if len(pair) == 2 else None
             if match is None or pair[1] not in ("0", "1") or int(match[1]) in rows:
                 what = f"video {video} is skipped: expected [.../frame-<k>.jpg, 0 or 1] with each k once"
-                self.problems.add(path, what, row.start_mark.line + 1, video)
+                self.problems.add(path, what, row.start_mark.line + 1, video, lost=len(items(rest)))
                 return None
             rows[int(match[1])] = int(pair[1])
         if not rows:
@@ -237,7 +237,8 @@ def read_split(path: Path, problems: Problems) -> dict[str, tuple[int, int, str]
             continue
         video, *rest = line.rstrip("\r").split(",", 2)
         if not rest or rest[0].strip() not in ("0", "1") or video.count("/") < 2:
-            problems.add(path, f"expected <pid>/<visit>/<video>.mp4,<0|1>,<text>, found {line[:60]!r}; skipped", number)
+            what = f"expected <pid>/<visit>/<video>.mp4,<0|1>,<text>, found {line[:60]!r}; skipped"
+            problems.add(path, what, number, track=_id(video))
         elif _id(video) in found:
             problems.add(path, f"video {_id(video)} is listed a second time; ignored", number)
         else:

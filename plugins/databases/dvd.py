@@ -126,7 +126,8 @@ class DVD(FolderDatabase):
                 try:
                     numbers, values = read_table(path, self._first_frame, labelled=split != "test")
                 except RowError as error:
-                    self.problems.add(path, f"{error.what}; the video is skipped", error.line, track=path.stem)
+                    lost = len(read_lines(path)) - 1
+                    self.problems.add(path, f"{error.what}; the video is skipped", error.line, path.stem, lost=lost)
                     continue
                 seen.add(path.stem)
                 images = folder / "images" / path.stem

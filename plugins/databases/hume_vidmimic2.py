@@ -248,7 +248,8 @@ def read_table(path: Path, problems: Problems, emotions: Sequence[str]) -> dict[
             if clip in rows:
                 raise ValueError(f"clip {clip} is listed a second time")
         except ValueError as error:
-            problems.add(path, f"{error}; the row is skipped", number)
+            clip = _field(line.partition(",")[0]) or f"of line {number}"
+            problems.add(path, f"{error}; the row is skipped", number, None if clip in rows else clip)
         else:
             rows[clip] = values if emotions else None
     return rows

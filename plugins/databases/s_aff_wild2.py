@@ -120,12 +120,11 @@ def read_rows(path: Path, problems: Problems) -> dict[str, tuple[NDArray[np.int6
     Raises DataError when the file cannot be read.
     """
     rows: dict[str, dict[int, _Row]] = {}
-    broken: set[str] = set()
+    faults: list[tuple[str, str, int]] = []
     video = ""
 
     def skip(what: str, line: int) -> None:
-        problems.add(path, f"{what}; video {video} is skipped", line, track=video)
-        broken.add(video)
+        faults.append((video, what, line))
 
     for line, text in enumerate(read_lines(path), start=1):
         match = _ROW.match(text)
@@ -149,8 +148,11 @@ def read_rows(path: Path, problems: Problems) -> dict[str, tuple[NDArray[np.int6
         for at, what in _not_allowed(values):
             skip(what, ordered[at].line)
         _note_partial(path, values, ordered, problems)
-        if video not in broken:
-            found[video] = np.asarray(sorted(frames), dtype=np.int64), values
+        found[video] = np.asarray(sorted(frames), dtype=np.int64), values
+    for video, what, line in faults:
+        lost = len(rows.get(video, ()))
+        problems.add(path, f"{what}; video {video} is skipped", line, track=video, lost=lost)
+        found.pop(video, None)
     return found
 
 

@@ -121,8 +121,10 @@ def serialize_trained(network: nn.Module) -> bytes:
 def _counts(ready: Prepared, inputs: Inputs, scores: Sequence[Scores]) -> Counts:
     scored: list[LabelledTrack] = ready.scored
     tracks = [one.track for one in scored]
-    problems = ready.database.problems.items
-    annotated = sum(int(one.known.annotated.sum()) for one in scored)
+    lost = ready.lost
+    # what cost scored data comes first, for a record spells out only so many
+    problems = sorted(ready.database.problems.items, key=lambda problem: problem.track not in lost)
+    annotated = sum(int(one.known.annotated.sum()) for one in scored) + sum(lost.values())
     predicted = sum(
         int((one.known.annotated & np.isfinite(found).all(axis=1)).sum())
         for one, found in zip(scored, scores, strict=True)
@@ -138,5 +140,7 @@ def _counts(ready: Prepared, inputs: Inputs, scores: Sequence[Scores]) -> Counts
         },
         broken_images=len(inputs.log.broken),
         skipped_tracks=len({problem.track for problem in problems if problem.track}),
+        lost_tracks=len(lost),
+        lost_frames=sum(lost.values()),
         problems=tuple(str(problem) for problem in problems),
     )

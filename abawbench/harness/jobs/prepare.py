@@ -38,7 +38,7 @@ from abawbench.harness.request.protocol import Protocol
 from abawbench.harness.request.rules import forbidden, layout_of
 from abawbench.harness.request.settings import apply
 from abawbench.harness.request.splits import Split, split_tracks
-from abawbench.harness.score.scoring import tracks_digest
+from abawbench.harness.score.scoring import count_dropped, tracks_digest
 from abawbench.plugins import SCOPE, Plugin, Plugins
 from abawbench.records.record import DatabaseRecord, PluginRecord
 from abawbench.system.code import identify_files
@@ -79,6 +79,13 @@ class Prepared:
     def scored(self) -> list[LabelledTrack]:
         """The tracks that are predicted and scored."""
         return [one for split in self.splits for one in split.score]
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """The tracks of what is scored that could not be used, and the annotated frames (or tracks) that each had."""
+        splits = (self.protocol.scored_split or "").split("+")
+        there = [split for split in splits if split in self.database.splits(self.task.label)]
+        return count_dropped(self.database, self.task, there)
 
     @cached_property
     def database_record(self) -> DatabaseRecord:

@@ -1,13 +1,13 @@
 """The official value of predictions, its interval, its parts and its floor."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import DataError, Decided, LabelledTrack, Labels, Metric, Task
+from abawbench.contracts import Database, DataError, Decided, LabelledTrack, Labels, Metric, Task
 from abawbench.contracts.metric import Statistics
 from abawbench.records.scores import Confusion, Floor, Interval, PartScore, Score
 from abawbench.records.track_statistics import TrackStatistics
@@ -111,6 +111,14 @@ def _confusion(task: Task, scores: Sequence[Predicted], labels: Sequence[Labels]
         actual, decided = (np.asarray(v)[known.annotated] for v in (known.values, decide(task, predicted).decisions))
         counts += np.bincount(actual.astype(np.int64) * k + decided.astype(np.int64), minlength=k * k)
     return Confusion(classes=task.outputs, counts=counts.reshape(k, k).tolist())
+
+
+def count_dropped(database: Database, task: Task, splits: Iterable[str]) -> dict[str, int]:
+    """Return track -> annotated frames (1 for a track-level task) of those in the splits that could not be used."""
+    found: dict[str, int] = {}
+    for split in splits:
+        found |= database.dropped(task.label, split)
+    return dict.fromkeys(found, 1) if task.level == "track" else found
 
 
 def tracks_digest(tracks: Sequence[LabelledTrack]) -> str:

@@ -144,6 +144,11 @@ class Synthetic(Database):
             return self._add_answers(label, name)
         return self._database(OWNERS[label]).tracks(label, split)
 
+    def dropped(self, label: str, split: str) -> Mapping[str, int]:
+        """Return the tracks of a split that could not be used, and how many annotated frames each had, at least 1."""
+        name = self._test_set(label) if split == "test" else None
+        return self._database(name or OWNERS[label]).dropped(label, split)
+
     def _add_answers(self, label: str, name: str) -> Sequence[LabelledTrack]:
         """Return the tracks of a test set with their labels."""
         folder, owner = self._make(name), OWNERS[label]

@@ -85,8 +85,13 @@ def test_an_annotation_cut_in_the_middle_of_a_line_costs_its_track_and_is_named(
     victim.write_text(victim.read_text()[:-3] + "4,")
     after = run()
     assert after.status == "ok"
+    rows = victim.read_text().split("\n")[1:]
+    lost = sum(row != "-1" for row in rows if row)
     assert after.counts.tracks == before.counts.tracks - 1
-    assert after.counts.skipped_tracks == 1
+    assert (after.counts.skipped_tracks, after.counts.lost_tracks, after.counts.lost_frames) == (1, 1, lost)
+    assert before.counts.annotated_frames - 2 <= after.counts.annotated_frames <= before.counts.annotated_frames
+    assert after.counts.coverage == pytest.approx(1 - lost / after.counts.annotated_frames)
+    assert "lost=1 tracks" in after.marks
     assert any(victim.name in problem for problem in after.counts.problems)
 
 
