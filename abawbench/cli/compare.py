@@ -17,6 +17,9 @@ Examples:
   abawbench compare tiny runs --max-drop 0.02 --max-latency 1.2
   abawbench compare runs/a/va/synthetic-seed0-0f3a0f3a runs/b/va/synthetic-seed0-77aa77aa --json
 
+Of several runs of one model, task and seed on a side the newest is compared, and what it differs in is named. A job
+that failed since, or a result that B lacks, is a broken limit.
+
 Exit status: 0 done, and every limit holds; 1 a limit is broken; 2 the data cannot tell, or no task could be compared;
 3 wrong usage, or a file that is damaged or missing; 130 interrupted.
 """
@@ -94,10 +97,12 @@ def compare(
     wanted = gate.read_gate(gate_file) if gate_file else gate.Gate() if given else None
     if wanted is not None:
         wanted = gate.override_limits(wanted, given)
+    runs, plugins = (sides.load_side(a), sides.load_side(b)), default_plugins()
+    if wanted is not None:
+        gate.require_limits(wanted, sorted({run.record.task for side in runs for run in side}), plugins.names("task"))
     found = comparison.compare(
-        sides.load_side(a),
-        sides.load_side(b),
-        default_plugins(),
+        *runs,
+        plugins,
         names=(a, b),
         level=level,
         replicates=replicates,

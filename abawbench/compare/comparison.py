@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from abawbench.compare.sides import Pair, Run, pairs
+from abawbench.compare.differing import differences
+from abawbench.compare.sides import Pair, Run, older_runs, one_model, pairs
 from abawbench.contracts.errors import AbawbenchError, DataError
 from abawbench.contracts.metric import Metric, Statistics
 from abawbench.plugins import Plugins
@@ -79,6 +80,8 @@ class TaskComparison(RecordPart):
     """Why there is no difference, where there is none."""
     cost: dict[str, Ratio]
     speed: dict[str, Speed]
+    differs: tuple[str, ...] = ()
+    """In what the two sides differ besides their results, one line for each kind of thing."""
 
 
 class Refused(RecordPart):
@@ -86,6 +89,8 @@ class Refused(RecordPart):
 
     task: str
     reason: str
+    lost: bool = False
+    """Whether that is because B gave no result where A has one, which a gate never lets pass."""
 
 
 class Comparison(RecordPart):
@@ -96,6 +101,8 @@ class Comparison(RecordPart):
     replicates: int
     tasks: tuple[TaskComparison, ...]
     refused: tuple[Refused, ...]
+    notes: tuple[str, ...] = ()
+    """Which runs were passed over for newer ones, and what those differ in."""
 
 
 class _NotComparable(AbawbenchError):
@@ -124,7 +131,7 @@ def compare(
             _comparable(pair)
             ready.append((pair, *_open_pair(pair, plugins)))
         except _NotComparable as error:
-            refused.append(Refused(task=pair.task, reason=str(error)))
+            refused.append(Refused(task=pair.task, reason=str(error), lost=_gave(pair.a) and not _gave(pair.b)))
     wide = 1 - (1 - level) / max(len(ready), 1)
 
     def difference(metric: Metric, sides: _Sides, level: float) -> Difference:
@@ -139,7 +146,32 @@ def compare(
         _task(pair, metric, sides, found, difference(metric, sides, wide), p_holm)
         for (pair, metric, sides), found, p_holm in zip(ready, differences, corrected, strict=True)
     ]
-    return Comparison(a=names[0], b=names[1], replicates=replicates, tasks=tuple(tasks), refused=tuple(refused))
+    single = one_model(a, b)
+    notes = [note for side, runs in zip(names, (a, b), strict=True) for note in _passed_over(side, runs, single)]
+    return Comparison(
+        a=names[0],
+        b=names[1],
+        replicates=replicates,
+        tasks=tuple(tasks),
+        refused=tuple(refused),
+        notes=tuple(notes),
+    )
+
+
+def _gave(side: Sequence[Run]) -> bool:
+    return bool(side) and all(run.record.status == "ok" for run in side)
+
+
+def _passed_over(side: str, runs: Sequence[Run], single: bool) -> list[str]:
+    """Return a sentence for each run for which a newer one was taken."""
+    found = []
+    for old, new in older_runs(runs, single=single):
+        what = "; ".join(differences(old.record, new.record)) if new.record.status == "ok" else new.record.status
+        found.append(
+            f"{side}: {new.record.model} on {new.record.task} with seed {new.record.seed}: {new.path.name} is the "
+            f"newest and is taken, not {old.path.name} ({what or 'nothing differs'})"
+        )
+    return found
 
 
 def metric_of(record: Record, plugins: Plugins) -> Metric:
@@ -267,6 +299,7 @@ def _task(
         reason=found.reason,
         cost=_cost(one, other),
         speed=_compare_speeds(one, other),
+        differs=tuple(differences(one, other)),
     )
 
 

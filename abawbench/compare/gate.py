@@ -2,8 +2,9 @@
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from abawbench.compare.comparison import Comparison, Speed, TaskComparison
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.statistics.ranktest import mann_whitney, rounds_needed
+from abawbench.system.files import read_whole
 from abawbench.system.text import number
 
 ALPHA = 0.002
@@ -22,10 +24,14 @@ UNDISTURBED = 0.9
 Outcome = Literal["pass", "fail", "unsure", "refused"]
 
 
+_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+"""A limit is a finite number: infinity, a text or ``true`` would limit nothing."""
+
+
 class TaskLimits(BaseModel):
     """Limits of one task."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _STRICT
 
     max_drop: float = Field(ge=0)
 
@@ -33,7 +39,7 @@ class TaskLimits(BaseModel):
 class Gate(BaseModel):
     """What a change may cost. A limit that is not given is not looked at; ratios are B's over A's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _STRICT
 
     max_drop: float | None = Field(default=None, ge=0)
     """How much worse the metric may get, in its own unit."""
@@ -62,11 +68,26 @@ class Check:
 def read_gate(path: Path) -> Gate:
     """Return the gate in a TOML file. Raises DataError naming the file and the entry that is wrong."""
     try:
-        return Gate.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        given = tomllib.loads(read_whole(path).decode("utf-8"))
+        if not given:
+            raise DataError(f"{path}: empty, so it limits nothing; give a limit, for example max_drop = 0.02")
+        return Gate.model_validate(given)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path}: not a readable TOML file ({error})") from error
     except ValidationError as error:
         raise DataError(f"{path}: {_first(error)}") from error
+
+
+def require_limits(gate: Gate, tasks: Collection[str], known: Collection[str]) -> None:
+    """Raise UsageError for a gate that limits nothing, and for one of a task that is neither compared nor known."""
+    limits = gate.model_dump(exclude={"when_unsure", "tasks"})
+    if not gate.tasks and all(limit is None for limit in limits.values()):
+        raise UsageError(f"the gate limits nothing; give one of {', '.join(limits)}")
+    for name in gate.tasks:
+        if name not in tasks and name not in known:
+            near = get_close_matches(name, [*tasks, *known], n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"compared are {', '.join(tasks) or 'none'}"
+            raise UsageError(f"the gate limits task '{name}', and there is none; {hint}")
 
 
 def override_limits(gate: Gate, limits: Mapping[str, float]) -> Gate:
@@ -83,8 +104,18 @@ def _first(error: ValidationError) -> str:
 
 
 def checks(gate: Gate, comparison: Comparison) -> list[Check]:
-    """Return every limit of the gate with its outcome. A limit nobody measured is unsure."""
-    found = [Check(task.task, "refused", f"not compared: {task.reason}") for task in comparison.refused]
+    """Return every limit of the gate with its outcome. A limit nobody measured is unsure.
+
+    A result that A has and B lost, and a task that the gate names and nobody ran, fail: what was asked for is not there.
+    """
+    found = [
+        Check(task.task, "fail" if task.lost else "refused", f"not compared: {task.reason}")
+        for task in comparison.refused
+    ]
+    there = {one.task for one in (*comparison.tasks, *comparison.refused)}
+    found += [
+        Check(name, "fail", "not compared: no run of it on either side") for name in sorted(gate.tasks.keys() - there)
+    ]
     timed: set[tuple[object, ...]] = set()
     for task in comparison.tasks:
         found += _accuracy(gate, task)

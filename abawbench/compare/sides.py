@@ -4,8 +4,9 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from importlib.util import find_spec
-from itertools import groupby, pairwise
 from pathlib import Path
 
 from abawbench.contracts.errors import DataError, UsageError
@@ -23,6 +24,11 @@ class Run:
     path: Path
     record: Record
 
+    @cached_property
+    def asked(self) -> datetime:
+        """When it was made, or last asked for and read back."""
+        return store.last_asked(self.path, self.record)
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -36,14 +42,14 @@ class Pair:
 def load_side(spec: str) -> list[Run]:
     """Return the runs that a run folder, a folder of runs, a result file or a baseline's name stands for.
 
-    Raises DataError for the first result that cannot be read, and UsageError when there is none at all.
+    Jobs that gave no result are among them: an old result must not stand for a job that failed since. Raises DataError for the first result that cannot be read, and UsageError when there is none at all.
     """
     path = Path(spec)
     if not path.exists():
         path = _baseline(spec)
-    if path.is_file() or (path / store.RESULT).is_file():
+    if path.is_file():
         return [Run(path, store.read(path))]
-    runs = [Run(folder, record) for folder, record in store.find(path, _refuse)]
+    runs = [Run(*found) for found in (*store.find(path, _refuse), *store.find_failed(path, _refuse))]
     if not runs:
         raise UsageError(
             f"{spec}: no {store.RESULT} at or below this folder; give a run, a folder of runs or a baseline"
@@ -54,26 +60,67 @@ def load_side(spec: str) -> list[Run]:
 def pairs(a: Sequence[Run], b: Sequence[Run]) -> list[Pair]:
     """Return the runs of both sides task by task, in the order of A and then of B.
 
-    Where both sides hold one model, those two are compared; otherwise equal names are. Raises UsageError when a side
-    holds two runs of one model, task and seed: which one is meant?
+    Where both sides hold one model, those two are compared; otherwise equal names are. Of several runs of one model,
+    task and seed the newest is taken, a failure too.
     """
-    single = all(len({run.record.model for run in side}) == 1 for side in (a, b))
-    left, right = _by_task(a, single), _by_task(b, single)
+    single = one_model(a, b)
+    left, right = (_by_task(newest(side, single=single), single) for side in (a, b))
+    for mine, theirs in ((left, right), (right, left)):
+        _move_failures(mine, theirs)
     return [Pair(key[0], left.get(key, ()), right.get(key, ())) for key in dict.fromkeys([*left, *right])]
+
+
+def one_model(a: Sequence[Run], b: Sequence[Run]) -> bool:
+    """Return whether each side holds a single model, so that those two are compared whatever their names."""
+    return all(len({run.record.model for run in side}) == 1 for side in (a, b))
+
+
+def older_runs(runs: Sequence[Run], *, single: bool) -> list[tuple[Run, Run]]:
+    """Return each run with a result that is not compared, with the newer one that is."""
+    kept = newest(runs, single=single)
+    chosen = {id(run) for run in kept}
+    left_out = [run for run in runs if id(run) not in chosen and run.record.status == "ok"]
+    return [(run, next(one for one in kept if _same_job(one.record, run.record))) for run in left_out]
+
+
+def newest(runs: Sequence[Run], *, single: bool = False) -> list[Run]:
+    """Return the runs without those that a newer one of the same system, task and seed takes the place of.
+
+    A job that gave no result knows only its model: it takes the place of every older run of that model. With ``single``
+    a model's options and settings do not tell its runs apart.
+    """
+    kept: dict[tuple[object, ...], Run] = {}
+    for run in sorted(runs, key=lambda run: run.asked):
+        record = run.record
+        if record.status != "ok" or single:
+            kept = {key: one for key, one in kept.items() if not _same_job(one.record, record)}
+        else:
+            kept = {
+                key: one
+                for key, one in kept.items()
+                if not (one.record.status != "ok" and _same_job(one.record, record))
+            }
+        kept[record.task, record.seed, record.entry] = run
+    chosen = {id(run) for run in kept.values()}
+    return [run for run in runs if id(run) in chosen]
+
+
+def _same_job(one: Record, other: Record) -> bool:
+    return (one.model, one.task, one.seed) == (other.model, other.task, other.seed)
 
 
 def save_baseline(name: str, runs: Sequence[Run], folder: Path = BASELINES, *, replace: bool = False) -> Path:
     """Store the records and statistics of runs as a baseline and return its folder; predictions and weights stay out.
 
-    Raises UsageError for a name that is no plain word, one that is taken unless ``replace``, and runs that could not
-    be compared later.
+    Of several runs of one system, task and seed the newest is kept. Raises UsageError for a name that is no plain word,
+    one that is taken unless ``replace``, and runs that could not be compared later.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"'{name}' cannot name a baseline; use letters, digits, dots, dashes and underscores")
     target, fresh, old = folder / name, folder / f".{name}.tmp", folder / f".{name}.old"
     if target.exists() and not replace:
         raise UsageError(f"{target} is there already; --force replaces it")
-    _by_task(runs, single=False)
+    runs = newest(runs)
     failed = [run for run in runs if run.record.status != "ok"]
     if failed:
         raise UsageError(f"{failed[0].path}: the run is {failed[0].record.status}; a baseline holds whole runs only")
@@ -127,21 +174,19 @@ _Key = tuple[str, tuple[str, ...]]
 
 
 def _by_task(runs: Sequence[Run], single: bool) -> dict[_Key, tuple[Run, ...]]:
-    def key(run: Run) -> _Key:
-        return run.record.task, () if single else run.record.entry
+    found: dict[_Key, list[Run]] = {}
+    for run in runs:
+        found.setdefault((run.record.task, () if single else run.record.entry), []).append(run)
+    return {key: tuple(sorted(group, key=lambda run: run.record.seed)) for key, group in found.items()}
 
-    found = {}
-    for name, same in groupby(sorted(runs, key=lambda run: (key(run), run.record.seed)), key):
-        group = tuple(same)
-        for one, other in pairwise(group):
-            if one.record.seed == other.record.seed:
-                raise UsageError(
-                    f"{one.path} and {other.path} are both {one.record.model} on {one.record.task} with seed "
-                    f"{one.record.seed}; give the one that is meant"
-                )
-        found[name] = group
-    order = list(dict.fromkeys(key(run) for run in runs))
-    return {name: found[name] for name in order}
+
+def _move_failures(mine: dict[_Key, tuple[Run, ...]], theirs: dict[_Key, tuple[Run, ...]]) -> None:
+    """Let a job that gave no result, and so knows only its model, stand where the other side has a run of it."""
+    for key in [key for key, group in mine.items() if all(run.record.status != "ok" for run in group)]:
+        task, entry = key
+        wanted = [other for other in theirs if other not in mine and (other[0], other[1][:1]) == (task, entry[:1])]
+        if wanted:
+            mine[wanted[0]] = mine.pop(key)
 
 
 def _refuse(error: DataError) -> None:

@@ -4,8 +4,9 @@ The published schema is ``abawbench/records/schema.json``. Numbers that do not e
 null, never ``NaN``; units stand in the field names. No field holds a path of the machine that ran.
 """
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -173,7 +174,7 @@ class Counts(RecordPart):
     @model_validator(mode="before")
     @classmethod
     def _cap_problems(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "problems" not in data:
+        if not isinstance(data, dict) or not isinstance(data.get("problems"), list | tuple):
             return data
         problems = [str(problem) for problem in data["problems"]]
         return {"problems_total": len(problems), **data, "problems": problems[:MAX_PROBLEMS]}
@@ -270,6 +271,8 @@ class Record(RecordPart):
     hardware: Hardware | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     """Library -> version, ``python`` among them."""
+    seal: str | None = None
+    """SHA-256 over all other fields, as ``seal_of`` makes it: tells an edited record. Null in older ones."""
 
     @model_validator(mode="after")
     def _say_what_happened(self) -> Self:
@@ -338,6 +341,10 @@ class Record(RecordPart):
         """Return the distributions where names of a kind in this record are looked for first: the run's, then ours."""
         return (*(plugin.distribution for plugin in self.plugins if plugin.kind == kind), FIRST_PARTY)
 
+    def sealed(self) -> Self:
+        """Return the record with the seal that fits it."""
+        return self.model_copy(update={"seal": seal_of(self.model_dump(mode="json"))})
+
     def to_json(self) -> str:
         """Return the record as indented JSON that holds no NaN, ending in a newline."""
         return json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
@@ -351,6 +358,16 @@ class Record(RecordPart):
     def json_schema(cls) -> dict[str, Any]:
         """Return the JSON Schema of a record, as published in ``schema.json``."""
         return cls.model_json_schema(mode="serialization")
+
+
+def seal_of(fields: Mapping[str, Any]) -> str:
+    """Return the SHA-256 over the fields of a record as JSON has them, its seal aside.
+
+    It is taken over what the file says and not over what this version reads into it, so that a field that is new here
+    breaks no seal. Whoever edits a record can make a new one: it finds what was done by hand or by accident.
+    """
+    told = {name: value for name, value in fields.items() if name != "seal"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def all_synthetic(records: Sequence[Record]) -> bool:

@@ -1,8 +1,10 @@
 """Run folders: ``<out>/<model>/<task>/<database>-seed<seed>-<job>/`` with ``result.json`` and predictions beside it."""
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,15 +12,17 @@ from pydantic import ValidationError
 
 from abawbench.contracts.errors import DataError
 from abawbench.records.predictions import Predictions, read_predictions, write_predictions
-from abawbench.records.record import SCHEMA_VERSION, NamedFile, Record
+from abawbench.records.record import SCHEMA_VERSION, NamedFile, Record, seal_of
 from abawbench.records.track_statistics import TrackStatistics, read_statistics, write_statistics
 from abawbench.system import locks
-from abawbench.system.files import replace_file, sha256, sweep, sync
+from abawbench.system.files import read_whole, replace_file, sha256, sweep, sync
 from abawbench.system.text import plain
 
 RESULT = "result.json"
 FAILED = "failed.json"
 """The record of a job that gave no result; a result beside it is of an earlier run."""
+ASKED = "asked.txt"
+"""When a result that lies here was last asked for and read back, where it was."""
 LOG = "log.txt"
 """What the job's process printed."""
 PREDICTIONS = "predictions.parquet"
@@ -84,7 +88,7 @@ def write(
             fresh.write_bytes(weights)
             written.append(fresh)
             named["trained"] = NamedFile(file=WEIGHTS, sha256=sha256(fresh))
-        record = record.model_copy(update=named)
+        record = record.model_copy(update=named).sealed()
         last.write_text(record.to_json(), encoding="utf-8")
         written.append(last)
         for path in written:
@@ -93,14 +97,37 @@ def write(
     for kind, name in (("predictions", PREDICTIONS), ("statistics", STATISTICS), ("trained", WEIGHTS)):
         if named[kind] is None:
             (folder / name).unlink(missing_ok=True)
-    (folder / FAILED).unlink(missing_ok=True)
+    for name in (FAILED, ASKED):
+        (folder / name).unlink(missing_ok=True)
     return record
 
 
 def write_failed(folder: Path, record: Record) -> None:
     """Write the record of a job that gave no result. A result that lies there stays."""
     with replace_file(folder / FAILED) as temporary:
-        temporary.write_text(record.to_json(), encoding="utf-8")
+        temporary.write_text(record.sealed().to_json(), encoding="utf-8")
+
+
+def has_result_beside(folder: Path) -> bool:
+    """Return whether an earlier run of the same model and task left a result, which a newer failure makes old."""
+    return any(folder.parent.glob(f"*/{RESULT}"))
+
+
+def note_asked(folder: Path) -> None:
+    """Note that the result in a folder was asked for now and read back: it is newer than a failure of before."""
+    with suppress(OSError):  # a folder that cannot be written to can still be read
+        with replace_file(folder / ASKED) as temporary:
+            temporary.write_text(datetime.now(UTC).isoformat() + "\n", encoding="utf-8")
+        (folder / FAILED).unlink(missing_ok=True)
+
+
+def last_asked(path: Path, record: Record) -> datetime:
+    """Return when the record at a path, a run folder or a record file, was made or last asked for."""
+    try:
+        asked = datetime.fromisoformat(read_whole(path / ASKED, 100).decode().strip())
+    except (OSError, ValueError):
+        return record.finished
+    return max(record.finished, asked) if asked.tzinfo else record.finished
 
 
 @contextmanager
@@ -123,7 +150,8 @@ def read(folder: Path) -> Record:
     """Return the record of a run folder, or of a record file. Raises DataError naming the file and what is wrong."""
     path = folder / RESULT if folder.is_dir() else folder
     try:
-        return Record.from_json(path.read_bytes())
+        content = read_whole(path)
+        record = Record.from_json(content)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no result here; the run did not finish, or this is not a run folder") from error
     except OSError as error:
@@ -135,6 +163,9 @@ def read(folder: Path) -> Record:
             f"{path}: not a record of schema {SCHEMA_VERSION}: {where}: {first['msg']}; "
             "run it again, or read it with the abawbench that wrote it"
         ) from error
+    if record.seal is not None and record.seal != seal_of(json.loads(content)):
+        raise DataError(f"{path}: edited since it was written, its seal does not fit; run it again")
+    return record
 
 
 def read_run_predictions(folder: Path, outputs: Sequence[str] | None = None) -> Predictions:
@@ -178,15 +209,24 @@ def _require_unchanged(path: Path, named: NamedFile) -> Path:
 
 
 def find(out: Path, unreadable: Callable[[DataError], None] | None = None) -> list[tuple[Path, Record]]:
-    """Return the runs below a folder, sorted by path.
+    """Return the runs at or below a folder, sorted by path.
 
     A result that cannot be read is skipped and handed to ``unreadable``; without it, it is named in the log.
     """
+    return [(path.parent, record) for path, record in _find(out, RESULT, unreadable)]
+
+
+def find_failed(out: Path, unreadable: Callable[[DataError], None] | None = None) -> list[tuple[Path, Record]]:
+    """Return the jobs at or below a folder that gave no result, with the files of their records; see ``find``."""
+    return _find(out, FAILED, unreadable)
+
+
+def _find(out: Path, name: str, unreadable: Callable[[DataError], None] | None) -> list[tuple[Path, Record]]:
     report = unreadable or (lambda error: _log.warning("skipped %s", plain(str(error))))
     found = []
-    for path in sorted(out.rglob(RESULT)):
+    for path in sorted(out.rglob(name)):
         try:
-            found.append((path.parent, read(path.parent)))
+            found.append((path, read(path)))
         except DataError as error:
             report(error)
     return found

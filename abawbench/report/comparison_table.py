@@ -29,6 +29,7 @@ def comparison_text(comparison: Comparison, found: Sequence[Check] = (), *, fmt:
     bullet = "- " if md else ""
     if not found:  # the gate's checks say it too
         lines += [f"{bullet}{escape(one.task)}: not compared: {escape(one.reason)}" for one in comparison.refused]
+    lines += [f"{bullet}{escape(note)}" for note in (*_differing(comparison.tasks), *comparison.notes)]
     if found:
         lines += ["", *(f"{bullet}{MARKS[one.outcome]} {escape(one.what)}: {escape(one.words)}" for one in found)]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -72,6 +73,18 @@ def _legend(comparison: Comparison) -> list[str]:
     ]
     reasons = [f"{task.task}: {task.reason}" for task in comparison.tasks if task.reason]
     return [*lines, *reasons, ""]
+
+
+def _differing(tasks: Sequence[TaskComparison]) -> list[str]:
+    """Return what A and B differ in, a line once however many tasks share it."""
+    found: dict[str, list[str]] = {}
+    for task in tasks:
+        for line in task.differs:
+            found.setdefault(line, []).append(task.task)
+    return [
+        f"A and B differ in {line}" if len(names) == len(tasks) else f"{', '.join(names)}: A and B differ in {line}"
+        for line, names in found.items()
+    ]
 
 
 def _value(value: float | None, seeds: float | None) -> str:

@@ -49,6 +49,7 @@ def run_one(job: Job, session: Session, watcher: Watcher) -> Record | Failure:
         folder = about.folder(job, work.out)
         with _alone(folder, accelerator.num_processes > 1, progress, watcher):
             if not work.force and (known := _read_known(ready, folder)) is not None:
+                store.note_asked(folder)
                 progress.note(f"already done, read back from {folder} (--force runs it again)")
                 return known
             with make_repeatable(job.seed):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from abawbench.report.comparison_table import comparison_json, comparison_text
 from abawbench.report.leaderboard import page_text
 
 Make = Callable[..., Path]
+LATER = datetime(2026, 3, 4, tzinfo=UTC)
 
 
 def against(a: Path | str, b: Path | str, **options: Any) -> Comparison:
@@ -104,10 +106,38 @@ def test_of_several_models_those_of_one_name_are_compared(make_run: Make, tmp_pa
     assert (task.a, task.b) == ("x", "y")
 
 
-def test_two_runs_that_could_both_be_meant_are_refused(make_run: Make, tmp_path: Path) -> None:
-    make_run("a/one"), make_run("a/two")
-    with pytest.raises(UsageError, match=r"one.*two.*with seed 0"):
-        against(tmp_path / "a", make_run("b"))
+def test_of_several_runs_the_newest_is_taken_and_what_differs_is_named(make_run: Make, tmp_path: Path) -> None:
+    make_run("a/old", noise=0.5, settings={"epochs": 3})
+    make_run("a/new", finished=LATER, settings={"epochs": 10}, versions={"torch": "2.13.0"})
+    found = against(tmp_path / "a", make_run("b"))
+    assert found.tasks[0].difference == 0
+    (note,) = found.notes
+    assert "new is the newest and is taken, not old (settings: epochs 3 -> 10; versions: " in note
+    assert "A and B differ in versions: torch 2.13.0 -> 2.12.0" in comparison_text(found)
+    assert "settings: lr – -> 0.001" in found.tasks[0].differs
+    assert "epochs" not in "".join(found.tasks[0].differs)
+
+
+def test_a_result_asked_for_again_is_the_newest(make_run: Make, tmp_path: Path) -> None:
+    make_run("a/old", noise=0.5)
+    make_run("a/new", finished=LATER)
+    store.note_asked(tmp_path / "a" / "old")
+    assert "old is the newest" in against(tmp_path / "a", make_run("b")).notes[0]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_failure_takes_the_place_of_older_results(
+    make_run: Make, tmp_path: Path, make_record: Any, several: bool
+) -> None:
+    for side in "ab":
+        make_run(f"{side}/va/x", noise=0.3, weights=None)
+        if several:
+            make_run(f"{side}/va/y", model="other")
+    failed = make_record(status="failed", reason="broken", score=None, finished=LATER, settings={}, source="none")
+    store.write_failed(tmp_path / "b" / "va" / "z", failed)
+    found = against(tmp_path / "a", tmp_path / "b")
+    assert [(one.lost, "is failed: broken" in one.reason) for one in found.refused] == [(True, True)]
+    assert len(found.tasks) == several
 
 
 def test_p_values_are_corrected_for_the_number_of_tasks(make_run: Make, tmp_path: Path) -> None:

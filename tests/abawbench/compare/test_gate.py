@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 
 from abawbench.compare.comparison import Comparison, Speed, compare
-from abawbench.compare.gate import Check, Gate, check_speed, checks, exit_status, read_gate
+from abawbench.compare.gate import Check, Gate, check_speed, checks, exit_status, read_gate, require_limits
 from abawbench.compare.sides import load_side
-from abawbench.contracts.errors import DataError
+from abawbench.contracts.errors import DataError, UsageError
 from abawbench.plugins import Plugins
-from abawbench.records.record import Cost, RelativeTime
+from abawbench.records import store
+from abawbench.records.record import Cost, Record, RelativeTime
 
 Make = Callable[..., Path]
 
@@ -165,10 +167,49 @@ def test_a_gate_is_read_from_toml(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("max_drop = -1", "max_drop"), ("max_dorp = 1", "max_dorp"), ("[tasks.va]\nx = 1", "tasks.va"), ("=", "TOML")],
+    [
+        ("", "limits nothing"),
+        ("# max_drop = 1", "limits nothing"),
+        ("max_drop = inf", "max_drop: .*finite"),
+        ("max_drop = nan", "max_drop"),
+        ('max_drop = "1"', "max_drop"),
+        ("max_macs = true", "max_macs"),
+        ("[tasks.va]", r"tasks\.va\.max_drop"),
+        ("[tasks.va]\nmax_drop = inf", "finite"),
+        ("max_drop = -1", "max_drop"),
+        ("max_dorp = 1", "max_dorp"),
+        ("[tasks.va]\nx = 1", "tasks.va"),
+        ("=", "TOML"),
+    ],
 )
 def test_a_wrong_gate_is_refused_by_file_and_entry(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "gate.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=rf"gate\.toml: .*{complaint}"):
         read_gate(path)
+
+
+def test_a_gate_that_limits_nothing_or_an_unknown_task_is_refused(make_run: Make) -> None:
+    with pytest.raises(UsageError, match="limits nothing; give one of max_drop, max_parameters"):
+        require_limits(Gate(when_unsure="pass"), ["va"], ["va", "au"])
+    misspelt = Gate.model_validate({"tasks": {"vaa": {"max_drop": 1}}})
+    with pytest.raises(UsageError, match="task 'vaa', and there is none; did you mean 'va'?"):
+        require_limits(misspelt, ["va"], ["va", "au"])
+    require_limits(Gate.model_validate({"tasks": {"au": {"max_drop": 1}}}), ["va"], ["va", "au"])
+
+
+def test_a_task_that_the_gate_names_and_nobody_ran_fails(make_run: Make) -> None:
+    gate = Gate.model_validate({"tasks": {"au": {"max_drop": 1}}})
+    status, (check,) = outcome(gate, compared(make_run("a"), make_run("a")))
+    assert (status, check.what) == (1, "au")
+
+
+def test_a_newest_job_that_failed_fails_the_gate_beside_an_old_result(
+    make_run: Make, make_record: Callable[..., Record]
+) -> None:
+    a, b = make_run("a"), make_run("b")
+    later = make_record(status="failed", reason="broken", score=None, finished=datetime(2026, 3, 4, tzinfo=UTC))
+    store.write_failed(b, later)
+    status, (check,) = outcome(Gate(max_drop=1, when_unsure="pass"), compared(a, b))
+    assert (status, check.outcome) == (1, "fail")
+    assert "broken" in check.words

@@ -138,8 +138,7 @@ def test_changed_or_missing_predictions_are_noticed(tmp_path: Path, make_record:
 def test_every_readable_run_is_found_and_the_others_are_named(tmp_path: Path, make_record: Make) -> None:
     records = [make_record(model=model, seed=seed) for model in ("a", "b") for seed in (0, 1)]
     folders = [store.folder_of(tmp_path, record) for record in records]
-    for folder, record in zip(folders, records, strict=True):
-        store.write(folder, record)
+    records = [store.write(folder, record) for folder, record in zip(folders, records, strict=True)]
     (folders[0] / "result.json").write_text("{", encoding="utf-8")
     errors: list[DataError] = []
     assert store.find(tmp_path, errors.append) == list(zip(folders, records, strict=True))[1:]

@@ -1,5 +1,6 @@
 """Files that are whole or not there, and what killed writers leave."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,26 @@ def test_what_a_killed_writer_left_is_swept(tmp_path: Path, name: str) -> None:
         ".tmpfiles.d",
         "weights.safetensors",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("link", "is a link"), ("dangling", "is a link"), ("pipe", "is a pipe"), ("folder", "a folder")]
+)
+def test_only_a_file_is_replaced(tmp_path: Path, kind: str, words: str) -> None:
+    target, other = tmp_path / "target", tmp_path / "other"
+    other.write_text("mine", encoding="utf-8")
+    {
+        "link": lambda: target.symlink_to(other),
+        "dangling": lambda: target.symlink_to(tmp_path / "none"),
+        "pipe": lambda: os.mkfifo(target),
+        "folder": lambda: target.mkdir(),
+    }[kind]()
+    with pytest.raises(OSError, match=words), replace_file(target) as temporary:
+        temporary.write_text("yours", encoding="utf-8")
+    assert other.read_text(encoding="utf-8") == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "target"]
+
+
+def test_a_device_is_not_replaced() -> None:
+    with pytest.raises(OSError, match="is a device"), replace_file(Path("/dev/null")):
+        raise AssertionError("nothing is written")
