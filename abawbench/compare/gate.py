@@ -106,7 +106,7 @@ def _first(error: ValidationError) -> str:
 def checks(gate: Gate, comparison: Comparison) -> list[Check]:
     """Return every limit of the gate with its outcome. A limit nobody measured is unsure.
 
-    A result that A has and B lost, and a task that the gate names and nobody ran, fail: what was asked for is not there.
+    A result that A has and B lost, and a task that the gate names and nobody ran, fail: what was asked for is missing.
     """
     found = [
         Check(task.task, "fail" if task.lost else "refused", f"not compared: {task.reason}")

@@ -42,7 +42,8 @@ class Pair:
 def load_side(spec: str) -> list[Run]:
     """Return the runs that a run folder, a folder of runs, a result file or a baseline's name stands for.
 
-    Jobs that gave no result are among them: an old result must not stand for a job that failed since. Raises DataError for the first result that cannot be read, and UsageError when there is none at all.
+    Jobs that gave no result are among them: an old result must not stand for a job that failed since. Raises DataError
+    for the first result that cannot be read, and UsageError when there is none at all.
     """
     path = Path(spec)
     if not path.exists():

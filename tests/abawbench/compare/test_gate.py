@@ -193,7 +193,7 @@ def test_a_gate_that_limits_nothing_or_an_unknown_task_is_refused(make_run: Make
     with pytest.raises(UsageError, match="limits nothing; give one of max_drop, max_parameters"):
         require_limits(Gate(when_unsure="pass"), ["va"], ["va", "au"])
     misspelt = Gate.model_validate({"tasks": {"vaa": {"max_drop": 1}}})
-    with pytest.raises(UsageError, match="task 'vaa', and there is none; did you mean 'va'?"):
+    with pytest.raises(UsageError, match=r"task 'vaa', and there is none; did you mean 'va'\?"):
         require_limits(misspelt, ["va"], ["va", "au"])
     require_limits(Gate.model_validate({"tasks": {"au": {"max_drop": 1}}}), ["va"], ["va", "au"])
 
