@@ -53,7 +53,7 @@ def report(found: "ScoredFile") -> str:
     """Return the score as text: value and interval, floor, coverage, and a row per part."""
     from tabulate import tabulate
 
-    from abawbench.report.table import SYNTHETIC, interval_text, value_text
+    from abawbench.report.table import SYNTHETIC, interval_text, lacking_text, value_text
     from abawbench.system.text import NONE, plain
 
     def text(value: float | None) -> str:
@@ -70,6 +70,8 @@ def report(found: "ScoredFile") -> str:
     ]
     if found.filled_frames:
         lines[-1] += f", {found.filled_frames} filled: {found.missing}"
+    if lacking := lacking_text(found.database, found.score.metric):
+        lines.append(plain(lacking))
     if found.score.reason:
         lines.append(plain(found.score.reason))
     lines += [

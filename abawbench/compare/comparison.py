@@ -184,6 +184,7 @@ def metric_of(record: Record, plugins: Plugins) -> Metric:
             f"task '{record.task}' is installed in edition {task.edition} but the record is of edition "
             f"{record.edition}; run it again"
         )
+    task = task.leave_out(record.database.lacks)
     metric: Metric = plugins.get("metric", record.score.metric, record.near("metric")).build_under(assumptions, task)
     return metric
 
@@ -256,6 +257,7 @@ _SAME: dict[str, Callable[[Record], object]] = {
     "split": lambda record: record.scored_part,
     "annotation (database.fingerprint)": lambda record: record.database.fingerprint[:12],
     "metric": lambda record: record.score and record.score.metric,
+    "set of outputs left out (database.lacks)": lambda record: ", ".join(record.database.lacks) or "none",
 }
 
 

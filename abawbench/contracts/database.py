@@ -172,6 +172,14 @@ class Database(ABC):
     def fingerprint(self) -> str:
         """Return a SHA-256 over the names and sizes of the annotation files and their contents."""
 
+    def lacks(self, label: str) -> Sequence[str]:
+        """Return the outputs of a label that no file of this database can ever show, by the task's names; optional.
+
+        They are left out of the official mean, and record and tables say so. A class that a copy or a split happens
+        not to show is not one of them.
+        """
+        return ()
+
     def expected(self, edition: int | None = None) -> "Sequence[Expected]":
         """Return the numbers that an official copy has under an edition (None: the latest known); optional."""
         return ()

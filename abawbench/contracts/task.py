@@ -1,9 +1,9 @@
 """What is predicted: a task's outputs, its level and its official metric."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,9 @@ class Task:
     options: Mapping[str, Any] = field(default_factory=dict)
     submission: str | None = None
     """Import path of ``build(task) -> Submission``, the form of the official prediction file; None without one."""
+    left_out: tuple[str, ...] = ()
+    """Outputs that the scored database has no labels of (``Database.lacks``): they take no part in the metric's mean,
+    though predicting one is still wrong."""
     parts: tuple["Task", ...] = ()
     """The tasks a multitask task consists of, on the same frames; their own parts, databases and labels are unused."""
 
@@ -70,6 +73,19 @@ class Task:
             raise ValueError(f"task '{self.name}': a multitask task, and no other, has parts")
         if self.parts and self.outputs != tuple(name for part in self.parts for name in part.outputs):
             raise ValueError(f"task '{self.name}': the outputs must be those of its parts, one after the other")
+        if not set(self.left_out) < set(self.outputs):
+            raise ValueError(
+                f"task '{self.name}': cannot leave out {', '.join(self.left_out)}: name some of its outputs"
+            )
+
+    def leave_out(self, outputs: Sequence[str]) -> Self:
+        """Return the task scored without some outputs. Raises ValueError for names it does not have, and for all."""
+        return replace(self, left_out=tuple(outputs))
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Which outputs the metric counts, [K]: all that are not left out."""
+        return np.array([name not in self.left_out for name in self.outputs])
 
     @property
     def part_outputs(self) -> tuple[slice, ...]:

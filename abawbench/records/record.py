@@ -109,6 +109,8 @@ class DatabaseRecord(RecordPart):
     """The split that was scored: ``val``, or ``train+val`` of a cross-validation; null for a refit."""
     tracks_sha256: str | None = None
     """SHA-256 over the sorted ids of the scored tracks, each followed by a line feed."""
+    lacks: tuple[str, ...] = ()
+    """Outputs of the task that the database has no labels of: they are left out of the official mean."""
 
 
 class ProtocolRecord(RecordPart):

@@ -14,7 +14,15 @@ from abawbench.records.published import PUBLISHED, Published, load
 from abawbench.records.record import Record
 from abawbench.records.scores import Score
 from abawbench.records.store import read
-from abawbench.report.table import COVERAGE, SYNTHETIC, cost_columns, coverage_text, timing_notes, value_text
+from abawbench.report.table import (
+    COVERAGE,
+    SYNTHETIC,
+    cost_columns,
+    coverage_text,
+    lacking_text,
+    timing_notes,
+    value_text,
+)
 from abawbench.statistics.ranking import share_ranks
 from abawbench.system.files import replace_file
 from abawbench.system.text import NONE, markdown
@@ -101,6 +109,7 @@ def _measured_section(records: Sequence[Record], separated: Separate) -> list[st
             f"### {title}\n",
             f"Annotations {markdown(str(fingerprint), 13)}\n",
             _measured_table(group, separated),
+            *_lacking_section(group),
             *_timing_section(group),
             *_seeds(group),
         ]
@@ -109,6 +118,12 @@ def _measured_section(records: Sequence[Record], separated: Separate) -> list[st
 
 def _metric(score: Score) -> str:
     return score.metric if score.higher_is_better else f"{score.metric} (lower is better)"
+
+
+def _lacking_section(records: Sequence[Record]) -> list[str]:
+    """Return a list of what is left out of the metric because the database has no labels of it."""
+    notes = {lacking_text(record.database, record.score.metric) for record in records if record.score} - {""}
+    return ["\n".join([*(f"- {markdown(note, LONGEST)}" for note in sorted(notes)), ""])] if notes else []
 
 
 def _timing_section(records: Sequence[Record]) -> list[str]:

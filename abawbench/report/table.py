@@ -4,7 +4,7 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 
-from abawbench.records.record import Counts, Latency, Record, all_synthetic
+from abawbench.records.record import Counts, DatabaseRecord, Latency, Record, all_synthetic
 from abawbench.records.scores import Interval, Score
 from abawbench.system.text import NONE, markdown, millions, number, plain
 
@@ -89,6 +89,13 @@ def lost_text(counts: Counts | None) -> str:
     return f"LOST {counts.lost_tracks} of the tracks to score, with at least {counts.lost_frames} annotations{first}"
 
 
+def lacking_text(database: DatabaseRecord, metric: str) -> str:
+    """Return which outputs are left out of the metric because the database has no labels of them; empty if none is."""
+    if not database.lacks:
+        return ""
+    return f"{database.name} has no labels of {', '.join(database.lacks)}: left out of the mean of {metric}"
+
+
 def interval_text(interval: Interval | None) -> str:
     """Return an interval in brackets after a space, or nothing where there is none."""
     if interval is None or interval.low is None or interval.high is None:
@@ -157,7 +164,13 @@ def timing_notes(records: Sequence[Record]) -> list[str]:
 
 
 def _notes(records: Sequence[Record], systems: Sequence[str], escape: Callable[..., str], fmt: str) -> list[str]:
-    notes = []
+    notes = list(
+        dict.fromkeys(
+            escape(f"{r.task}: {text}")
+            for r in records
+            if r.score and (text := lacking_text(r.database, r.score.metric))
+        )
+    )
     for record, name in zip(records, systems, strict=True):
         reason = record.reason or (record.score.reason if record.score else None)
         if reason:

@@ -21,6 +21,13 @@ BAH_RATE = Assumption(
     source="abaw-protocols, section 5.2 (INFERRED from frames and hours; one team took 25)",
 )
 
+CONTEMPT = Assumption(
+    name="contempt",
+    values=("left-out", "other"),
+    fact="a photograph of contempt is not annotated; 'other' counts it as the class Other, which is a convention only",
+    source="open-data (Aff-Wild2 has no contempt, facial-expressions no Other)",
+)
+
 
 @hookimpl
 def abawbench_plugins() -> list[Declaration]:
@@ -78,6 +85,13 @@ def abawbench_plugins() -> list[Declaration]:
             build="abawbench_plugins.databases.dvd:open_database",
             licence="non-commercial research, on request from the authors",
             assumptions=(VD_FIRST_FRAME, VD_VIOLENT),
+        ),
+        DatabaseDeclaration(
+            name="facial-expressions",
+            summary="Photographs of faces with one of 7 expressions each; open to everyone, no form to sign",
+            build="abawbench_plugins.databases.facial_expressions:open_database",
+            licence="Apache-2.0",
+            assumptions=(CONTEMPT,),
         ),
         DatabaseDeclaration(
             name="manifest",

@@ -18,6 +18,7 @@ class MacroF1(Metric):
     For a multiclass task each class is one against the rest; for a multilabel task it is the F1 of the positive
     label. K is the number of outputs of the task and never of those that happen to occur: an output that is in
     neither prediction nor target has F1 0 and stays in the denominator (assumption ``absent-class``: 1, or left out).
+    Outputs that the database has no labels of (``Task.left_out``) take no part in the mean and are no part of it.
     Without any annotated frame it is NaN.
 
     Statistics are (n, TP, FP, FN), the last three for each output: S = 1 + 3 K.
@@ -46,7 +47,7 @@ class MacroF1(Metric):
 
     def value(self, statistics: Statistics) -> Statistics:
         """Return the mean F1, [...], for statistics [..., S]; NaN where no frame is annotated."""
-        scores = self.scores(statistics)
+        scores = self.scores(statistics)[..., self.task.counted]
         if np.isnan(self._absent):
             there = ~np.isnan(scores)
             count = there.sum(axis=-1)
@@ -57,7 +58,7 @@ class MacroF1(Metric):
     def parts(self, statistics: Statistics) -> dict[str, Statistics]:
         """Return the F1 of every output by its name, each [...]; NaN where no frame is annotated."""
         scores = self.scores(statistics)
-        return {name: scores[..., k] for k, name in enumerate(self.task.outputs)}
+        return {name: scores[..., k] for k, name in enumerate(self.task.outputs) if self.task.counted[k]}
 
     def scores(self, statistics: Statistics) -> Statistics:
         """Return the F1 of every output, [..., K], for statistics [..., S]."""

@@ -13,7 +13,7 @@ _OURS = "Apache-2.0 (this implementation)"
 @hookimpl
 def abawbench_plugins() -> list[Declaration]:
     """Return the declarations of the models."""
-    return [*_mobilenets(), *_rivals(), *_baselines(), *_multimodal(), *_floors()]
+    return [*_mobilenets(), *_rivals(), *_baselines(), *_multimodal(), _classical(), *_floors()]
 
 
 def _mobilenets() -> list[Declaration]:
@@ -122,6 +122,16 @@ def _multimodal() -> list[Declaration]:
         )
         for name, summary, builder, inputs in models
     ]
+
+
+def _classical() -> Declaration:
+    return ModelDeclaration(
+        name="hog",
+        summary="Histograms of oriented gradients and logistic regression: what needs no network to be learned",
+        build=f"{_ROOM}.floors.hog:HOG",
+        licence="Apache-2.0",
+        weights="none to have",
+    )
 
 
 def _floors() -> list[Declaration]:

@@ -97,6 +97,7 @@ class Prepared:
             fingerprint=self.database.fingerprint(),
             split=self.protocol.scored_split,
             tracks_sha256=tracks_digest(self.scored),
+            lacks=self.task.left_out,
         )
 
     @cached_property
@@ -168,12 +169,13 @@ class _Preparation:
         model_plugin = plugins.get("model", job.model)
         task: Task = self.at_work(plugins.get("task", job.task)).build_under(job.protocol.assumptions)
         metric_plugin = plugins.get("metric", task.metric, self.took_part["task"].near)
-        metric: Metric = self.at_work(metric_plugin).build_under(job.protocol.assumptions, task)
         runtime: Runtime = self.at_work(runtime_plugin(plugins, job.runtime)).build()
         settings: Any = self.at_work(model_plugin).builder().Settings
         apply(settings, job.overrides, job.model)  # a wrong setting is told before a database is made
         protocol = job.protocol.for_task(task)
         database, train, validation = self.open_database(task, protocol)
+        task = task.leave_out(database.lacks(task.label))
+        metric: Metric = self.at_work(metric_plugin).build_under(job.protocol.assumptions, task)
         self.at_work(model_plugin)
         protocol = replace(
             protocol, assumptions=select_assumptions(protocol.assumptions, task, self.took_part.values())

@@ -1,7 +1,8 @@
 """Scoring predictions that lie on disk: anyone's file, or a run, whose stored value must come out again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +48,7 @@ class _Scored:
             fingerprint=self.database.fingerprint(),
             split=self.split,
             tracks_sha256=tracks_digest(self.tracks),
+            lacks=self.task.left_out,
         )
 
 
@@ -73,8 +75,10 @@ def score_file(path: Path, wanted: ScoreRequest, plugins: Plugins, databases: Da
     if missing not in MISSING:
         raise UsageError(f"unknown rule '{missing}' for missing frames; use {', '.join(MISSING)}")
     chosen = check_assumptions(plugins, wanted.assumptions)
-    task, metric, asked = _task(plugins, wanted.task, chosen)
+    task, measured, asked = _task(plugins, wanted.task, chosen)
     database, tracks = _load_tracks(task, databases.under(chosen), wanted.split, chosen)
+    task = task.leave_out(database.lacks(task.label))
+    metric = measured(task)
     effective = select_assumptions(chosen, task, [*asked, databases.plugin(database.name)])
     known = _Scored(task, metric, database, wanted.split, tracks, effective)
     found = read_prediction_file(path, task, [one.track for one in tracks])
@@ -102,11 +106,12 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
     if record.score is None or record.score.value is None:
         raise DataError(f"{folder}: the run has no value to verify")
     assumptions = record.protocol.assumptions if record.protocol else {}
-    task, metric, _ = _task(plugins, record.task, assumptions, record.near("task"))
+    task, measured, _ = _task(plugins, record.task, assumptions, record.near("task"))
     predictions = store.read_run_predictions(folder, task.outputs)
     database = databases.under(assumptions).for_task(task, pooled=True)[1]
     tracks = _tracks_of_run(record, task, database, predictions.scores)
-    known = _Scored(task, metric, database, record.database.split, tracks, assumptions)
+    task = task.leave_out(database.lacks(task.label))
+    known = _Scored(task, measured(task), database, record.database.split, tracks, assumptions)
     _require_same_tracks(folder, record, known, predictions.scores)
     scores = [predictions.scores[one.track.id] for one in tracks]
     found = _score(folder, "run", known, scores).model_copy(update={"stored_value": record.score.value})
@@ -120,13 +125,12 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
 
 def _task(
     plugins: Plugins, name: str, assumptions: Mapping[str, str], near: Sequence[str] = ()
-) -> tuple[Task, Metric, list[Plugin]]:
-    """Return the task of that name and its metric, with the plugins that gave them."""
+) -> tuple[Task, Callable[[Task], Metric], list[Plugin]]:
+    """Return the task of that name and what builds its metric, with the plugins that gave them."""
     its = plugins.get("task", name, near)
     task: Task = its.build_under(assumptions)
     measured = plugins.get("metric", task.metric, its.near)
-    metric: Metric = measured.build_under(assumptions, task)
-    return task, metric, [its, measured]
+    return task, partial(measured.build_under, assumptions), [its, measured]
 
 
 def _load_tracks(

@@ -56,7 +56,7 @@ class StoredRun:
     def task(self) -> Task:
         """The task, under the assumptions of the run."""
         task: Task = self._task_plugin.build_under(self.protocol.assumptions)
-        return task
+        return task.leave_out(self.record.database.lacks)
 
     @cached_property
     def metric(self) -> Metric:
