@@ -25,7 +25,7 @@ CONTEMPT = Assumption(
     name="contempt",
     values=("left-out", "other"),
     fact="a photograph of contempt is not annotated; 'other' counts it as the class Other, which is a convention only",
-    source="open-data (Aff-Wild2 has no contempt, facial-expressions no Other)",
+    source="open-data, facial-expressions (INFERRED: Aff-Wild2 has no contempt, the photographs no Other)",
 )
 
 
