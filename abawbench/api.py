@@ -84,6 +84,7 @@ def run(
         out=Path(out).absolute(),  # a plugin may change the working folder
         force=force,
         latency_seconds=machine.latency_seconds,
+        checkpoint_minutes=machine.checkpoint_minutes,
     )
     return run_jobs(jobs, work, machine.limits, progress or Progress(), finished or (lambda record: None))
 

@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 
 from abawbench.contracts import DataError, Decided, LabelledTrack, Labels, Task, Track
 from abawbench.harness.data.images import cut_windows, track_images
-from abawbench.harness.learn.training import hold_out
+from abawbench.harness.learn.recipe import hold_out
 from abawbench.harness.request.assumptions import count_frames
 from abawbench.harness.request.databases import Databases, Sources
 from abawbench.harness.request.protocol import OFFICIAL, Protocol

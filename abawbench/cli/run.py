@@ -73,10 +73,16 @@ def _limits(at_once: int, job_timeout: float, job_memory: int | None, network: b
     return (None if in_process else own), network
 
 
-def _machine(device: str, precision: str, runtime: str, latency_seconds: float) -> "Machine":
+def _machine(device: str, precision: str, runtime: str, latency_seconds: float, checkpoint_minutes: float) -> "Machine":
     from abawbench.harness.request.jobs import Machine
 
-    return Machine(device=device, precision=precision, runtime=runtime, latency_seconds=latency_seconds)
+    return Machine(
+        device=device,
+        precision=precision,
+        runtime=runtime,
+        latency_seconds=latency_seconds,
+        checkpoint_minutes=checkpoint_minutes,
+    )
 
 
 def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
@@ -123,6 +129,14 @@ def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
         "with eager execution on the scored split; see 'abawbench list runtimes'.",
     ),
     click.option("--latency-seconds", default=60.0, show_default=True, help="For latency, per model at most; 0: none."),
+    click.option(
+        "--checkpoint-minutes",
+        type=click.FloatRange(0),
+        default=15.0,
+        show_default=True,
+        help="Training is kept at the end of each epoch and this often within; a run that was killed goes on from "
+        "there. 0: at the end of each epoch only.",
+    ),
 )
 @gather(
     "kept",

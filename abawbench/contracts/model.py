@@ -206,6 +206,9 @@ class Model(Entrant):
 
         It may change the images and ask for the loss on them. Images then come as they are: nothing of the network can
         be cached in training.
+
+        Random numbers come from torch's or numpy's own generators, whose states a checkpoint holds; a loss that has
+        others has ``state_dict()`` and ``load_state_dict(state)`` as well, of numbers, texts and tensors.
         """
         return None
 

@@ -255,7 +255,7 @@ def check_training(subject: Subject) -> None:
     """Two steps of training change the trained part and nothing frozen, and leave finite logits."""
     import torch
 
-    from abawbench.harness.learn.training import flat_loss, loss_of
+    from abawbench.harness.learn.recipe import flat_loss, loss_of
 
     model, task, network = network_of(subject)
     given = noise_for(model)

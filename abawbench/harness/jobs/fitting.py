@@ -9,10 +9,12 @@ from accelerate import Accelerator
 from abawbench.contracts import LabelledTrack, Model, PluginError, Predictor
 from abawbench.harness.data.inputs import Inputs
 from abawbench.harness.jobs.prepare import Prepared
-from abawbench.harness.learn.learner import Epochs, Learner, NetworkLearner, Setting, TrackLearner
+from abawbench.harness.learn.checkpoints import Keeping
+from abawbench.harness.learn.learner import Learner, NetworkLearner, Setting, TrackLearner
 from abawbench.harness.learn.postprocessing import rescale_to_threshold, tune_thresholds
 from abawbench.harness.learn.prediction import Scores
-from abawbench.harness.learn.training import hold_out
+from abawbench.harness.learn.recipe import hold_out
+from abawbench.harness.learn.training import Epochs
 from abawbench.harness.request.splits import Split
 from abawbench.progress import Progress
 
@@ -31,16 +33,22 @@ class Fit:
     tuned_on: str | None
 
 
-def fit_and_predict(ready: Prepared, split: Split, accelerator: Accelerator, progress: Progress) -> Fit:
-    """Fit a fresh learner to the tracks of a split and predict those to score."""
+def fit_and_predict(
+    ready: Prepared, split: Split, accelerator: Accelerator, progress: Progress, keeping: Keeping | None = None
+) -> Fit:
+    """Fit a fresh learner to the tracks of a split and predict those to score.
+
+    ``keeping`` says where the checkpoints of this training lie.
+    """
     # every fold starts from the same numbers, so that a frozen part drawn at random is one and the same
     torch.manual_seed(ready.job.seed)
     plugin, journal = ready.took_part["model"], ready.journal
     with journal.time_phase("embed", plugin):
-        learner = build_learner(ready, accelerator)
+        learner = build_learner(ready, accelerator, keeping)
         inputs = learner.embed(ready.tracks, progress)
     with journal.time_phase("fit", plugin):
         epochs = learner.fit(inputs, split.fit, ready.job.seed, progress)
+    journal.seconds["fit"] += learner.earlier_seconds
     with journal.time_phase("predict", plugin):
         scores = learner.predict(inputs, [one.track for one in split.score], progress)
         _require_finite(split.score, scores)
@@ -48,9 +56,11 @@ def fit_and_predict(ready: Prepared, split: Split, accelerator: Accelerator, pro
         return found if ready.protocol.thresholds == "fixed" else _meet_thresholds(found, ready, split)
 
 
-def build_learner(ready: Prepared, accelerator: Accelerator) -> Learner:
+def build_learner(ready: Prepared, accelerator: Accelerator, keeping: Keeping | None = None) -> Learner:
     """Return a learner that knows nothing yet; the caller has seeded torch."""
-    setting = Setting(task=ready.task, metric=ready.metric, protocol=ready.protocol, accelerator=accelerator)
+    setting = Setting(
+        task=ready.task, metric=ready.metric, protocol=ready.protocol, accelerator=accelerator, keeping=keeping
+    )
     # another object for every fold: what one remembers of its tracks, the next may have to predict
     model = ready.took_part["model"].build(replace(ready.model.settings))
     if isinstance(model, Predictor):

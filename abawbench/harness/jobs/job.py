@@ -14,6 +14,7 @@ from abawbench.contracts import LabelledTrack, Model
 from abawbench.harness.data.inputs import Inputs
 from abawbench.harness.jobs.fitting import Fit, fit_and_predict
 from abawbench.harness.jobs.prepare import Prepared
+from abawbench.harness.learn.checkpoints import Keeping
 from abawbench.harness.learn.learner import NetworkLearner
 from abawbench.harness.learn.prediction import Scores
 from abawbench.harness.measure.bench import Bench
@@ -32,10 +33,18 @@ from abawbench.records.scores import Floor, Score
 from abawbench.records.track_statistics import TrackStatistics
 
 
-def execute(ready: Prepared, out: Path, accelerator: Accelerator, measuring: Measuring, progress: Progress) -> Record:
-    """Run a prepared job and return its record, written to its folder under ``out`` with the predictions."""
+def execute(
+    ready: Prepared, out: Path, accelerator: Accelerator, measuring: Measuring, progress: Progress, keeping: Keeping
+) -> Record:
+    """Run a prepared job and return its record, written to its folder under ``out`` with the predictions.
+
+    ``keeping`` says where the checkpoints of its trainings lie, from which one that was killed goes on.
+    """
     started = datetime.now(UTC)
-    fits = [fit_and_predict(ready, split, accelerator, progress) for split in ready.splits]
+    fits = [
+        fit_and_predict(ready, split, accelerator, progress, keeping.of_split(number))
+        for number, split in enumerate(ready.splits, 1)
+    ]
     scores = [one for fit in fits for one in fit.scores]
     with ready.journal.time_phase("score", ready.took_part["metric"]):
         result, floor, statistics = _score(ready, scores)

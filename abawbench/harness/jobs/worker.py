@@ -10,6 +10,7 @@ from abawbench.harness.jobs.failures import About, Failure, failure_of
 from abawbench.harness.jobs.job import execute
 from abawbench.harness.jobs.prepare import Prepared, prepare
 from abawbench.harness.jobs.reporting import Watcher
+from abawbench.harness.learn.checkpoints import Keeping
 from abawbench.harness.measure.measure import Measuring
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.request.devices import accelerator_on
@@ -21,6 +22,8 @@ from abawbench.records.record import Record
 from abawbench.system.repeatable import make_repeatable
 
 _log = logging.getLogger(__name__)
+CHECKPOINT = "checkpoint"
+"""In the run folder, until the job is done."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,22 @@ def run_one(job: Job, session: Session, watcher: Watcher) -> Record | Failure:
         watcher.opened(about)
         accelerator = accelerator_on(job.device, job.precision)
         folder = about.folder(job, work.out)
+        keeping = Keeping(folder / CHECKPOINT, about.digest, work.checkpoint_minutes)
         with _alone(folder, accelerator.num_processes > 1, progress, watcher):
             if not work.force and (known := _read_known(ready, folder)) is not None:
                 store.note_asked(folder)
                 progress.note(f"already done, read back from {folder} (--force runs it again)")
+                keeping.remove()  # of a run that was killed between its last two steps
                 return known
+            if work.force:
+                keeping.remove()
+                accelerator.wait_for_everyone()
             with make_repeatable(job.seed):
                 measuring = Measuring(work.latency_seconds, work.times)
-                return execute(ready, work.out, accelerator, measuring, progress)
+                record = execute(ready, work.out, accelerator, measuring, progress, keeping)
+            accelerator.wait_for_everyone()
+            keeping.remove()
+            return record
     except Exception as error:
         if not isinstance(error, AbawbenchError):
             _log.exception("%s on %s", job.model, job.task)

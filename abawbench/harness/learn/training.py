@@ -1,125 +1,127 @@
-"""What training is made of: the loss of a task, the optimiser, its schedule, the tracks held out, the best epoch."""
+"""A training from its beginning, or from its last checkpoint, to its end."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
-from typing import Any
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from abawbench.contracts import LabelledTrack, Labels, Recipe, Task, UsageError
-from abawbench.losses import resolve_options
+from abawbench.contracts import UsageError
+from abawbench.harness.learn.checkpoints import Checkpoints
+from abawbench.harness.learn.optimisation import Optimisation
+from abawbench.progress import Advance, Progress
 
-Loss = Callable[..., Tensor]
+Epochs: TypeAlias = list[dict[str, float]]
+"""Per epoch: ``epoch``, ``loss``, and ``held_out`` where subjects were held out."""
+Judge: TypeAlias = Callable[[], tuple[float, float] | None]
+"""Gives the value of the network on the subjects held out, and its merit; None where there are none."""
 
 
-class Best:
-    """The parameters of the best epoch so far."""
+class Course:
+    """How far a training has come: the epochs that are whole, the steps of the one under way, the best parameters."""
 
     def __init__(self) -> None:
-        self.value = -math.inf
-        self.state: dict[str, Tensor] = {}
+        self.epochs: Epochs = []
+        self.losses: list[float] = []
+        """Of the steps of the epoch under way."""
+        self.clips: list[int] = []
+        """In each of these steps."""
+        self.waited = 0
+        """Epochs since the best one."""
+        self.finished = False
+        self.seconds = 0.0
+        """Of the parts of the training before this one."""
+        self._best = -math.inf
+        self._parameters: dict[str, Tensor] = {}
 
-    def take(self, value: float, network: nn.Module) -> bool:
-        """Keep a copy of the parameters if the value is larger than the best; return whether it was."""
-        if not value > self.value:
-            return False
-        self.value = value
-        self.state = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-        return True
+    def add_step(self, loss: float, clips: int) -> None:
+        """Note a step."""
+        self.losses.append(loss)
+        self.clips.append(clips)
 
-    def restore(self, network: nn.Module) -> None:
+    def end_epoch(self) -> dict[str, float]:
+        """Return the row of the epoch that is over: its number and the mean loss over its clips."""
+        row = {"epoch": len(self.epochs) + 1, "loss": float(np.average(self.losses, weights=self.clips))}
+        self.epochs.append(row)
+        self.losses, self.clips = [], []
+        return row
+
+    def judge(self, merit: float, network: nn.Module) -> None:
+        """Keep a copy of the parameters if they are better than any before."""
+        if merit > self._best:
+            self._best, self.waited = merit, 0
+            self._parameters = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+        else:
+            self.waited += 1
+
+    def restore_best(self, network: nn.Module) -> None:
         """Put the best parameters back, if any were kept."""
-        if self.state:
-            network.load_state_dict(self.state)
+        if self._parameters:
+            network.load_state_dict(self._parameters)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all of it."""
+        return vars(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put back what ``state_dict`` gave."""
+        vars(self).update(state)
 
 
-def hold_out(
-    tracks: Sequence[LabelledTrack], share: float, seed: int
-) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
-    """Return the tracks to fit and those held out; no subject is in both. A share of 0 holds out none."""
-    names = sorted({one.track.subject for one in tracks})
-    count = round(share * len(names))
-    if not 0 <= share < 1 or (count and count == len(names)):
-        raise UsageError(f"a holdout of {share} leaves nothing to fit; use a share of the training subjects below 1")
-    chosen = set(np.random.default_rng(seed).permutation(names)[:count].tolist())
-    kept, held = ([one for one in tracks if (one.track.subject in chosen) == out] for out in (False, True))
-    return kept, held
+class Training:
+    """The epochs of one training."""
 
+    def __init__(self, optimisation: Optimisation, checkpoints: Checkpoints, progress: Progress) -> None:
+        self.course = Course()
+        self._optimisation, self._checkpoints, self._progress = optimisation, checkpoints, progress
+        self._started = perf_counter()
 
-def loss_of(task: Task, recipe: Recipe, labels: Sequence[Labels] = ()) -> Loss:
-    """Return the loss of a task under a recipe, options bound. Raises UsageError when it cannot be imported.
+    def run(self, judge: Judge, task: str) -> Epochs:
+        """Train to the end, leave the best parameters in the network and return a row per epoch."""
+        course, optimisation = self.course, self._optimisation
+        self._resume()
+        with self._progress.bar(f"fit {task}", optimisation.recipe.epochs * optimisation.steps, "step") as advance:
+            advance(len(course.epochs) * optimisation.steps + len(course.losses))
+            while not course.finished:
+                self._run_epoch(advance)
+                self._end_epoch(judge, task)
+                self._save()
+        course.restore_best(optimisation.network)
+        return course.epochs
 
-    ``labels`` are those of the training tracks, from which balanced class weights come.
+    def _run_epoch(self, advance: Advance) -> None:
+        course = self.course
+        self._optimisation.network.train()
+        for loss, clips in self._optimisation.run_epoch(len(course.epochs) + 1, len(course.losses)):
+            course.add_step(loss, clips)
+            advance(1)
+            if self._checkpoints.due():
+                self._save()
 
-    The loss of a multitask task is the sum of the losses of its parts, each over its own annotated rows and each as
-    the recipe has it for the part, unless task or recipe name one for the whole.
-    """
-    path = _for_task(recipe.loss, task, task.loss)
-    if task.parts and not path:
-        own = [[task.part_labels(one, number) for one in labels] for number in range(len(task.parts))]
-        return _summed([loss_of(part, recipe, own[number]) for number, part in enumerate(task.parts)], task)
-    options = resolve_options(_for_task(recipe.loss_options, task, {}), task, labels)
-    module, _, name = path.partition(":")
-    try:
-        function: Loss = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"loss '{path}' of task '{task.name}' cannot be imported: {error}") from error
-    return lambda logits, target, mask: function(logits, target, mask, task, **options)
-
-
-def _summed(losses: Sequence[Loss], task: Task) -> Loss:
-    def total(logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        each = zip(losses, task.parts, task.part_outputs, task.part_columns, mask.unbind(-1), strict=True)
-        return torch.stack(
-            [
-                loss(logits[..., outputs], _part_target(target[..., columns], part), known)
-                for loss, part, outputs, columns, known in each
-            ]
-        ).sum()
-
-    return total
-
-
-def _part_target(target: Tensor, part: Task) -> Tensor:
-    return target[..., 0].long() if part.kind == "multiclass" else target
-
-
-def flat_loss(criterion: Loss, logits: Tensor, target: Tensor, mask: Tensor, task: Task) -> Tensor:
-    """Return the loss over all annotated frames of a batch; one output per clip counts for each of its frames.
-
-    At track level each clip counts once, with the mean of its outputs.
-    """
-    if task.level == "track":
-        per_clip = logits.mean(dim=1) if logits.ndim == 3 else logits
-        return criterion(per_clip, target[:, 0], mask.any(dim=1))
-    if logits.ndim == 2:
-        logits = logits[:, None].expand(-1, mask.shape[1], -1)
-    return criterion(logits.flatten(0, 1), target.flatten(0, 1), mask.flatten(0, 1))
-
-
-def _for_task(options: Mapping[str, Any], task: Task, default: Any) -> Any:
-    return options.get(task.name, options.get(task.kind, default))
-
-
-def build_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return AdamW over what is trained."""
-    trained = [p for p in network.parameters() if p.requires_grad]
-    return torch.optim.AdamW(trained, lr=recipe.lr, weight_decay=recipe.weight_decay)
-
-
-def build_schedule(optimiser: Any, recipe: Recipe, steps: int) -> Callable[[], None]:
-    """Return a function to call after each step."""
-    if recipe.schedule == "constant":
-        return lambda: None
-    if recipe.schedule == "cosine":
-        decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser.optimizer, max(steps, 1), recipe.eta_min)
-        return decay.step
-    if recipe.schedule == "cosine-restarts":
-        restarts = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(
-            optimiser.optimizer, recipe.t0, eta_min=recipe.eta_min
+    def _end_epoch(self, judge: Judge, task: str) -> None:
+        course, recipe = self.course, self._optimisation.recipe
+        row = course.end_epoch()
+        if not math.isfinite(row["loss"]):
+            raise UsageError(f"training of task '{task}' diverged in epoch {row['epoch']}; try --set lr=... lower")
+        if (judged := judge()) is not None:
+            row["held_out"], merit = judged
+            course.judge(merit, self._optimisation.network)
+        course.finished = len(course.epochs) >= recipe.epochs or (
+            judged is not None and course.waited >= recipe.patience
         )
-        return restarts.step
-    raise UsageError(f"unknown schedule '{recipe.schedule}'; use cosine-restarts, cosine or constant")
+
+    def _save(self) -> None:
+        spent = self.course.seconds + perf_counter() - self._started
+        course = {**self.course.state_dict(), "seconds": spent}
+        self._checkpoints.save({"course": course, "optimisation": self._optimisation.state_dict()})
+
+    def _resume(self) -> None:
+        found = self._checkpoints.load()
+        if found is None:
+            return
+        self.course.load_state_dict(found["course"])
+        self._optimisation.load_state_dict(found["optimisation"])
+        done = f"{len(self.course.epochs)} epochs and {len(self.course.losses)} steps"
+        self._progress.note(f"training goes on from its checkpoint, after {done}")

@@ -49,6 +49,8 @@ class Machine:
     """What the network is timed by, and compared with eager execution."""
     latency_seconds: float = 60.0
     """For latency, once per model and runtime; 0 leaves time and memory out."""
+    checkpoint_minutes: float = 15.0
+    """Between two checkpoints within an epoch of training; 0 writes one at the end of each epoch only."""
     limits: Limits | None = None
     """Gives each job a process of its own within these limits; None runs all in this process."""
 
@@ -65,6 +67,8 @@ class Work:
     """Whether to run again what is there already."""
     latency_seconds: float = 60.0
     """For latency, once per model and runtime; 0 leaves time and memory out."""
+    checkpoint_minutes: float = 15.0
+    """Between two checkpoints within an epoch of training; 0 writes one at the end of each epoch only."""
     times: Path | None = None
     """The folder in which the jobs leave times for each other; set when they are run."""
 

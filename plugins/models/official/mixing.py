@@ -1,5 +1,7 @@
 """MixAugment (Psaroudakis and Kollias 2022): a network learns from real clips and from mixtures of pairs of them."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -28,6 +30,14 @@ class Mixer:
         return torch.stack(
             [part * loss_on(ImageBatch(images, places, labels, known)) for part, labels, known in both]
         ).sum()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the state of the random numbers, for a checkpoint."""
+        return {"generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with the random numbers from a state."""
+        self._generator.set_state(state["generator"])
 
     def _share(self) -> float:
         # a Beta variable from two Gamma ones takes no generator: a fork keeps the run's own numbers as they were

@@ -23,7 +23,13 @@ def run(request: pytest.FixtureRequest, toys: Plugins, tmp_path: Path) -> Callab
     }
 
     def call(*, runtime: str = "eager", precision: str = "no", **given: Any) -> list[Record]:
-        machine = abawbench.Machine(device="cpu", precision=precision, runtime=runtime, latency_seconds=0)
+        machine = abawbench.Machine(
+            device="cpu",
+            precision=precision,
+            runtime=runtime,
+            latency_seconds=0,
+            checkpoint_minutes=given.pop("checkpoint_minutes", 15.0),
+        )
         return abawbench.run(**{**usual, **given}, plugins=toys, machine=machine)
 
     return call

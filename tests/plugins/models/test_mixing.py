@@ -47,6 +47,14 @@ def test_the_same_seed_mixes_alike_and_leaves_the_runs_own_numbers_alone() -> No
     assert all(0 <= share <= 1 for share in shares[0])
 
 
+def test_mixing_goes_on_from_a_state() -> None:
+    undisturbed, killed, resumed = Mixer(0.1, 1), Mixer(0.1, 1), Mixer(0.1, 1)
+    undisturbed._share()
+    killed._share()
+    resumed.load_state_dict(killed.state_dict())
+    assert resumed._share() == undisturbed._share()
+
+
 def test_a_share_that_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(UsageError, match="mix=-1"):
         Mixer(-1, 0)

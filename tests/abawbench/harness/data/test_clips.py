@@ -7,7 +7,7 @@ from abawbench.contracts import Clip, Labels
 from abawbench.harness.data.clips import ClipLabels, cut_clips
 from abawbench.harness.data.images import track_images
 from abawbench.harness.data.steps import Steps
-from abawbench.harness.learn.training import flat_loss
+from abawbench.harness.learn.recipe import flat_loss
 
 CLIP = Clip(length=4, stride=4, size=8)
 

@@ -11,7 +11,7 @@ import abawbench
 from abawbench import losses
 from abawbench.contracts import Clip, Labels, Recipe
 from abawbench.harness.data.clips import ClipLabels, cut_clips
-from abawbench.harness.learn.training import flat_loss, loss_of
+from abawbench.harness.learn.recipe import flat_loss, loss_of
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 from abawbench.contracts import LabelledTrack, Labels, UsageError
 from abawbench.harness.jobs.prepare import shuffle_labels
-from abawbench.harness.learn import learner
-from abawbench.harness.learn.training import hold_out
+from abawbench.harness.learn import optimisation
+from abawbench.harness.learn.recipe import hold_out
 from abawbench.records import store
 from abawbench.records.record import Record
 
@@ -118,7 +118,7 @@ def test_a_task_without_data_is_refused_with_the_remedy_and_the_rest_goes_on(run
 
 
 def test_ctrl_c_leaves_whole_results_only(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original, calls = learner.flat_loss, []
+    original, calls = optimisation.flat_loss, []
 
     def interrupted(*args: Any) -> Any:
         calls.append(1)
@@ -126,7 +126,7 @@ def test_ctrl_c_leaves_whole_results_only(run, tmp_path: Path, monkeypatch: pyte
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(learner, "flat_loss", interrupted)
+    monkeypatch.setattr(optimisation, "flat_loss", interrupted)
     finished: list[Record] = []
     with pytest.raises(KeyboardInterrupt):
         run(seed=[0, 1, 2], finished=finished.append)

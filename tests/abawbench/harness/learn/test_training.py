@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from abawbench.contracts import ImageBatch, Labels, LossOn, PluginError, Recipe, Task, UsageError
 from abawbench.harness.data.inputs import no_inputs
 from abawbench.harness.learn.learner import NetworkLearner, Setting
-from abawbench.harness.learn.training import loss_of
+from abawbench.harness.learn.recipe import loss_of
 from abawbench.harness.request.protocol import OFFICIAL
 from abawbench.losses import balance_classes
 from abawbench.plugins import Plugins
