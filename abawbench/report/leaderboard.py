@@ -101,7 +101,7 @@ def _measured_section(records: Sequence[Record], separated: Separate) -> list[st
     if not records:
         return ["None yet.\n"]
     parts = []
-    groups = _group_by(records, lambda r: (r.task, r.edition, r.scored_on, r.database.fingerprint))
+    groups = group_by(records, table_of)
     for (task, edition, scored_on, fingerprint), group in groups.items():
         metric = " and ".join(sorted({_metric(record.score) for record in group if record.score}))
         title = markdown(f"{task}, edition {edition}: {metric} on {scored_on}")
@@ -135,7 +135,7 @@ def _timing_section(records: Sequence[Record]) -> list[str]:
 def _seeds(records: Sequence[Record]) -> list[str]:
     """Return a line for each system that ran with several seeds: what training again changes, on the same tracks."""
     lines = []
-    for group in _group_by(records, lambda r: (r.entry, json.dumps(r.settings, sort_keys=True))).values():
+    for group in group_by(records, lambda r: (r.entry, json.dumps(r.settings, sort_keys=True))).values():
         values = [record.score.value for record in group if record.score and record.score.value is not None]
         if len({record.seed for record in group}) == len(values) > 1:
             lines.append(
@@ -146,12 +146,10 @@ def _seeds(records: Sequence[Record]) -> list[str]:
 
 
 def _measured_table(records: Sequence[Record], separated: Separate) -> str:
-    ordered = sorted(
-        records, key=lambda r: (bool(r.marks), -(r.score.merit or 0.0) if r.score else 0.0, r.model, r.seed)
-    )
+    ordered = order_results(records)
     floors = [record.floor.value if record.floor else None for record in ordered]
     columns = {
-        "rank": _ranks(ordered, separated),
+        "rank": rank_words(ordered, separated),
         "model": [markdown(record.describe(), 60) for record in ordered],
         "seed": [str(record.seed) for record in ordered],
         "value [interval]": [value_text(record.score) for record in ordered],
@@ -163,7 +161,15 @@ def _measured_table(records: Sequence[Record], separated: Separate) -> str:
     return _table(columns)
 
 
-def _ranks(ordered: Sequence[Record], separated: Separate) -> list[str]:
+def order_results(records: Sequence[Record]) -> list[Record]:
+    """Return the results of one table, the best first; marked ones stand below the others."""
+    return sorted(
+        records, key=lambda r: (bool(r.marks), -(r.score.merit or 0.0) if r.score else 0.0, r.model, r.seed)
+    )
+
+
+def rank_words(ordered: Sequence[Record], separated: Separate) -> list[str]:
+    """Return the rank of each result that ``order_results`` gave: ``1``, ``2=`` where it is shared, a dash unranked."""
     ranked = [record for record in ordered if not record.marks]
     ranks = share_ranks(separated(ranked)) if ranked else []
     words = [f"{rank}=" if ranks.count(rank) > 1 else str(rank) for rank in ranks]
@@ -178,10 +184,10 @@ def _runtime(record: Record) -> str:
 def _published_section(rows: Sequence[Published]) -> list[str]:
     parts: list[str] = []
     order = {task: place for place, task in enumerate(TASKS)}
-    by_task = _group_by(sorted(rows, key=lambda row: (order.get(row.task, len(order)), row.task)), lambda row: row.task)
+    by_task = group_by(sorted(rows, key=lambda row: (order.get(row.task, len(order)), row.task)), lambda row: row.task)
     for task, of_task in by_task.items():
         parts.append(f"### {markdown(TASKS.get(task, task))}\n")
-        tables = _group_by(of_task, lambda row: (row.database, row.metric, row.split))
+        tables = group_by(of_task, lambda row: (row.database, row.metric, row.split))
         for (database, metric, split), group in sorted(tables.items()):
             ordered = sorted(group, key=lambda row: (-row.value, row.edition, row.system))
             columns: dict[str, list[str]] = {
@@ -199,7 +205,13 @@ def _published_section(rows: Sequence[Published]) -> list[str]:
     return parts
 
 
-def _group_by(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+def table_of(record: Record) -> tuple[str, int, str, str]:
+    """Return what the results of one measured table share: task, edition, what was scored, and its annotations."""
+    return record.task, record.edition, record.scored_on, record.database.fingerprint
+
+
+def group_by(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+    """Return the items by key, keys and items in the order they came."""
     groups: dict[_K, list[_T]] = defaultdict(list)
     for item in items:
         groups[key(item)].append(item)

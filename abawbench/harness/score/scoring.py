@@ -110,7 +110,7 @@ def _confusion(task: Task, scores: Sequence[Predicted], labels: Sequence[Labels]
     for predicted, known in zip(scores, labels, strict=True):
         actual, decided = (np.asarray(v)[known.annotated] for v in (known.values, decide(task, predicted).decisions))
         counts += np.bincount(actual.astype(np.int64) * k + decided.astype(np.int64), minlength=k * k)
-    return Confusion(classes=task.outputs, counts=counts.reshape(k, k).tolist())
+    return Confusion(classes=task.outputs, counts=tuple(map(tuple, counts.reshape(k, k).tolist())))
 
 
 def count_dropped(database: Database, task: Task, splits: Iterable[str]) -> dict[str, int]:
