@@ -21,6 +21,7 @@ COMMANDS = {
     "export": ("export:export", "Write a run's network as a folder that runs without abawbench."),
     "list": ("list:list_plugins", "Show every plugin and those that failed to load."),
     "leaderboard": ("leaderboard:leaderboard", "Print published results and measured ones, synthetic apart from real."),
+    "report": ("report:report", "Show the runs of a folder; --html writes a page for a browser."),
     "data": ("data:data", "Look at databases on disk."),
     "compare": ("compare:compare", "Compare runs B with runs A: paired differences with intervals, and a gate for CI."),
     "new-plugin": ("plugin_kit:new_plugin", "Write a plugin package that can be installed, tested and run as it is."),
@@ -41,6 +42,7 @@ Examples:
   abawbench list models
   abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
+  abawbench report runs --html report.html
   abawbench compare runs/before runs/after
   abawbench new-plugin my-model --kind model
   abawbench check my-model

@@ -11,7 +11,11 @@ Examples:
   abawbench leaderboard --runs runs
   abawbench leaderboard --folder leaderboards --write
   abawbench leaderboard --runs runs --plot pareto.svg --cost latency
+  abawbench leaderboard --runs runs --html leaderboard.html
+      one file that opens in a browser: sort, filter, look into a result, compare two
 """
+TITLE = "abawbench leaderboard"
+"""Of the page."""
 
 
 @click.command(epilog=EPILOG)
@@ -23,7 +27,11 @@ Examples:
               "FILE.svg or FILE.png instead of printing.")  # fmt: skip
 @click.option("--cost", type=click.Choice(["macs", "parameters", "latency"]), default="macs", show_default=True,
               help="What --plot draws against.")  # fmt: skip
-def leaderboard(folder: Path | None, runs: Path | None, write: bool, plot: Path | None, cost: str) -> int:
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write a page for a browser into FILE instead of printing.")  # fmt: skip
+def leaderboard(
+    folder: Path | None, runs: Path | None, write: bool, plot: Path | None, cost: str, html: Path | None
+) -> int:
     """Print published results and measured ones, synthetic apart from real."""
     from abawbench.compare.sides import Run
     from abawbench.records.store import find
@@ -34,12 +42,23 @@ def leaderboard(folder: Path | None, runs: Path | None, write: bool, plot: Path 
     if write:
         if folder is None or runs is not None:
             raise click.UsageError("--write goes with --folder and without --runs: the page shows only what lies there")
-        if plot is not None:
-            raise click.UsageError("--plot draws and --write writes the page; call twice")
+        if plot is not None or html is not None:
+            raise click.UsageError("--plot draws, --html and --write write a page each; call twice")
         click.echo(f"wrote {write_page(folder)}")
         return 0
     extra = find(runs, lambda error: click.echo(f"warning: skipped {plain(str(error))}", err=True)) if runs else []
     more = [Run(*found) for found in extra]
+    if html is not None:
+        from abawbench.plugins import default_plugins
+        from abawbench.records.published import PUBLISHED, load
+        from abawbench.report import html as page
+
+        source = folder or installed_folder()
+        click.echo("comparing the results pair by pair ...", err=True)
+        text = page.page(load_measured(source, more), load(source / PUBLISHED), default_plugins(), TITLE)
+        page.write_page(html, text)
+        click.echo(f"wrote {html}")
+        return 0
     if plot is not None:
         from abawbench.records.published import PUBLISHED, load
         from abawbench.report.plot import draw

@@ -163,9 +163,7 @@ def _measured_table(records: Sequence[Record], separated: Separate) -> str:
 
 def order_results(records: Sequence[Record]) -> list[Record]:
     """Return the results of one table, the best first; marked ones stand below the others."""
-    return sorted(
-        records, key=lambda r: (bool(r.marks), -(r.score.merit or 0.0) if r.score else 0.0, r.model, r.seed)
-    )
+    return sorted(records, key=lambda r: (bool(r.marks), -(r.score.merit or 0.0) if r.score else 0.0, r.model, r.seed))
 
 
 def rank_words(ordered: Sequence[Record], separated: Separate) -> list[str]:

@@ -18,7 +18,7 @@ from abawbench.report.leaderboard import TASKS, group_by, order_results, rank_wo
 from abawbench.report.table import missing_text, timing_notes
 from abawbench.statistics.paired import Difference
 
-MOST_PAIRS = 80
+MOST_PAIRS = 60
 """Results of one board that are compared with each other, the best first; for others the page gives the command."""
 MOST_TRACKS = 30
 """Tracks of a result that the page lists, the worst first."""
@@ -129,9 +129,7 @@ def _used_tracks(rows: Sequence[Json], tracks: Sequence[str]) -> Json:
     return {"tracks": [tracks[at] for at in used], "track_count": len(tracks)}
 
 
-def _measured_row(
-    record: Record, rank: str, loaded: Loaded | str, tracks: Mapping[str, int], shared: _Shared
-) -> Json:
+def _measured_row(record: Record, rank: str, loaded: Loaded | str, tracks: Mapping[str, int], shared: _Shared) -> Json:
     score, cost, floor = record.score, record.cost, record.floor
     assert score is not None
     latency = cost.latency if cost else None

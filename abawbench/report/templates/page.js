@@ -218,7 +218,7 @@
   }
 
   // Details of one result.
-  const figure = (title, ...children) => h("section", { class: "card" }, h("h4", {}, title), children);
+  const figure = (title, ...children) => h("section", { class: "card", tabindex: "0", "aria-label": title }, h("h3", {}, title), children);
   const list = (pairs) => h("dl", {}, pairs.filter(([, text]) => known(text) && text !== "").map(([name, text]) =>
     h("div", {}, h("dt", {}, name), h("dd", {}, String(text)))));
   function bars(title, entries, note) {
@@ -241,8 +241,8 @@
         return one;
       }));
     });
-    return figure("Confusion matrix", h("p", {}, "Rows: labelled. Columns: predicted. Annotated frames."), h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Confusion matrix" },
-      h("table", { class: "confusion" }, h("thead", {}, h("tr", {}, h("td", {}), classes.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, rows))));
+    return figure("Confusion matrix", h("p", {}, "Rows: labelled. Columns: predicted. Annotated frames."),
+      h("table", { class: "confusion" }, h("thead", {}, h("tr", {}, h("td", {}), classes.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, rows)));
   }
   function curve(training) {
     const [width, height, left, top] = [300, 120, 36, 8];
@@ -287,7 +287,7 @@
     cards.push(figure("Data", list([["floor", known(row.floor) ? `${fixed(row.floor)} (${row.floor_is})` : null], ["tracks", counts.tracks],
       ["annotated frames", counts.annotated_frames], ["frames filled by a rule", counts.frames_without_image],
       ["tracks skipped", counts.skipped_tracks], ["problems", counts.problems_total]]), row.problems.length ? h("ul", {}, row.problems.map((one) => h("li", {}, one))) : null));
-    cards.push(figure("Repeat it", h("pre", { tabindex: "0" }, h("code", {}, row.command)),
+    cards.push(figure("Repeat it", h("pre", {}, h("code", {}, row.command)),
       button("Copy command", (event) => copy(row.command, event.target), { class: "copy" })));
     cards.push(figure("Machine and versions", list([...Object.entries(at(row.hardware)), ...Object.entries(at(row.versions))])));
     return h("div", { class: "cards" }, cards);
