@@ -1,7 +1,8 @@
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -36,11 +37,11 @@ def test_all_is_our_first_suite_by_another_name() -> None:
     assert plugins.suites()["all"].declaration == plugins.suites()["abaw8"].declaration
 
 
-def test_an_unknown_task_is_refused_in_a_suite_too() -> None:
+def test_an_unknown_task_is_refused_in_a_suite_too(beside_ours: Callable[..., Plugins]) -> None:
     with pytest.raises(UsageError, match="unknown task 'vaa'; did you mean va"):
         task_names(default_plugins(), ["vaa"])
     with pytest.raises(UsageError, match="unknown task 'vaa'"):
-        task_names(_beside_ours(SuiteDeclaration(name="odd", summary="", tasks=("va", "vaa"))), ["odd"])
+        task_names(beside_ours(SuiteDeclaration(name="odd", summary="", tasks=("va", "vaa"))), ["odd"])
 
 
 def test_jobs_are_every_model_on_every_task_with_every_seed() -> None:
@@ -72,7 +73,7 @@ def test_a_name_given_twice_runs_once() -> None:
 
 
 @pytest.fixture
-def crowded(monkeypatch: pytest.MonkeyPatch) -> Plugins:
+def crowded(monkeypatch: pytest.MonkeyPatch, beside_ours: Callable[..., Plugins]) -> Plugins:
     """The installed plugins beside a stranger's of the same names, which raise when they are built."""
     module = ModuleType("crowd")
 
@@ -82,7 +83,7 @@ def crowded(monkeypatch: pytest.MonkeyPatch) -> Plugins:
     names = {"task": "va", "database": "synthetic", "model": "mnv4-tam", "metric": "ccc", "runtime": "eager"}
     vars(module)["raises"] = raises
     monkeypatch.setitem(sys.modules, "crowd", module)
-    return _beside_ours(
+    return beside_ours(
         *(
             _DECLARATIONS[kind](name=names[kind], summary="", build="crowd:raises", **_EXTRA.get(kind, {}))
             for kind in KINDS
@@ -100,25 +101,17 @@ _DECLARATIONS: dict[str, Any] = {
 }
 
 
-def _beside_ours(*declared: Declaration) -> Plugins:
-    """Return the installed plugins beside what a stranger declares."""
+@pytest.fixture
+def beside_ours(monkeypatch: pytest.MonkeyPatch, entry_point: Callable[..., EntryPoint]) -> Callable[..., Plugins]:
+    """Return a function that gives the installed plugins beside what a stranger declares."""
 
-    @hookimpl
-    def abawbench_plugins() -> list[Declaration]:
-        return list(declared)
+    def make(*declared: Declaration) -> Plugins:
+        module = ModuleType("stranger")
+        vars(module)["abawbench_plugins"] = hookimpl(specname="abawbench_plugins")(lambda: list(declared))
+        monkeypatch.setitem(sys.modules, "stranger", module)
+        return Plugins([*entry_points(group="abawbench"), entry_point("stranger", "stranger", "1")], strict=True)
 
-    module = ModuleType("stranger")
-    vars(module)["abawbench_plugins"] = abawbench_plugins
-    point = _Loaded("stranger", "stranger", "abawbench")
-    vars(point).update(module=module, dist=SimpleNamespace(name="stranger", version="1"))
-    return Plugins([*entry_points(group="abawbench"), point], strict=True)
-
-
-class _Loaded(EntryPoint):
-    """An entry point of a module that is there already."""
-
-    def load(self) -> Any:
-        return vars(self)["module"]
+    return make
 
 
 def test_all_names_in_full_what_a_stranger_claims_too(crowded: Plugins) -> None:
