@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from abawbench.system.limits import Limits
     from abawbench.system.locks import hold_alone, hold_shared, remove_abandoned
     from abawbench.system.processes import map_in_processes
+    from abawbench.weights.obtain import fetch_weights
 
 __all__ = [
     "AbawbenchError",
@@ -35,6 +36,7 @@ __all__ = [
     "__version__",
     "cache_folder",
     "export",
+    "fetch_weights",
     "hold_alone",
     "hold_shared",
     "hookimpl",
@@ -54,6 +56,7 @@ _HOMES = {
     "Record": "records.record",
     "Sources": "harness.request.databases",
     "cache_folder": "system.cache",
+    "fetch_weights": "weights.obtain",
     "hold_alone": "system.locks",
     "hold_shared": "system.locks",
     "hookimpl": "hookspecs",

@@ -1,10 +1,13 @@
-"""Which databases lie where: ``--data NAME=ROOT`` and ``abawbench.toml``."""
+"""Which databases lie where, and whether the network may be used: options, the environment and ``abawbench.toml``."""
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from abawbench.contracts.errors import UsageError
+from abawbench.system.network import CONSENT
 
 FILE = "abawbench.toml"
 Roots = Mapping[str, tuple[Path, ...]]
@@ -34,12 +37,7 @@ def read_config(folder: Path) -> Roots:
         bah = "/data/BAH"
     """
     file = folder / FILE
-    if not file.is_file():
-        return {}
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8")).get("data", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: not valid TOML: {error}") from error
+    data = _read(file).get("data", {})
     if not isinstance(data, dict):
         raise UsageError(f"{file}: [data] must be a table of database = root")
     roots = {}
@@ -49,6 +47,29 @@ def read_config(folder: Path) -> Roots:
             raise UsageError(f"{file}: {name} must be a path or a list of paths")
         roots[name] = tuple(_require_existing(folder / Path(path).expanduser(), f"{file}: {name}") for path in paths)
     return roots
+
+
+def network_wanted(folder: Path) -> bool:
+    """Return whether connections are allowed: by ``ABAWBENCH_NETWORK``, else by ``network`` in a folder's config.
+
+    A command's ``--network`` sets the variable for itself and for what it starts.
+    """
+    said = os.environ.get(CONSENT, "")
+    if said:
+        return said == "1"
+    wanted = _read(folder / FILE).get("network", False)
+    if not isinstance(wanted, bool):
+        raise UsageError(f"{folder / FILE}: network must be true or false")
+    return wanted
+
+
+def _read(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: not valid TOML: {error}") from error
 
 
 def _require_existing(path: Path, where: str) -> Path:

@@ -16,7 +16,8 @@ ALLOWED = {
     "nn": set(),
     "progress": set(),
     "losses": {"contracts"},
-    "config": {"contracts"},
+    "config": {"contracts", "system"},
+    "weights": {"config", "contracts", "progress", "system"},
     "hookspecs": {"contracts"},
     "statistics": {"contracts"},
     "system": {"contracts"},
@@ -34,15 +35,15 @@ ALLOWED = {
     },
     "harness.measure": {
         "_version", "contracts", "harness.data", "harness.learn", "harness.request", "harness.score", "losses", "nn",
-        "plugins", "progress", "records", "system",
+        "plugins", "progress", "records", "system", "weights",
     },
     "harness.stored": {
         "_version", "contracts", "harness.data", "harness.learn", "harness.measure", "harness.request", "harness.score",
-        "losses", "nn", "plugins", "progress", "records", "system",
+        "losses", "nn", "plugins", "progress", "records", "system", "weights",
     },
     "harness.jobs": {
         "_version", "contracts", "harness.data", "harness.learn", "harness.measure", "harness.request", "harness.score",
-        "losses", "nn", "plugins", "progress", "records", "system",
+        "losses", "nn", "plugins", "progress", "records", "system", "weights",
     },
     "testing": {
         "contracts", "harness.data", "harness.learn", "harness.measure", "harness.request", "losses", "nn", "plugins",
@@ -56,9 +57,9 @@ ALLOWED = {
     "pytest_plugin": {"api", "harness.request", "records"},
     "cli": {
         "_version", "api", "compare", "config", "contracts", "harness.data", "harness.request", "plugins", "progress",
-        "records", "report", "scaffold", "system", "testing",
+        "records", "report", "scaffold", "system", "testing", "weights",
     },
-    "abawbench": {"_version", "api", "contracts", "harness.request", "hookspecs", "records", "system"},
+    "abawbench": {"_version", "api", "contracts", "harness.request", "hookspecs", "records", "system", "weights"},
     "__main__": {"cli"},
 }  # fmt: skip
 """Room -> the rooms whose modules its own may import, itself aside; docs/architecture.md draws it."""

@@ -27,7 +27,8 @@ COMMANDS = {
     "new-plugin": ("plugin_kit:new_plugin", "Write a plugin package that can be installed, tested and run as it is."),
     "profile": ("profile:profile", "Count and time a network in three scenarios; nothing is trained."),
     "check": ("plugin_kit:check", "Check a plugin against its contract."),
-    "baseline": ("baseline:baseline", "Keep records and statistics of runs, to compare against later."),
+    "weights": ("weights:weights", "List, fetch and verify the weights that models know by name."),
+    "baseline": ("compare:baseline", "Keep records and statistics of runs, to compare against later."),
 }
 """Name -> where it is defined below this package, and its line in ``--help``: that imports no command."""
 
@@ -44,6 +45,7 @@ Examples:
   abawbench leaderboard
   abawbench report runs --html report.html
   abawbench compare runs/before runs/after
+  abawbench weights fetch mnv4-tam --network
   abawbench new-plugin my-model --kind model
   abawbench check my-model
 """

@@ -1,4 +1,4 @@
-"""``abawbench compare``: whether a difference is real, and whether a change may pass."""
+"""``abawbench compare``: whether a difference is real, whether a change may pass; and ``baseline``, to compare with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +22,12 @@ that failed since, or a result that B lacks, is a broken limit.
 
 Exit status: 0 done, and every limit holds; 1 a limit is broken; 2 the data cannot tell, or no task could be compared;
 3 wrong usage, or a file that is damaged or missing; 130 interrupted.
+"""
+BASELINE_EPILOG = """\b
+Examples:
+  abawbench baseline save tiny runs
+  abawbench baseline list
+  abawbench compare tiny runs --max-drop 0.02
 """
 REFUSED = 3
 """Exit status of wrong usage and refused files; elsewhere it is 2, which is an answer here."""
@@ -117,3 +123,38 @@ def compare(
 
 
 _limits(compare)
+
+
+@click.group(epilog=BASELINE_EPILOG)
+def baseline() -> None:
+    """Keep records and statistics of runs, to compare against later.
+
+    They lie under leaderboards/baselines.
+    """
+
+
+@baseline.command(epilog=BASELINE_EPILOG)
+@click.argument("name")
+@click.argument("runs", type=click.Path(exists=True), default="runs")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Default: leaderboards/baselines.")
+@click.option("--force", is_flag=True, help="Replace a baseline of this name.")
+def save(name: str, runs: str, folder: Path | None, force: bool) -> int:
+    """Store the runs in RUNS (default: runs) as baseline NAME."""
+    from abawbench.compare import sides
+    from abawbench.system.text import plain
+
+    chosen = sides.load_side(runs)
+    path = sides.save_baseline(name, chosen, folder or sides.BASELINES, replace=force)
+    click.echo(plain(f"wrote {path}: {len(chosen)} runs"))
+    return 0
+
+
+@baseline.command("list", epilog=BASELINE_EPILOG)
+def list_baselines() -> int:
+    """Show the baselines of the working folder and those that came with abawbench."""
+    from abawbench.compare import sides
+    from abawbench.system.text import plain
+
+    for name, path in sides.baselines().items():
+        click.echo(f"{plain(name)}\t{plain(str(path))}")
+    return 0

@@ -60,8 +60,20 @@ assumption = click.option(
     help="Take an uncertain fact in another way; 'abawbench list assumptions' shows them. Repeatable.",
 )
 """``assumptions: tuple[str, ...]``, for ``abawbench.harness.request.assumptions.parse_assumptions``."""
+
+
+def _consent(context: click.Context, parameter: click.Parameter, given: bool) -> bool:
+    from abawbench.config import network_wanted
+
+    return given or network_wanted(Path.cwd())
+
+
 network = click.option(
-    "--network", is_flag=True, help="Allow connections to other machines, for example to a hub for weights."
+    "--network",
+    is_flag=True,
+    callback=_consent,
+    help="Allow connections to other machines, for example to a hub for weights; also ABAWBENCH_NETWORK=1, or "
+    "network = true in abawbench.toml.",
 )
 """``network: bool``, for ``abawbench.system.network.network_refused(unless=network)``."""
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from abawbench.contracts.problems import Problem, Problems
     from abawbench.contracts.runtime import Example, Runtime
+    from abawbench.contracts.source import Source
     from abawbench.contracts.submission import BadRow, Decided, Sheet, Submission, Template
     from abawbench.contracts.task import Task
 
@@ -74,6 +75,7 @@ __all__ = [
     "RuntimeDeclaration",
     "Sheet",
     "Sound",
+    "Source",
     "Submission",
     "SuiteDeclaration",
     "Task",
@@ -94,6 +96,7 @@ _MODULES = (
     "metric",
     "model",
     "runtime",
+    "source",
     "submission",
     "task",
 )

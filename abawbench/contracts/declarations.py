@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import ClassVar
 
+from abawbench.contracts.source import Source
+
 CONTRACT_VERSION = 2
 """Raised whenever a plugin that kept the old contract could break."""
 
@@ -104,6 +106,8 @@ class ModelDeclaration(Declaration):
     """Where its weights come from, in a few words."""
     trained_on: tuple[str, ...] = ()
     """Databases the weights have seen."""
+    sources: tuple[Source, ...] = ()
+    """The weights it knows by name; ``abawbench weights`` lists, fetches and checks them."""
 
 
 @dataclass(frozen=True, kw_only=True)

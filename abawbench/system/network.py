@@ -4,6 +4,7 @@ A guard against what happens by accident, not a prison: code below Python does n
 """
 
 import ipaddress
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from abawbench.contracts.errors import PluginError
 from abawbench.system.audit import audit_hook, watch
 
+CONSENT = "ABAWBENCH_NETWORK"
+"""The variable that allows connections, ``1``, or refuses them, ``0``; what a command starts inherits it."""
 _EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 
 
@@ -22,8 +25,15 @@ def refuse_network() -> None:
 @contextmanager
 def network_refused(*, unless: bool = False) -> Iterator[None]:
     """Refuse the same inside, unless it is allowed; the process goes on as before."""
-    with nullcontext() if unless else audit_hook(_guard):
-        yield
+    before, os.environ[CONSENT] = os.environ.get(CONSENT), "1" if unless else "0"
+    try:
+        with nullcontext() if unless else audit_hook(_guard):
+            yield
+    finally:
+        if before is None:
+            del os.environ[CONSENT]
+        else:
+            os.environ[CONSENT] = before
 
 
 @contextmanager

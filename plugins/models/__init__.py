@@ -5,6 +5,7 @@ In: clips or tracks. Out: logits or scores. May import: what abawbench exports t
 
 from abawbench.contracts.declarations import Declaration, ModelDeclaration
 from abawbench.hookspecs import hookimpl
+from abawbench_plugins.models import _sources
 
 _ROOM = "abawbench_plugins.models"
 _OURS = "Apache-2.0 (this implementation)"
@@ -30,6 +31,7 @@ def _mobilenets() -> list[Declaration]:
             licence="Apache-2.0 (this implementation and timm's ImageNet weights)",
             weights="bundled for the synthetic database, ImageNet from timm, or the authors' AffectNet file",
             trained_on=("synthetic", "ImageNet-1k", "AffectNet"),
+            sources=_sources.MNV4_TAM,
         )
         for name, summary, builder in variants
     ]
@@ -42,7 +44,8 @@ def _rivals() -> list[Declaration]:
             summary="EfficientNet-B0 of EmotiEffLib, frozen, and a small head per task",
             build=f"{_ROOM}.emotieffnet.model:EmotiEffNet",
             licence="Apache-2.0 (this implementation and EmotiEffLib's weights)",
-            weights="the ONNX file that EmotiEffLib keeps, a file of timm names, or ImageNet from timm",
+            weights="EmotiEffLib's ONNX file, a file of timm names, or ImageNet from timm",
+            sources=_sources.EMOTIEFFNET,
             trained_on=("AffectNet", "ImageNet-1k", "JFT-300M"),
         ),
         ModelDeclaration(
@@ -50,7 +53,8 @@ def _rivals() -> list[Declaration]:
             summary="RegNetY-400MF per frame, a temporal and a spatial transformer, averaged",
             build=f"{_ROOM}.regnet_vit.model:RegNetViT",
             licence=f"{_OURS}, BSD-3-Clause (torchvision's weights)",
-            weights="torchvision's ImageNet file, given by path or from torch's cache",
+            weights="torchvision's ImageNet file",
+            sources=(_sources.REGNET,),
             trained_on=("ImageNet-1k",),
         ),
         ModelDeclaration(
@@ -59,6 +63,7 @@ def _rivals() -> list[Declaration]:
             build=f"{_ROOM}.ddamfn.model:DDAMFN",
             licence=f"{_OURS}; the public weights name no licence",
             weights="the authors' AffectNet file, given by path",
+            sources=(_sources.DDAMFN_AFFECTNET,),
             trained_on=("MS-Celeb-1M", "AffectNet"),
         ),
         ModelDeclaration(
@@ -68,6 +73,7 @@ def _rivals() -> list[Declaration]:
             extra="abawbench[transformers]",
             licence=f"{_OURS}, MIT (CLIP); DDAMFN's weights name no licence",
             weights="the authors' AffectNet file, given by path, and CLIP ViT-B/32 from a hub",
+            sources=(_sources.DDAMFN_AFFECTNET, _sources.CLIP),
             trained_on=("MS-Celeb-1M", "AffectNet", "WebImageText"),
         ),
         ModelDeclaration(
@@ -76,6 +82,7 @@ def _rivals() -> list[Declaration]:
             build=f"{_ROOM}.compound_from_expr.model:CompoundFromExpr",
             licence=f"{_OURS}; the expression model has its own",
             weights="a trained run of an expression model (run=FOLDER), or EmotiEffLib's AffectNet classifier",
+            sources=_sources.EMOTIEFFNET[:1],
             trained_on=("what the expression model was trained on",),
         ),
     ]
@@ -89,6 +96,7 @@ def _baselines() -> list[Declaration]:
             build=f"{_ROOM}.official.model:ResNet50VA",
             licence="Apache-2.0 (this implementation and timm's weights)",
             weights="ImageNet from timm, or a file of timm's names",
+            sources=(_sources.RESNET50,),
             trained_on=("ImageNet-1k",),
         ),
         ModelDeclaration(
@@ -97,12 +105,14 @@ def _baselines() -> list[Declaration]:
             build=f"{_ROOM}.official.model:VGGFace",
             licence=f"{_OURS}; VGGFACE is for non-commercial research",
             weights="a VGGFACE file, or torchvision's ImageNet file",
+            sources=(_sources.VGGFACE, _sources.VGG16),
             trained_on=("VGGFACE", "ImageNet-1k"),
         ),
     ]
 
 
 def _multimodal() -> list[Declaration]:
+    encoders = {"frames": _sources.DINO, "audio": _sources.WAV2VEC2, "text": _sources.BERT}
     models = (
         ("vit-features", "DINO ViT-S/16 of each face and a GRU: the visual EMI baseline", "VitFeatures", ("frames",)),
         ("wav2vec2", "Wav2Vec 2.0 of the sound and a linear layer: the audio EMI baseline", "Wav2Vec2", ("audio",)),
@@ -117,6 +127,7 @@ def _multimodal() -> list[Declaration]:
             inputs=inputs,
             licence="Apache-2.0 (this implementation and the published weights)",
             weights="published encoders from the Hugging Face hub or a file; none for the synthetic database",
+            sources=tuple(encoders[name] for name in inputs),
             extra=None if inputs == ("frames",) else "abawbench[transformers]",
             needs=() if inputs == ("frames",) else ("transformers",),
         )

@@ -5,9 +5,9 @@ from typing import ClassVar, Literal, cast
 
 from torch import Tensor, nn
 
-from abawbench.contracts import Clip, Model, Recipe, UsageError, Weights
+from abawbench.contracts import Clip, Model, Recipe, Source, UsageError, Weights
 from abawbench.nn import Features, SplitHead, gather
-from abawbench_plugins.models._weights import Source, find
+from abawbench_plugins.models._weights import find
 
 
 def _losses() -> dict[str, str]:

@@ -1,86 +1,45 @@
-"""Where networks get their parameters: a file, the package, the local cache of the Hugging Face hub, or nowhere.
+"""Which weights ``--weights`` means, and what their files hold.
 
 A model names its sources and asks ``find`` for the one that ``--weights`` wants, ``read_state`` for its tensors and
 ``check_state`` whether they are its network's. Files are safetensors, or checkpoints that hold plain tensors: loading
-one never runs code. A hub that cannot be reached is answered with the command that fetches the file elsewhere.
+one never runs code. How a file gets here, and whether it still is the one of its first use, is abawbench's business.
 """
 
 import argparse
-import functools
 import hashlib
 import os
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from abawbench.contracts import UsageError, Weights
+from abawbench import fetch_weights
+from abawbench.contracts import Source, UsageError, Weights
 
-PATIENCE = 3.0
-"""Seconds to wait for the hub's first answer."""
 NONE = Weights(source="none")
 """Random parameters: works everywhere, is marked in every table and never ranked."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Weights that a model knows by name.
-
-    Without ``bundled`` and ``repository`` they come from a file only, ``--weights NAME=FILE``; a file may stand for any
-    other source in the same way.
-    """
-
-    name: str
-    what: str
-    """What the file is, for messages: ``the authors' model_best.pth.tar``."""
-    licence: str | None = None
-    trained_on: tuple[str, ...] = ()
-    bundled: Path | None = None
-    """A file that comes with abawbench."""
-    repository: str | None = None
-    """On the Hugging Face hub."""
-    file: str = "model.safetensors"
-    revision: str | None = None
-    """The commit of the repository; None where it is not known, so that only a copy that is here is taken."""
-    sha256: str | None = None
-    """Of the file, where it is known: any other is refused."""
-
-    @property
-    def spec(self) -> str:
-        """How ``--weights`` names it."""
-        return self.name if self.bundled or self.repository else f"{self.name}=FILE"
 
 
 def find(spec: str, sources: Sequence[Source], model: str) -> Weights:
     """Return what ``--weights SPEC`` names: NAME or NAME=FILE of a source, or ``none``; with the digest of its file.
 
-    Raises UsageError for a name that the model does not know, for a file that is missing or not the one it should be,
-    and for a hub that cannot be reached.
+    Raises UsageError for a name that the model does not know, and for a file that is missing, not the one it should be,
+    or cannot be fetched.
     """
     if spec == NONE.source:
         return NONE
     name, equals, file = spec.partition("=")
     source = next((one for one in sources if one.name == name), None)
-    others = describe_sources(sources)
     if source is None:
-        raise UsageError(f"{model} has no weights {spec!r}; give --weights {others}")
-    if equals or not (source.bundled or source.repository):
-        path = Path(file).expanduser()
-        if not path.is_file():
-            raise UsageError(f"--weights {name}=FILE needs {source.what}; {file!r} is not a file")
-        return weights_of(spec, path, source)
-    if source.bundled:
-        if not source.bundled.is_file():
-            raise UsageError(
-                f"the bundled weights {source.bundled} are missing from this installation; reinstall abawbench, or "
-                f"give --weights {others}"
-            )
-        return weights_of(spec, source.bundled, source)
-    return weights_of(spec, fetch(source, others), source, expected=source.sha256)
+        raise UsageError(f"{model} has no weights {spec!r}; give --weights {describe_sources(sources)}")
+    if not equals and (source.bundled or source.origin):
+        return weights_of(spec, fetch_weights(source, model), source)
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise UsageError(f"--weights {name}=FILE needs {source.what}; {file!r} is not a file")
+    return weights_of(spec, path, source)
 
 
 def describe_sources(sources: Sequence[Source]) -> str:
@@ -88,77 +47,11 @@ def describe_sources(sources: Sequence[Source]) -> str:
     return f"{', '.join(source.spec for source in sources)} or none"
 
 
-def weights_of(spec: str, path: Path, source: Source, expected: str | None = None) -> Weights:
-    """Return the weights in a file with their digest. Raises UsageError when it is not the expected one."""
+def weights_of(spec: str, path: Path, source: Source) -> Weights:
+    """Return the weights in a file of a source, with their digest."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if expected not in (None, digest):
-        raise UsageError(
-            f"{path} is not {source.what}: its SHA-256 is {digest[:12]}, not {str(expected)[:12]}; fetch it anew, or "
-            f"give --weights {source.name}=FILE to use another"
-        )
     return Weights(source=spec, path=str(path), sha256=digest, licence=source.licence, trained_on=source.trained_on)
-
-
-def fetch(source: Source, others: str = "none") -> Path:
-    """Return the local path of a hub file, fetching it if it is not in the local cache.
-
-    Raises UsageError when it is in neither place, with the command that fetches it on another machine.
-    """
-    assert source.repository is not None
-    path = hub_file(source.repository, source.file, source.revision)
-    if path is None:
-        why = (
-            "the Hugging Face hub cannot be reached (abawbench asks it with --network only)"
-            if source.revision
-            else "abawbench fetches nothing whose revision is not pinned"
-        )
-        raise UsageError(
-            f"{source.what} {source.repository} are not here and {why}; "
-            f"give --weights {others}, or run `{fetch_command(source, source.file)}` on a machine with a connection "
-            "and copy its ~/.cache/huggingface/hub here"
-        )
-    return path
-
-
-def fetch_command(source: Source, file: str) -> str:
-    """Return the command that fetches a file of a source from the hub."""
-    command = ["hf", "download", str(source.repository), file]
-    return shlex.join([*command, "--revision", source.revision] if source.revision else command)
-
-
-@functools.cache
-def hub_file(repository: str, file: str, revision: str | None = None) -> Path | None:
-    """Return the local path of a file on the hub, None when it cannot be had. Asked once, and for seconds at most.
-
-    Without a revision the hub is not asked: what it gave could be another file each time.
-    """
-    import huggingface_hub
-
-    pinned: dict[str, Any] = {} if revision is None else {"revision": revision}
-    try:
-        return Path(huggingface_hub.hf_hub_download(repository, file, **pinned, local_files_only=True))
-    except OSError:
-        pass
-    if revision is None or not _answers(huggingface_hub.hf_hub_url(repository, file, **pinned)):
-        return None
-    try:
-        return Path(huggingface_hub.hf_hub_download(repository, file, **pinned))
-    except OSError:
-        return None
-
-
-def _answers(url: str) -> bool:
-    """Return whether the hub has the file, asked once: a download would ask a hub that is away again and again."""
-    import huggingface_hub
-
-    if huggingface_hub.constants.HF_HUB_OFFLINE:
-        return False
-    try:
-        huggingface_hub.get_hf_file_metadata(url, timeout=PATIENCE)
-    except Exception:  # a job without --network is refused; each version of the hub's library raises errors of its own
-        return False
-    return True
 
 
 def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from abawbench.progress import Progress
 from abawbench.records import store
 from abawbench.records.record import Record
 from abawbench.system.repeatable import make_repeatable
+from abawbench.weights.telling import report_fetching
 
 _log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint"
@@ -45,7 +46,8 @@ def run_one(job: Job, session: Session, watcher: Watcher) -> Record | Failure:
     """Return the record of a job, read back if it is done and not to be forced; or why it gave none."""
     work, progress, journal = session.work, session.progress, Journal(watcher.phase)
     try:
-        ready = prepare(job, work.plugins, session.databases, journal)
+        with report_fetching(progress):
+            ready = prepare(job, work.plugins, session.databases, journal)
         about = about_of(ready)
         watcher.opened(about)
         accelerator = accelerator_on(job.device, job.precision)

@@ -25,6 +25,7 @@ from abawbench.records.cost import Cost
 from abawbench.records.profile import Interleaved, ModuleCost, Profile
 from abawbench.records.record import WeightsRecord
 from abawbench.system.repeatable import make_repeatable
+from abawbench.weights.telling import report_fetching
 
 SCENARIOS = ("single-stream", "offline", "live")
 DEFAULT_TASK = "va"
@@ -61,7 +62,8 @@ def profile(wanted: ProfileRequest, plugins: Plugins, progress: Progress) -> Pro
             raise UsageError(f"unknown scenario '{name}'; use {', '.join(SCENARIOS)}")
     runtimes = [runtime_plugin(plugins, name).build() for name in wanted.runtimes or (EAGER,)]
     task: Task = plugins.get("task", wanted.task, (FIRST_PARTY,) if wanted.task == DEFAULT_TASK else ()).build()
-    model, weights = _model(wanted, plugins)
+    with report_fetching(progress):
+        model, weights = _model(wanted, plugins)
     threads = torch.get_num_threads()
     if wanted.threads is not None:
         torch.set_num_threads(wanted.threads)

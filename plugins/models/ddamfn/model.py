@@ -9,10 +9,10 @@ from torch import nn
 from abawbench.contracts import Task, Weights
 from abawbench.nn import freeze
 from abawbench_plugins.models._faces import FaceModel, FaceSettings, require
+from abawbench_plugins.models._sources import DDAMFN_AFFECTNET
 from abawbench_plugins.models.ddamfn.clip import CLIPImages
 from abawbench_plugins.models.ddamfn.network import build_network
 from abawbench_plugins.models.ddamfn.sources import (
-    AFFECTNET,
     find_both,
     find_weights,
     read_clip,
@@ -57,7 +57,7 @@ class DDAMFN(FaceModel):
 
     Settings = DDAMFNSettings
     settings: DDAMFNSettings
-    sources = (AFFECTNET,)
+    sources = (DDAMFN_AFFECTNET,)
 
     def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
         """Return where the parameters come from: ``affectnet=FILE``, or ``none`` (the default on synthetic data)."""

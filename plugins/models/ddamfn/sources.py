@@ -6,24 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from abawbench.contracts import UsageError, Weights
-from abawbench_plugins.models._weights import NONE, Source, check_state, find, read_state
+from abawbench_plugins.models._sources import CLIP
+from abawbench_plugins.models._sources import DDAMFN_AFFECTNET as AFFECTNET
+from abawbench_plugins.models._weights import NONE, check_state, find, read_state
 from abawbench_plugins.models.ddamfn.clip import CLIPImages
 from abawbench_plugins.models.ddamfn.features import SIZES, build_mixed_feature_net
 from abawbench_plugins.models.ddamfn.network import UNUSED, DualAttention
-
-AFFECTNET = Source(
-    name="affectnet",
-    what="a checkpoint of github.com/SainingZhang/DDAMFN (affecnet8_epoch…_acc….pth)",
-    trained_on=("MS-Celeb-1M", "AffectNet expressions"),
-)
-CLIP = Source(
-    name="clip",
-    what="the weights of CLIP ViT-B/32",
-    licence="MIT",
-    trained_on=("WebImageText",),
-    repository="openai/clip-vit-base-patch32",
-    file="pytorch_model.bin",
-)
 
 
 def find_weights(spec: str) -> Weights:

@@ -8,8 +8,9 @@ from torch import nn
 
 from abawbench.contracts import Task, Weights
 from abawbench_plugins.models._faces import FaceModel, FaceSettings, require
+from abawbench_plugins.models._sources import EMOTIEFFNET
 from abawbench_plugins.models.emotieffnet.network import build_network
-from abawbench_plugins.models.emotieffnet.sources import SOURCES, find_weights, read_backbone
+from abawbench_plugins.models.emotieffnet.sources import find_weights, read_backbone
 
 
 def _losses() -> dict[str, str]:
@@ -56,12 +57,12 @@ class EmotiEffNet(FaceModel):
 
     Settings = EmotiEffNetSettings
     settings: EmotiEffNetSettings
-    sources = SOURCES
+    sources = EMOTIEFFNET
 
     def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
         """Return where the parameters come from.
 
-        ``affectnet`` (the file that EmotiEffLib keeps, the default on real data), ``affectnet=FILE`` (.onnx, or named
+        ``affectnet`` (EmotiEffLib's file, the default on real data), ``affectnet=FILE`` (.onnx, or named
         tensors), ``imagenet`` (timm's) or ``none`` (the default on synthetic data). Raises UsageError for any other,
         and for one that is not there, with the command that fetches it.
         """

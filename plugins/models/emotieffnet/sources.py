@@ -9,42 +9,14 @@ import torch
 from torch import Tensor
 
 from abawbench.contracts import UsageError, Weights
-from abawbench_plugins.models._weights import Source, check_state, describe_sources, find, read_state
+from abawbench_plugins.models._sources import EMOTIEFFNET
+from abawbench_plugins.models._weights import check_state, describe_sources, find, read_state
 from abawbench_plugins.models.emotieffnet.network import ARCHITECTURES
-
-KEPT = "~/.emotiefflib/enet_b0_8_va_mtl.onnx"
-"""Where the package EmotiEffLib keeps the file once it has fetched it."""
-SOURCES = (
-    Source(
-        name="affectnet",
-        what="EmotiEffLib's enet_b0_8_va_mtl.onnx or enet_b0_8_best_vgaf.onnx, or named tensors of it",
-        licence="Apache-2.0",
-        trained_on=("AffectNet expressions", "AffectNet valence-arousal", "ImageNet-1k"),
-    ),
-    Source(
-        name="imagenet",
-        what="timm's noisy-student weights",
-        licence="Apache-2.0",
-        trained_on=("ImageNet-1k", "JFT-300M without labels"),
-        repository="timm/tf_efficientnet_b0.ns_jft_in1k",
-    ),
-)
 
 
 def find_weights(spec: str) -> Weights:
-    """Return what ``--weights SPEC`` names; ``affectnet`` alone is the file that EmotiEffLib keeps.
-
-    Raises UsageError for anything that is not there, with the command that fetches it.
-    """
-    if spec != "affectnet":
-        return find(spec, SOURCES, "emotieffnet")
-    if not Path(KEPT).expanduser().is_file():
-        raise UsageError(
-            f"EmotiEffLib's weights {KEPT} are not here; on a machine with a connection run `pip install emotiefflib "
-            "&& python -c \"from emotiefflib.utils import get_model_path_onnx as get; get('enet_b0_8_va_mtl')\"` and "
-            "copy that file here, or give --weights affectnet=FILE, imagenet or none"
-        )
-    return find(f"affectnet={KEPT}", SOURCES, "emotieffnet")
+    """Return what ``--weights SPEC`` names; see ``_weights.find``."""
+    return find(spec, EMOTIEFFNET, "emotieffnet")
 
 
 def read_backbone(weights: Weights) -> dict[str, Tensor] | None:
@@ -63,7 +35,7 @@ def read_backbone(weights: Weights) -> dict[str, Tensor] | None:
     state = {name.replace("classifier.0.", "classifier."): value for name, value in state.items()}
     ours = {n: v for n, v in state.items() if n.startswith("classifier.") and not weights.source.startswith("imagenet")}
     body = {name: value for name, value in state.items() if not name.startswith("classifier.")}
-    remedy = f"give --weights {describe_sources(SOURCES)}"
+    remedy = f"give --weights {describe_sources(EMOTIEFFNET)}"
     return check_state(body, expected, path, "timm's tf_efficientnet_b0", remedy) | ours
 
 

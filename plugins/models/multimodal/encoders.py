@@ -10,8 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from abawbench.contracts import Sound, UsageError, Weights
-from abawbench_plugins.models._weights import Source, check_state, read_state
+from abawbench.contracts import Sound, Source, UsageError, Weights
+from abawbench_plugins.models._sources import BERT, DINO, WAV2VEC2
+from abawbench_plugins.models._weights import check_state, read_state
 
 Size = Literal["full", "tiny"]
 TOKENS = 256
@@ -19,32 +20,6 @@ TOKENS = 256
 BERT_VOCABULARY = 30_522
 IMAGE = {"full": 224, "tiny": 48}
 SOUND = {"full": Sound(seconds=20.0, context=1.0), "tiny": Sound(seconds=2.0, context=0.25)}
-
-DINO = Source(
-    name="dino",
-    what="the DINO weights",
-    licence="Apache-2.0",
-    trained_on=("ImageNet-1k without labels",),
-    repository="timm/vit_small_patch16_224.dino",
-)
-WAV2VEC2 = Source(
-    name="wav2vec2-base",
-    what="the Wav2Vec 2.0 weights",
-    licence="Apache-2.0",
-    trained_on=("LibriSpeech without labels",),
-    repository="facebook/wav2vec2-base",
-    file="pytorch_model.bin",
-    revision="0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
-    sha256="3249fe98bfc62fcbc26067f724716a6ec49d12c4728a2af1df659013905dff21",
-)
-BERT = Source(
-    name="bert-base",
-    what="the BERT weights",
-    licence="Apache-2.0",
-    trained_on=("BookCorpus", "English Wikipedia"),
-    repository="google-bert/bert-base-uncased",
-    revision="86b5e0934494bd15c9632b12f734a8a67f723594",
-)
 
 
 class Hearing(nn.Module):

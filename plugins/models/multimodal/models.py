@@ -14,7 +14,7 @@ from torch import nn
 from abawbench.contracts import Clip, Model, Recipe, Task, UsageError, Weights
 from abawbench.nn import ClipNetwork, InputsNetwork, freeze
 from abawbench_plugins.models._faces import require
-from abawbench_plugins.models._weights import NONE, fetch_command, find, hub_file
+from abawbench_plugins.models._weights import NONE, find
 from abawbench_plugins.models.multimodal import encoders, heads
 from abawbench_plugins.models.multimodal.encoders import HEARING, READING, VISION, Encoder, Size
 
@@ -214,19 +214,11 @@ class AVTFusion(Fused):
 
 
 def vocabulary_of(weights: Path) -> Path:
-    """Return BERT's vocabulary: ``vocab.txt`` beside its weights, or the hub's.
-
-    Raises UsageError when it is in neither place, with the command that fetches it.
-    """
+    """Return BERT's vocabulary, ``vocab.txt`` beside its weights. Raises UsageError where it is not."""
     beside = weights.with_name("vocab.txt")
-    source = READING.source
-    found = beside if beside.is_file() else hub_file(str(source.repository), "vocab.txt", source.revision)
-    if found is None:
-        raise UsageError(
-            f"the vocabulary of {source.repository} is not beside the weights ({beside}) nor in the hub's cache; run "
-            f"`{fetch_command(source, 'vocab.txt')}` on a machine with a connection and put vocab.txt beside them"
-        )
-    return found
+    if not beside.is_file():
+        raise UsageError(f"the vocabulary {beside} is not beside the weights; put BERT's vocab.txt there")
+    return beside
 
 
 @cache

@@ -8,8 +8,7 @@ from torch import nn
 
 from abawbench.contracts import Task, Weights
 from abawbench_plugins.models._faces import FaceModel, FaceSettings, require
-from abawbench_plugins.models._torchvision import IMAGENET, find_torchvision
-from abawbench_plugins.models._weights import Source, find
+from abawbench_plugins.models._sources import RESNET50, VGG16, VGGFACE
 from abawbench_plugins.models.official.mixing import Mixer
 from abawbench_plugins.models.official.network import build_resnet, build_vgg, read_resnet, read_vgg
 
@@ -38,15 +37,7 @@ class ResNet50VA(FaceModel):
     Settings = ResNet50VASettings
     settings: ResNet50VASettings
     mean, std = HALF, HALF
-    sources = (
-        Source(
-            name="imagenet",
-            what="timm's ResNet-50",
-            licence="Apache-2.0",
-            trained_on=("ImageNet-1k",),
-            repository="timm/resnet50.a1_in1k",
-        ),
-    )
+    sources = (RESNET50,)
 
     def network(self, task: Task, weights: Weights) -> nn.Module:
         """Return the network for a task, loaded from ``weights``. The official recipe freezes nothing of it."""
@@ -84,25 +75,7 @@ class VGGFace(FaceModel):
     Settings = VGGFaceSettings
     settings: VGGFaceSettings
     mean, std = HALF, HALF
-    sources = (
-        Source(
-            name="vggface",
-            what="VGG16 of the VGG Face descriptor (conv1_1 … fc7, or torchvision's names)",
-            licence="non-commercial research",
-            trained_on=("VGGFACE",),
-        ),
-    )
-
-    def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
-        """Return where the parameters come from.
-
-        ``vggface=FILE`` (the official one), ``imagenet`` or ``imagenet=FILE`` (torchvision's), or ``none`` (the default
-        on synthetic data).
-        """
-        spec = spec or ("none" if synthetic else "vggface")
-        if spec.startswith("imagenet"):
-            return find_torchvision(spec, IMAGENET["vgg16"], self.name, self.sources)
-        return find(spec, self.sources, self.name)
+    sources = (VGGFACE, VGG16)
 
     def network(self, task: Task, weights: Weights) -> nn.Module:
         """Return the network for a task, loaded from ``weights``."""

@@ -8,7 +8,7 @@ from torch import nn
 
 from abawbench.contracts import Task, Weights
 from abawbench_plugins.models._faces import FaceModel, FaceSettings, require
-from abawbench_plugins.models._torchvision import IMAGENET, find_torchvision
+from abawbench_plugins.models._sources import REGNET
 from abawbench_plugins.models._weights import check_state, read_state
 from abawbench_plugins.models.regnet_vit.network import SIZES, build_network
 
@@ -49,14 +49,11 @@ class RegNetViT(FaceModel):
 
     Settings = RegNetViTSettings
     settings: RegNetViTSettings
+    sources = (REGNET,)
 
     def __init__(self, settings: RegNetViTSettings) -> None:
         super().__init__(settings)
         require(0 <= settings.dropout < 1, "dropout", settings.dropout, "a number from 0 to below 1")
-
-    def weights(self, spec: str | None, *, synthetic: bool) -> Weights:
-        """Return where the parameters come from: ``imagenet``, ``imagenet=FILE`` or ``none``, as the class says."""
-        return find_torchvision(spec or ("none" if synthetic else "imagenet"), IMAGENET["regnet_y_400mf"], self.name)
 
     def network(self, task: Task, weights: Weights) -> nn.Module:
         """Return the network for a task, loaded from ``weights``."""

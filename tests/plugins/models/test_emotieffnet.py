@@ -74,7 +74,9 @@ def test_a_foreign_onnx_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_file_that_emotiefflib_keeps_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(UsageError, match="pip install emotiefflib"):
+    monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("ABAWBENCH_NETWORK", "0")
+    with pytest.raises(UsageError, match="weights fetch emotieffnet affectnet --network"):
         sources.find_weights("affectnet")
     kept = tmp_path / ".emotiefflib" / "enet_b0_8_va_mtl.onnx"
     kept.parent.mkdir()

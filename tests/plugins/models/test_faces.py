@@ -199,10 +199,13 @@ def test_impossible_sizes_of_heads_are_refused(model: type[Model], setting: dict
 def test_torchvisions_files_are_looked_for_where_torch_keeps_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("TORCH_HOME", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path))
+    kept = tmp_path / ".cache" / "torch" / "hub" / "checkpoints" / "vgg16-397923af.pth"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"damaged")
     model = VGGFace(VGGFace.Settings())  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=str(tmp_path / "torch" / "hub" / "checkpoints")):
+    with pytest.raises(UsageError, match=f"{kept} is not torchvision's vgg16-397923af.pth of the first use"):
         model.weights("imagenet", synthetic=False)
 
 
@@ -292,11 +295,12 @@ def test_weights_that_are_not_there_are_refused_with_what_to_do(
     model: type[Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("TORCH_HOME", raising=False)
-    monkeypatch.setattr("abawbench_plugins.models._weights.hub_file", lambda *_: None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("ABAWBENCH_NETWORK", "0")
     made: Any = model
     plugin = made(made.Settings())
-    with pytest.raises(UsageError, match=r"curl|hf download|pip install|FILE"):
+    with pytest.raises(UsageError, match=r"=FILE"):
         plugin.weights(None, synthetic=False)
     with pytest.raises(UsageError, match=r"give --weights|needs"):
         plugin.weights("nonsense", synthetic=False)

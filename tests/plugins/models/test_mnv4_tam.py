@@ -4,7 +4,6 @@ import argparse
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from abawbench.contracts import Clip, Task, UsageError, Weights
 from abawbench.harness.data.frames import digest_of
 from abawbench.harness.measure.counting import count_macs, count_parameters
 from abawbench.plugins import Plugins
-from abawbench_plugins.models import _weights
+from abawbench_plugins.models._sources import MNV4_SYNTHETIC, MNV4_TAM
 from abawbench_plugins.models.mnv4_tam import model, sources
 from abawbench_plugins.models.mnv4_tam.network import BACKBONE, build_network, patches
 
@@ -36,6 +35,7 @@ AU = Task(
     loss="",
 )
 NONE = Weights(source="none")
+BUNDLED: Any = MNV4_SYNTHETIC.bundled
 BUILDERS = (model.MobileNetV4TAM, model.MobileNetV4TAM2, model.MobileNetV4TAM1)
 PUBLISHED = [
     (3, 4_328_202, 1_784_088_064),
@@ -207,46 +207,10 @@ def test_missing_files_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         sources.find_weights(f"affectnet={tmp_path / 'gone.pth.tar'}")
     with pytest.raises(UsageError, match="not a file"):
         sources.find_weights("affectnet")
-    gone = replace(sources.SOURCES[0], bundled=tmp_path / "gone.safetensors")
-    monkeypatch.setattr(sources, "SOURCES", (gone, *sources.SOURCES[1:]))
+    gone = replace(MNV4_TAM[0], bundled=tmp_path / "gone.safetensors")
+    monkeypatch.setattr(sources, "MNV4_TAM", (gone, *MNV4_TAM[1:]))
     with pytest.raises(UsageError, match="missing from this installation"):
         sources.find_weights("synthetic")
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Forget what an earlier question to the hub gave, before and after."""
-    _weights.hub_file.cache_clear()
-    yield monkeypatch
-    _weights.hub_file.cache_clear()
-
-
-def test_an_unreachable_hub_is_explained_and_asked_only_once(hub: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def unreachable(*args: object, **kwargs: object) -> str:
-        asked.append(kwargs)
-        raise OSError("no network")
-
-    hub.setattr("huggingface_hub.hf_hub_download", unreachable)
-    for _ in range(2):
-        with pytest.raises(UsageError, match=f"hf download {sources.HUB} model.safetensors"):
-            sources.find_weights("imagenet")
-    assert asked == [{"local_files_only": True}]
-
-
-def test_imagenet_weights_in_the_local_cache_need_no_hub(hub: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = tmp_path / "model.safetensors"
-    save_file(backbone(), path)
-
-    def stored(*args: object, local_files_only: bool = False) -> str:
-        assert local_files_only
-        return str(path)
-
-    hub.setattr("huggingface_hub.hf_hub_download", stored)
-    weights = sources.find_weights("imagenet")
-    assert (weights.path, weights.trained_on) == (str(path), ("ImageNet-1k",))
-    assert sources.read_backbone(weights) is not None
 
 
 @pytest.mark.parametrize("form", ["bare", "training", "averaged", "parallel"])
@@ -297,10 +261,10 @@ def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
         sources.read_backbone(weights)
 
 
-@pytest.mark.skipif(not sources.BUNDLED.is_file(), reason="the bundled weights are not in this checkout")
+@pytest.mark.skipif(not BUNDLED.is_file(), reason="the bundled weights are not in this checkout")
 def test_the_bundled_weights_fit() -> None:
     weights = sources.find_weights("synthetic")
-    assert weights.sha256 == hashlib.sha256(sources.BUNDLED.read_bytes()).hexdigest()
+    assert weights.sha256 == hashlib.sha256(BUNDLED.read_bytes()).hexdigest()
     assert sources.read_backbone(weights) is not None
 
 

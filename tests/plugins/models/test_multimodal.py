@@ -16,7 +16,6 @@ from abawbench.harness.request.settings import apply
 from abawbench.losses import scores_of
 from abawbench.nn import ClipNetwork, InputsNetwork, frozen_prefixes
 from abawbench.plugins import default_plugins
-from abawbench_plugins.models._weights import hub_file
 from abawbench_plugins.models.multimodal import encoders, heads, models
 
 pytestmark = pytest.mark.slow
@@ -227,18 +226,6 @@ def test_weights_with_a_source_freeze_the_encoders_and_none_trains_them(tmp_path
         tiny("vit-features").network(task("va"), weights)
 
 
-def test_without_a_hub_weights_are_refused_with_the_pinned_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*args: object, **kwargs: object) -> str:
-        raise OSError("no network")
-
-    hub_file.cache_clear()
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
-    revision = encoders.WAV2VEC2.revision
-    with pytest.raises(UsageError, match=f"hf download facebook/wav2vec2-base pytorch_model.bin --revision {revision}"):
-        build("wav2vec2").weights(None, synthetic=False)
-    hub_file.cache_clear()
-
-
 def test_the_weights_of_several_encoders_are_named_one_by_one(tmp_path: Path) -> None:
     files = {name: tmp_path / f"{name}.pt" for name in ("dino", "wav2vec2-base")}
     for file in files.values():
@@ -266,13 +253,9 @@ def test_an_impossible_dropout_is_refused(name: str, dropout: float) -> None:
         build(name, dropout=dropout)
 
 
-def test_the_vocabulary_beside_the_weights_comes_first_and_a_missing_one_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(models, "hub_file", lambda *args: None)
+def test_the_vocabulary_lies_beside_the_weights(tmp_path: Path) -> None:
     weights = tmp_path / "model.safetensors"
-    command = f"hf download google-bert/bert-base-uncased vocab.txt --revision {encoders.BERT.revision}"
-    with pytest.raises(UsageError, match=command):
+    with pytest.raises(UsageError, match=r"put BERT's vocab\.txt there"):
         models.vocabulary_of(weights)
     (tmp_path / "vocab.txt").write_text("[PAD]", encoding="utf-8")
     assert models.vocabulary_of(weights) == tmp_path / "vocab.txt"

@@ -2,19 +2,16 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from abawbench.contracts import UsageError
-from abawbench_plugins.models._weights import NONE, PATIENCE, Source, check_state, find, hub_file, read_state
+from abawbench.contracts import Source, UsageError
+from abawbench_plugins.models._weights import NONE, check_state, find, read_state
 
-HUB = Source(
-    name="big", what="the weights", licence="MIT", trained_on=("ImageNet-1k",), repository="some/where", revision="abc"
-)
+HUB = Source(name="big", what="the weights", licence="MIT", trained_on=("ImageNet-1k",), repository="some/where")
 FILE = Source(name="mine", what="my file")
 
 
@@ -26,13 +23,6 @@ class Malicious:
 
     def __reduce__(self) -> tuple[object, ...]:
         return os.mkdir, (str(self.path),)
-
-
-@pytest.fixture(autouse=True)
-def _forgotten() -> Iterator[None]:
-    hub_file.cache_clear()
-    yield
-    hub_file.cache_clear()
 
 
 def test_none_is_always_there() -> None:
@@ -59,22 +49,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
             find(spec, (HUB, FILE), "m")
 
 
-def test_an_unreachable_hub_is_refused_with_the_pinned_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*args: object, **kwargs: object) -> str:
-        raise OSError("no network")
-
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
-    with pytest.raises(UsageError, match=r"`hf download some/where model.safetensors --revision abc`"):
+def test_what_is_not_here_is_asked_for_by_the_models_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("ABAWBENCH_NETWORK", "0")
+    with pytest.raises(UsageError, match=r"give --weights big=FILE, or run: abawbench weights fetch m big --network$"):
         find("big", (HUB, FILE), "m")
-
-
-def test_a_hub_file_with_another_digest_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = tmp_path / "model.safetensors"
-    save_file({"a": torch.ones(2)}, path)
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *args, **kwargs: str(path))
-    pinned = Source(name="big", what="the weights", repository="some/where", sha256="0" * 64)
-    with pytest.raises(UsageError, match="is not the weights: its SHA-256"):
-        find("big", (pinned,), "m")
 
 
 def test_a_malicious_checkpoint_is_refused_and_creates_nothing(tmp_path: Path) -> None:
@@ -112,48 +91,3 @@ def test_a_state_must_fit_but_for_batch_counters() -> None:
         check_state(
             {name: value for name, value in given.items() if name != "bias"}, expected, "f", "a norm", "try again"
         )
-
-
-def test_a_hub_that_is_away_is_asked_once_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[float] = []
-
-    def away(url: str, *, timeout: float) -> None:
-        asked.append(timeout)
-        raise ConnectionError("away")
-
-    def download(*args: object, local_files_only: bool = False, **kwargs: object) -> str:
-        assert local_files_only, "a download would retry for long"
-        raise OSError("not here")
-
-    hub_file.cache_clear()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", away)
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    assert hub_file("some/where", "model.safetensors", "abc") is None
-    assert asked == [PATIENCE]
-    hub_file.cache_clear()
-
-
-def test_an_offline_hub_is_not_asked_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub_file.cache_clear()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *args, **kwargs: pytest.fail("asked"))
-    assert hub_file("some/where", "model.safetensors", "abc") is None
-    hub_file.cache_clear()
-
-
-def test_a_source_without_a_revision_is_taken_from_here_or_refused_with_the_command(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def download(*args: object, local_files_only: bool = False, **kwargs: object) -> str:
-        assert local_files_only, "it was downloaded"
-        raise OSError("not here")
-
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *args, **kwargs: pytest.fail("asked"))
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    unpinned = Source(name="big", what="the weights", repository="some/where")
-    with pytest.raises(
-        UsageError, match=r"revision is not pinned.* or run `hf download some/where model.safetensors` "
-    ):
-        find("big", (unpinned,), "m")
