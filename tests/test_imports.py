@@ -24,7 +24,7 @@ ALLOWED = {
     "plugins": {"contracts", "hookspecs", "system"},
     "records": {"contracts", "plugins", "statistics", "system"},
     "compare": {"contracts", "plugins", "records", "statistics", "system"},
-    "report": {"compare", "contracts", "plugins", "records", "statistics", "system"},
+    "report": {"_version", "compare", "contracts", "plugins", "records", "statistics", "system"},
     "harness": set(),
     "harness.request": {"config", "contracts", "plugins", "progress", "records", "system"},
     "harness.data": {"contracts", "harness.request", "nn", "plugins", "progress", "records", "system"},
@@ -59,6 +59,7 @@ ALLOWED = {
         "_version", "api", "compare", "config", "contracts", "harness.data", "harness.request", "plugins", "progress",
         "records", "report", "scaffold", "system", "testing", "weights",
     },
+    "cli.results": {"api", "cli", "compare", "contracts", "plugins", "progress", "records", "report", "system"},
     "abawbench": {"_version", "api", "contracts", "harness.request", "hookspecs", "records", "system", "weights"},
     "__main__": {"cli"},
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line: one module per command, each of which parses, calls and prints."""
+"""The command line: one module per command, each of which parses, calls and prints; ``results`` reads runs."""
 
 import signal
 import sys
@@ -20,15 +20,21 @@ COMMANDS = {
     "submit": ("submit:submit", "Predict a test set with a run's stored weights and write the official file."),
     "export": ("export:export", "Write a run's network as a folder that runs without abawbench."),
     "list": ("list:list_plugins", "Show every plugin and those that failed to load."),
-    "leaderboard": ("leaderboard:leaderboard", "Print published results and measured ones, synthetic apart from real."),
-    "report": ("report:report", "Show the runs of a folder; --html writes a page for a browser."),
+    "leaderboard": (
+        "results.leaderboard:leaderboard",
+        "Print published results and measured ones, synthetic apart from real.",
+    ),
+    "report": ("results.report:report", "Show the runs of a folder; --html writes a page for a browser."),
     "data": ("data:data", "Look at databases on disk."),
-    "compare": ("compare:compare", "Compare runs B with runs A: paired differences with intervals, and a gate for CI."),
+    "compare": (
+        "results.compare:compare",
+        "Compare runs B with runs A: paired differences with intervals, and a gate for CI.",
+    ),
     "new-plugin": ("plugin_kit:new_plugin", "Write a plugin package that can be installed, tested and run as it is."),
     "profile": ("profile:profile", "Count and time a network in three scenarios; nothing is trained."),
     "check": ("plugin_kit:check", "Check a plugin against its contract."),
     "weights": ("weights:weights", "List, fetch and verify the weights that models know by name."),
-    "baseline": ("compare:baseline", "Keep records and statistics of runs, to compare against later."),
+    "baseline": ("results.compare:baseline", "Keep records and statistics of runs, to compare against later."),
 }
 """Name -> where it is defined below this package, and its line in ``--help``: that imports no command."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from abawbench.cli.leaderboard import leaderboard
+from abawbench.cli.results.leaderboard import leaderboard
 from abawbench.contracts.errors import UsageError
 from abawbench.records.record import Record
 from abawbench.report import plot
