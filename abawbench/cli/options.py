@@ -1,8 +1,13 @@
-"""Options that several commands share, and times and sizes as people write them."""
+"""Options that several commands share, times and sizes as people write them, and how results are printed."""
 
 import inspect
+import json
 import math
-from collections.abc import Callable, Mapping
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +16,7 @@ import click
 
 if TYPE_CHECKING:
     from abawbench.harness.request.databases import Sources
+    from abawbench.records.record import Record
 
 Command = Callable[..., Any]
 
@@ -92,6 +98,12 @@ stored_run = gather(
 """``stored: dict``, the arguments ``run``, ``task`` and ``weights`` of the API."""
 json_output = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 """``as_json: bool``."""
+csv_output = click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row a result.")
+"""``as_csv: bool``."""
+wide = click.option("--wide", is_flag=True, help="Show every column, however wide the terminal is.")
+"""``wide: bool``."""
+parts = click.option("--parts", is_flag=True, help="Show a bar for each class, unit or dimension below the table.")
+"""``parts: bool``."""
 quiet = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 """``quiet: bool``."""
 
@@ -130,3 +142,50 @@ class Bytes(_Quantity):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number of bytes a text stands for."""
         return int(super().convert(value, param, ctx))
+
+
+@dataclass(frozen=True)
+class Form:
+    """How results are to be printed."""
+
+    as_json: bool = False
+    as_csv: bool = False
+    wide: bool = False
+    parts: bool = False
+
+
+def show(records: "Sequence[Record]", form: Form) -> None:
+    """Print results, synthetic apart from real ones; JSON holds the records whole."""
+    if form.as_json:
+        click.echo(json.dumps([record.model_dump(mode="json") for record in records], indent=2))
+        return
+    if form.as_csv:
+        from abawbench.report.rows import result_row, rows_csv
+
+        click.echo(rows_csv([result_row(record) for record in records]), nl=False)
+        return
+    from abawbench.report.terminal import fitted_table, parts_text
+
+    width, known = terminal_width()
+    for synthetic in (False, True):
+        chosen = [record for record in records if record.database.synthetic == synthetic]
+        if chosen:
+            click.echo(fitted_table(chosen, width, wide=form.wide or not known, colour=has_colour()))
+        if chosen and form.parts:
+            click.echo("\n" + parts_text(chosen, width))
+
+
+def terminal_width() -> tuple[int, bool]:
+    """Return the columns of the terminal, or 150 where there is none, and whether anything said so."""
+    told = os.environ.get("COLUMNS", "").isdigit()
+    known = told or sys.stdout.isatty()
+    return (max(shutil.get_terminal_size((150, 24)).columns, 40) if known else 150), known
+
+
+def has_colour() -> bool:
+    """Return whether colour helps: on a terminal, unless NO_COLOR says otherwise (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+form = gather("form", Form, json_output, csv_output, wide, parts)
+"""``form: Form``, for ``show``."""

@@ -1,6 +1,5 @@
 """``abawbench run``: train, predict, score and measure."""
 
-import json
 import os
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abawbench.cli import options
-from abawbench.cli.options import Bytes, Seconds, gather
+from abawbench.cli.options import Bytes, Form, Seconds, gather, show
 
 if TYPE_CHECKING:
     from abawbench.harness.request.databases import Sources
@@ -172,9 +171,9 @@ def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
     options.network,
     click.option("--in-process", is_flag=True, help="Run the jobs in this process, without limits: for debugging."),
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON instead of the table.")
+@options.form
 @options.quiet
-def run(as_json: bool, quiet: bool, **given: Any) -> int:
+def run(form: Form, quiet: bool, **given: Any) -> int:
     """Train, predict every frame, score by the official metric and measure what it costs."""
     from dataclasses import replace
 
@@ -201,23 +200,10 @@ def run(as_json: bool, quiet: bool, **given: Any) -> int:
     except KeyboardInterrupt:
         kept = f"{len(done)} whole results kept under {given['kept']['out']}"
         click.echo(f"\ninterrupted: {kept}; run again to finish the rest", err=True)
-        show(done if speaks else [], as_json)
+        show(done if speaks else [], form)
         return 130
     if speaks:
-        show(done, as_json)
+        show(done, form)
     if any(record.status != "ok" for record in done):
         return 1
     return LOST if any(record.counts and record.counts.lost_tracks for record in done) else 0
-
-
-def show(records: "list[Record]", as_json: bool) -> None:
-    """Print the records, synthetic apart from real ones."""
-    from abawbench.report.table import table
-
-    if as_json:
-        click.echo(json.dumps([record.model_dump(mode="json") for record in records], indent=2))
-        return
-    for synthetic in (False, True):
-        chosen = [record for record in records if record.database.synthetic == synthetic]
-        if chosen:
-            click.echo(table(chosen))

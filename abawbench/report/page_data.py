@@ -15,7 +15,7 @@ from abawbench.records.published import Published
 from abawbench.records.record import Record
 from abawbench.records.scores import Interval
 from abawbench.report.leaderboard import TASKS, group_by, order_results, rank_words, table_of
-from abawbench.report.table import missing_text, timing_notes
+from abawbench.report.table import lacking_text, lost_text, missing_text, timing_notes
 from abawbench.statistics.paired import Difference
 
 MOST_PAIRS = 60
@@ -182,6 +182,10 @@ def _trained_on(record: Record) -> set[str]:
 def _notes(record: Record) -> list[str]:
     """Return what limits the result, in sentences."""
     notes = [f"not ranked: {mark}" for mark in record.marks]
+    if lost := lost_text(record.counts):
+        notes.append(lost)
+    if record.score and (lacking := lacking_text(record.database, record.score.metric)):
+        notes.append(lacking)
     if absent := missing_text(record.counts):
         notes.append(f"predicted without {absent}")
     if record.parity:

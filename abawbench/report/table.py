@@ -23,9 +23,30 @@ def table(records: Sequence[Record], fmt: str = "simple") -> str:
     """
     from tabulate import tabulate
 
-    escape = markdown if fmt in MARKDOWN_FORMATS else plain
     if not records:
         return "no results"
+    title, columns = table_columns(records, fmt)
+    body = tabulate(
+        list(zip(*columns.values(), strict=True)),
+        headers=list(columns) if fmt in MARKDOWN_FORMATS else [stack_heading(name) for name in columns],
+        tablefmt=fmt,
+        disable_numparse=True,
+        colalign=["left" if name in {"model", "task", "on", "metric"} else "right" for name in columns],
+    )
+    notes = table_notes(records, fmt)
+    if notes and fmt in MARKDOWN_FORMATS:
+        return "\n".join([" · ".join(title), "", body, "", *(f"- {note}" for note in notes)]).lstrip("\n")
+    wrapped = [line for note in notes for line in textwrap.wrap(note, _WIDTH)]
+    return "\n".join([" · ".join(title), "", body, *([""] if notes else []), *wrapped]).lstrip("\n")
+
+
+def table_columns(records: Sequence[Record], fmt: str = "simple") -> tuple[list[str], dict[str, list[str]]]:
+    """Return the pieces of the title, and heading -> one cell per record, for one table of a run.
+
+    What all records share stands in the title; a model column appears when they differ. Raises ValueError when
+    synthetic and real records are mixed.
+    """
+    escape = markdown if fmt in MARKDOWN_FORMATS else plain
     synthetic = all_synthetic(records)
     seeds = len({record.seed for record in records}) > 1
     systems = [record.describe(seeds=seeds) for record in records]
@@ -38,18 +59,10 @@ def table(records: Sequence[Record], fmt: str = "simple") -> str:
     columns["task"] = [escape(record.task, 10) for record in records]
     if len(set(places)) > 1:
         columns["on"] = [escape(text, 16) for text in places]
-    columns |= _accuracy(records, escape) | cost_columns(records)
-    body = tabulate(
-        list(zip(*columns.values(), strict=True)),
-        headers=list(columns) if fmt in MARKDOWN_FORMATS else [_stack_heading(name) for name in columns],
-        tablefmt=fmt,
-        disable_numparse=True,
-        colalign=["left" if name in {"model", "task", "on", "metric"} else "right" for name in columns],
-    )
-    return "\n".join([" · ".join(title), "", body, *_notes(records, systems, escape, fmt)]).lstrip("\n")
+    return title, columns | _accuracy(records, escape) | cost_columns(records)
 
 
-def _stack_heading(heading: str) -> str:
+def stack_heading(heading: str) -> str:
     """Return a heading on two lines, so that the table fits a terminal."""
     return heading.replace("/frame", "/\nframe").replace(" ", "\n", 1)
 
@@ -163,7 +176,11 @@ def timing_notes(records: Sequence[Record]) -> list[str]:
     return list(found)
 
 
-def _notes(records: Sequence[Record], systems: Sequence[str], escape: Callable[..., str], fmt: str) -> list[str]:
+def table_notes(records: Sequence[Record], fmt: str = "simple") -> list[str]:
+    """Return what must be said of the rows, one sentence each: failures, what is missing, what is not ranked, noise."""
+    escape = markdown if fmt in MARKDOWN_FORMATS else plain
+    seeds = len({record.seed for record in records}) > 1
+    systems = [record.describe(seeds=seeds) for record in records]
     notes = list(
         dict.fromkeys(
             escape(f"{r.task}: {text}")
@@ -183,7 +200,4 @@ def _notes(records: Sequence[Record], systems: Sequence[str], escape: Callable[.
             notes.append(escape(f"{record.task}: {record.score.metric} is better when lower"))
         if record.parity:
             notes.append(escape(f"{record.task} ({record.model}): {record.parity.text}"))
-    notes += [escape(note) for note in timing_notes(records)]
-    if notes and fmt in MARKDOWN_FORMATS:
-        return ["", *(f"- {note}" for note in notes)]
-    return ["", *(line for note in notes for line in textwrap.wrap(note, _WIDTH))] if notes else []
+    return [*notes, *(escape(note) for note in timing_notes(records))]
