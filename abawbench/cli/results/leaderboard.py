@@ -97,7 +97,7 @@ def installed_folder() -> Path:
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page for a browser into FILE.")
 @options.form
 def report(runs: Path, html: Path | None, form: Form) -> int:
-    """Show the runs below a folder."""
+    """Show the runs of a folder; --html writes a page for a browser."""
     from abawbench.compare.sides import Run
     from abawbench.contracts.errors import UsageError
     from abawbench.plugins import default_plugins
