@@ -11,7 +11,9 @@ from abawbench._version import __version__
 from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
 
 if TYPE_CHECKING:
+    from abawbench import plot
     from abawbench.api import export, load_run, profile, run, score, submit
+    from abawbench.frames import read
     from abawbench.harness.request.databases import Sources
     from abawbench.harness.request.jobs import Machine
     from abawbench.harness.request.protocol import Protocol
@@ -42,7 +44,9 @@ __all__ = [
     "hookimpl",
     "load_run",
     "map_in_processes",
+    "plot",
     "profile",
+    "read",
     "remove_abandoned",
     "run",
     "score",
@@ -61,6 +65,7 @@ _HOMES = {
     "hold_shared": "system.locks",
     "hookimpl": "hookspecs",
     "map_in_processes": "system.processes",
+    "read": "frames",
     "remove_abandoned": "system.locks",
 }
 """Name -> the module it comes from; all others are in ``api``."""
@@ -70,4 +75,6 @@ def __getattr__(name: str) -> object:
     """Return a public name, imported when first asked for."""
     if name not in __all__:
         raise AttributeError(f"module 'abawbench' has no attribute '{name}'")
+    if name == "plot":
+        return import_module("abawbench.plot")
     return getattr(import_module(f"abawbench.{_HOMES.get(name, 'api')}"), name)

@@ -54,13 +54,20 @@ ALLOWED = {
         "config", "contracts", "harness.data", "harness.jobs", "harness.measure", "harness.request", "harness.score",
         "harness.stored", "plugins", "progress", "records", "system",
     },
+    "frames": {"compare", "contracts", "plugins", "records", "report"},
+    "plot": {
+        "api", "compare", "contracts", "harness.request", "harness.score", "plugins", "progress", "records", "report",
+    },
     "pytest_plugin": {"api", "harness.request", "records"},
     "cli": {
         "_version", "api", "compare", "config", "contracts", "harness.data", "harness.request", "plugins", "progress",
         "records", "report", "scaffold", "system", "testing", "weights",
     },
     "cli.results": {"api", "cli", "compare", "contracts", "plugins", "progress", "records", "report", "system"},
-    "abawbench": {"_version", "api", "contracts", "harness.request", "hookspecs", "records", "system", "weights"},
+    "abawbench": {
+        "_version", "api", "contracts", "frames", "harness.request", "hookspecs", "plot", "records", "system",
+        "weights",
+    },
     "__main__": {"cli"},
 }  # fmt: skip
 """Room -> the rooms whose modules its own may import, itself aside; docs/architecture.md draws it."""

@@ -15,6 +15,7 @@ from abawbench.system.files import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 FORMATS = (".svg", ".png")
 COLUMNS = 3
@@ -52,29 +53,43 @@ def draw(records: Sequence[Record], published: Sequence[Published], cost: str, p
     return [target for target, _, _ in wanted]
 
 
-def _save(path: Path, found: dict[Panel, list[Point]], cost: str, title: str) -> None:
-    import matplotlib
+def pareto_figure(records: Sequence[Record], cost: str, title: str = "") -> "Figure":
+    """Return the metric against a cost as a figure. Raises UsageError when no result states the cost."""
+    found = panels(records, [], cost)
+    if not found:
+        raise UsageError(f"no result states its {cost}, so there is nothing to draw")
+    return _figure(found, cost, title)
+
+
+def _figure(found: dict[Panel, list[Point]], cost: str, title: str) -> "Figure":
     from matplotlib.figure import Figure
 
     columns = min(COLUMNS, len(found))
     rows = -(-len(found) // columns)
+    figure = Figure(figsize=(max(4.2 * columns, 5.6), 3.3 * rows + 0.7), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    headings = titles(found)
+    for axes, (panel, points) in zip(grid, found.items(), strict=False):
+        _panel(axes, headings[panel], points, COSTS[cost].axis)
+    for axes in grid[len(found) :]:
+        axes.set_axis_off()
+    if title:
+        figure.suptitle(title, fontsize=10)
+    handles = {label: line for axes in grid for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2 * columns, frameon=False)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # the names are placed in this layout
+    for axes, points in zip(grid, found.values(), strict=False):
+        _label(axes, points)
+    return figure
+
+
+def _save(path: Path, found: dict[Panel, list[Point]], cost: str, title: str) -> None:
+    import matplotlib
+
     # without a date and with a fixed salt the same results give the same file; text stays text
     with matplotlib.rc_context({"svg.hashsalt": "abawbench", "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(max(4.2 * columns, 5.6), 3.3 * rows + 0.7), layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
-        headings = titles(found)
-        for axes, (panel, points) in zip(grid, found.items(), strict=False):
-            _panel(axes, headings[panel], points, COSTS[cost].axis)
-        for axes in grid[len(found) :]:
-            axes.set_axis_off()
-        if title:
-            figure.suptitle(title, fontsize=10)
-        handles = {label: line for axes in grid for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2 * columns, frameon=False)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # the names are placed in this layout
-        for axes, points in zip(grid, found.values(), strict=False):
-            _label(axes, points)
+        figure = _figure(found, cost, title)
         with replace_file(path) as temporary:
             metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {"Software": None}
             figure.savefig(temporary, format=path.suffix[1:], dpi=150, metadata=metadata)

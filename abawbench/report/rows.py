@@ -8,6 +8,7 @@ from typing import Any
 from abawbench.compare.comparison import load_statistics, metric_of
 from abawbench.compare.sides import Run
 from abawbench.plugins import Plugins
+from abawbench.records.published import Published
 from abawbench.records.record import Record
 
 Row = dict[str, Any]
@@ -57,6 +58,14 @@ def result_row(record: Record) -> Row:
     }
 
 
+def published_row(row: Published) -> Row:
+    """Return a published result as a row with the columns of ``result_row``, as far as its source states them."""
+    stated = row.model_dump()
+    told = {name: stated[name] for name in ("system", "task", "edition", "database", "split", "metric", "value")}
+    return {**told, "synthetic": False, "ranked": False, "parameters": row.parameters,
+            "macs_per_frame": row.macs_per_frame, "source": row.source, "confidence": row.confidence}  # fmt: skip
+
+
 def part_rows(record: Record) -> list[Row]:
     """Return one row per class, dimension or companion metric of a result."""
     return [
@@ -91,7 +100,7 @@ def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows as CSV with a heading (RFC 4180); what is unknown is empty."""
     text = io.StringIO()
     if rows:
-        writer = csv.DictWriter(text, list(rows[0]))
+        writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()
         writer.writerows(rows)
     return text.getvalue()

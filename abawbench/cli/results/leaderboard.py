@@ -1,29 +1,23 @@
-"""``abawbench leaderboard``: published and measured results; ``abawbench report``: the runs of a folder."""
+"""``abawbench leaderboard``: published and measured results."""
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from abawbench.cli import options
-from abawbench.cli.options import Form, show
+
+if TYPE_CHECKING:
+    from abawbench.compare.sides import Run
 
 EPILOG = """\b
 Examples:
   abawbench leaderboard
-  abawbench leaderboard --runs runs
+  abawbench leaderboard --runs runs --csv
   abawbench leaderboard --folder leaderboards --write
   abawbench leaderboard --runs runs --plot pareto.svg --cost latency
   abawbench leaderboard --runs runs --html leaderboard.html
-      one file that opens in a browser: sort, filter, look into a result, compare two
-"""
-REPORT_EPILOG = """\b
-Examples:
-  abawbench report runs
-  abawbench report runs --parts
-      the table, and a bar for each class or dimension
-  abawbench report runs --csv > results.csv
-  abawbench report runs --html report.html
       one file that opens in a browser: sort, filter, look into a result, compare two
 """
 TITLE = "abawbench leaderboard"
@@ -41,8 +35,17 @@ TITLE = "abawbench leaderboard"
               help="What --plot draws against.")  # fmt: skip
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path),
               help="Write a page for a browser into FILE instead of printing.")  # fmt: skip
+@options.json_output
+@options.csv_output
 def leaderboard(
-    folder: Path | None, runs: Path | None, write: bool, plot: Path | None, cost: str, html: Path | None
+    folder: Path | None,
+    runs: Path | None,
+    write: bool,
+    plot: Path | None,
+    cost: str,
+    html: Path | None,
+    as_json: bool,
+    as_csv: bool,
 ) -> int:
     """Print published results and measured ones, synthetic apart from real."""
     from abawbench.compare.sides import Run
@@ -60,6 +63,9 @@ def leaderboard(
         return 0
     extra = find(runs, lambda error: click.echo(f"warning: skipped {plain(str(error))}", err=True)) if runs else []
     more = [Run(*found) for found in extra]
+    if as_json or as_csv:
+        _print_rows(folder or installed_folder(), more, as_csv=as_csv)
+        return 0
     if html is not None:
         from abawbench.plugins import default_plugins
         from abawbench.records.published import PUBLISHED, load
@@ -84,35 +90,22 @@ def leaderboard(
     return 0
 
 
+def _print_rows(folder: Path, more: "list[Run]", *, as_csv: bool) -> None:
+    """Print measured and published results as flat rows."""
+    import json
+
+    from abawbench.records.published import PUBLISHED, load
+    from abawbench.report.leaderboard import load_measured
+    from abawbench.report.rows import published_row, result_row, rows_csv
+
+    rows = [result_row(run.record) for run in load_measured(folder, more)]
+    rows += [published_row(row) for row in load(folder / PUBLISHED)]
+    click.echo(rows_csv(rows) if as_csv else json.dumps(rows, indent=2), nl=not as_csv)
+
+
 def installed_folder() -> Path:
     """Return the folder of the leaderboards that came with abawbench."""
     spec = find_spec("abawbench_leaderboards")
     if spec is None or spec.origin is None:
         raise click.UsageError("the installed abawbench has no leaderboards; give --folder")
     return Path(spec.origin).parent
-
-
-@click.command(epilog=REPORT_EPILOG)
-@click.argument("runs", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page for a browser into FILE.")
-@options.form
-def report(runs: Path, html: Path | None, form: Form) -> int:
-    """Show the runs of a folder; --html writes a page for a browser."""
-    from abawbench.compare.sides import Run
-    from abawbench.contracts.errors import UsageError
-    from abawbench.plugins import default_plugins
-    from abawbench.records.store import find
-    from abawbench.system.text import plain
-
-    found = find(runs, lambda error: click.echo(f"warning: skipped {plain(str(error))}", err=True))
-    if not found:
-        raise UsageError(f"{runs}: no run at or below this folder; 'abawbench run --out {runs}' makes some")
-    if html is None:
-        show([record for _, record in found], form)
-        return 0
-    from abawbench.report import html as page
-
-    click.echo("comparing the results pair by pair ...", err=True)
-    page.write_page(html, page.page([Run(*one) for one in found], [], default_plugins(), f"Runs in {runs.name}"))
-    click.echo(f"wrote {html}")
-    return 0

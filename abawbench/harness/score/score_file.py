@@ -109,7 +109,7 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
     task, measured, _ = _task(plugins, record.task, assumptions, record.near("task"))
     predictions = store.read_run_predictions(folder, task.outputs)
     database = databases.under(assumptions).for_task(task, pooled=True)[1]
-    tracks = _tracks_of_run(record, task, database, predictions.scores)
+    tracks = tracks_of_run(record, task, database, predictions.scores)
     task = task.leave_out(database.lacks(task.label))
     known = _Scored(task, measured(task), database, record.database.split, tracks, assumptions)
     _require_same_tracks(folder, record, known, predictions.scores)
@@ -147,7 +147,7 @@ def _load_tracks(
     return database, labelled
 
 
-def _tracks_of_run(
+def tracks_of_run(
     record: Record, task: Task, database: Database, predictions: Mapping[str, NDArray[Any]]
 ) -> list[LabelledTrack]:
     """Return the labelled tracks of a run in the order of its predictions, which is that of its sums.
