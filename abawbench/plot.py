@@ -25,6 +25,8 @@ from abawbench.report.table import SYNTHETIC
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from abawbench.harness.request.databases import Sources
+
 __all__ = ["confusion", "intervals", "pareto", "track_over_time", "tracks"]
 
 
@@ -127,7 +129,7 @@ def tracks(run: str | Path, *, most: int = 40, plugins: Plugins | None = None) -
 def track_over_time(
     run: str | Path,
     track: str | None = None,
-    data: Mapping[str, str | Path] | None = None,
+    data: "Mapping[str, str | Path] | Sources | None" = None,
     *,
     outputs: Sequence[str] = (),
     plugins: Plugins | None = None,

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import abawbench as ab
+from abawbench.plugins import Plugins
 from abawbench.records.record import Record
 from abawbench.records.scores import Confusion, PartScore, Score
 from abawbench.records.store import read, write
@@ -60,3 +62,22 @@ def test_pictures_show_runs_their_tracks_and_confusions(make_run: MakeRun, tmp_p
     assert [text.get_text() for text in drawn.texts] == ["8", "2", "1", "9"]
     with pytest.raises(ab.UsageError, match="one is drawn"):
         ab.plot.tracks(tmp_path / "runs")
+
+
+@pytest.mark.slow
+def test_predictions_are_drawn_over_the_labels_of_a_track(toys: Plugins, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (record,) = ab.run(
+        "toy", "colour", {"toy": ()}, machine=ab.Machine(latency_seconds=0), out=tmp_path / "runs", plugins=toys
+    )
+    assert record.status == "ok", record.reason
+    (run,) = (tmp_path / "runs" / "toy" / "colour").iterdir()
+    figure = ab.plot.track_over_time(run, "val1", {"toy": ()}, plugins=toys)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["red", "green", "blue"]
+    label, prediction = figure.axes[0].lines
+    assert len(label.get_xdata()) == len(prediction.get_xdata())
+    assert np.isnan(np.asarray(label.get_ydata(), dtype=float)).any()
+    with pytest.raises(ab.UsageError, match="no scored track 'nobody'"):
+        ab.plot.track_over_time(run, "nobody", {"toy": ()}, plugins=toys)
+    with pytest.raises(ab.UsageError, match="no output 'pink'"):
+        ab.plot.track_over_time(run, data={"toy": ()}, outputs=["pink"], plugins=toys)
