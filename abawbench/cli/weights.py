@@ -45,7 +45,7 @@ def list_weights(model: str | None, as_json: bool) -> int:
     """Show every source of every model: origin, licence, what it was trained on, and where it lies."""
     from abawbench.weights.obtain import whereabouts
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for plugin, source in _sources(model, None):
         path = whereabouts(source)
         rows.append(

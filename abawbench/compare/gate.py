@@ -112,7 +112,7 @@ def checks(gate: Gate, comparison: Comparison) -> list[Check]:
         Check(task.task, "fail" if task.lost else "refused", f"not compared: {task.reason}")
         for task in comparison.refused
     ]
-    there = {one.task for one in (*comparison.tasks, *comparison.refused)}
+    there = {one.task for one in comparison.tasks} | {one.task for one in comparison.refused}
     found += [
         Check(name, "fail", "not compared: no run of it on either side") for name in sorted(gate.tasks.keys() - there)
     ]

@@ -37,7 +37,7 @@ def fetch(source: Source) -> Found:
         try:
             pooch.HTTPDownloader(timeout=PATIENCE)(url, str(temporary), None)
         except requests.HTTPError as error:
-            said = status_reason(error.response.status_code)
+            said = status_reason(getattr(error.response, "status_code", 0))
             raise UsageError(f"{host} does not give {source.what} ({url}): {said}") from error
         except (OSError, ValueError) as error:  # requests raises both
             raise UsageError(f"{host} does not give {source.what} ({url}): {reason(error)}") from error

@@ -29,7 +29,7 @@ def bar_class(what: str) -> type[Any]:
     """Return a class that stands for tqdm's and draws in our own progress."""
     from tqdm.auto import tqdm
 
-    class Bar(tqdm):  # type: ignore[type-arg]
+    class Bar(tqdm):  # type: ignore[misc]
         """Draws nothing itself."""
 
         def __init__(self, *args: Any, **options: Any) -> None:

@@ -107,11 +107,11 @@ class Outcomes:
             self._progress.note(f"{failure.status}: {failure.reason}")
         about = about or describe_unopened(job)
         record = record_of(job, about, failure)
-        folder = about.folder(job, self._work.out)
-        if failure.status == "failed" or store.has_result_beside(folder):
+        place = about.folder(job, self._work.out)
+        if failure.status == "failed" or store.has_result_beside(place):
             # a full disk must not cost the records of the others
             with suppress(OSError):
-                store.write_failed(folder, record)
+                store.write_failed(place, record)
         if failure.disk_full and (folder := self._no_room()) is not None:
             self.full = f"the disk of {folder} is full; free some space and run again: what is finished is read back"
         return record
