@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from abawbench.contracts.inspection import Count, Expected, FileGroup, Inspection
     from abawbench.contracts.metric import Metric
     from abawbench.contracts.model import (
+        AUGMENTATIONS,
         BaseSettings,
         Clip,
         Entrant,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from abawbench.contracts.task import Task
 
 __all__ = [
+    "AUGMENTATIONS",
     "CONTRACT_VERSION",
     "AbawbenchError",
     "Assumption",

@@ -72,6 +72,10 @@ class Weights:
     """Those of each network, where a model is made of several; ``sha256`` is then over theirs."""
 
 
+AUGMENTATIONS = ("flip", "brightness", "contrast", "saturation", "erase", "blur")
+"""How ``Recipe.augmentation`` can change images, in the order in which it is done."""
+
+
 @dataclass(kw_only=True)
 class BaseSettings:
     """The numbers of a predictor; one with some derives from this class. ``--set name=value`` overrides each."""
@@ -85,7 +89,14 @@ class BaseSettings:
 class Recipe(BaseSettings):
     """The numbers of training. A model derives its settings from this class."""
 
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Settings that go together, by name: ``--set recipe=NAME`` stands for all of them. ``--set`` overrides each."""
     epochs: int = 10
+    epoch_share: float = 1.0
+    """Share of the batches that an epoch takes, drawn anew for each; at least one batch."""
+    annotated_clips: bool = False
+    """Whether clips to learn from hold annotated frames with an image only, one after the other, so that they may jump
+    in time; otherwise they hold consecutive frames, of which those without a label do not count."""
     batch: int = 8
     """Clips per optimiser step."""
     lr: float = 1e-3
@@ -101,11 +112,21 @@ class Recipe(BaseSettings):
     """Epochs without a better value on the held-out subjects before training stops; unused without a holdout."""
     clip_norm: float = 0.0
     """Largest gradient norm; 0 leaves gradients as they are."""
+    augmentation: dict[str, float] = field(default_factory=dict)
+    """How each image is changed in training, by itself and anew in each batch; for models that see frames alone, and
+    nothing of them can be cached in training. Each number is from 0, which leaves the image as it is, to 1:
+
+    - ``flip``: share of the images that are mirrored;
+    - ``brightness``, ``contrast``, ``saturation``: largest change, as a share; the three in an order drawn anew;
+    - ``erase``: share of the images of which a tenth, in one piece, turns black;
+    - ``blur``: largest sigma, in pixels, of a Gaussian over 3 x 3 of them; the smallest is 0.1."""
     loss: dict[str, str] = field(default_factory=dict)
     """Task name or kind -> import path of a loss that replaces the task's own."""
     loss_options: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Task name or kind -> keyword arguments of the loss; ``class_weights="balanced"`` weighs outputs by how rare they
     are among the training labels."""
+    recipe: str = "default"
+    """``default``, or one of ``recipes``."""
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,14 @@ TASKS = {
 }
 CASES = [
     (losses.concordance, "regression", {}),
+    (losses.sample_concordance, "regression", {}),
     (losses.pearson, "regression", {}),
     (losses.mean_squared_error, "regression", {}),
     (losses.cross_entropy, "multiclass", {"class_weights": [1.0, 2.0, 3.0], "label_smoothing": 0.1}),
     (losses.focal_cross_entropy, "multiclass", {"gamma": 2.0, "label_smoothing": 0.1, "kl_weight": 0.2}),
     (losses.focal_cross_entropy, "multiclass", {"gamma": 0.5}),
+    (losses.target_focal_cross_entropy, "multiclass", {"label_smoothing": 0.1, "kl_weight": 0.2}),
+    (losses.target_focal_cross_entropy, "multiclass", {"alpha": 1.0, "gamma": 0.5}),
     (losses.binary_cross_entropy, "multilabel", {"class_weights": [1.0, 2.0, 3.0]}),
     (losses.focal_sigmoid, "multilabel", {"alpha": 0.75, "gamma": 2.0}),
     (losses.focal_sigmoid, "multilabel", {"gamma": 0.5}),
@@ -172,6 +175,29 @@ def test_focal_cross_entropy_is_its_formula() -> None:
         logits, target, mask, TASKS["multiclass"], gamma=2, label_smoothing=0.1, kl_weight=0.2
     )
     assert value.item() == pytest.approx(0.8 * focal + 0.2 * divergence, rel=1e-5)
+
+
+def test_target_focal_cross_entropy_is_the_published_formula() -> None:
+    # focal factor of the target's class and alpha 0.75 on the label-smoothed cross-entropy, times 0.8, plus 0.2 x KL
+    logits, target, mask = batch("multiclass")
+    x, y = logits[mask].double().numpy(), target[mask].numpy()
+    p = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+    q = np.eye(3)[y] * 0.9 + 0.1 / 3
+    focal = (0.75 * (1 - p[np.arange(len(y)), y]) ** 2 * -(q * np.log(p)).sum(1)).mean()
+    divergence = (q * np.log(q / p)).sum() / len(y)
+    value = losses.target_focal_cross_entropy(
+        logits, target, mask, TASKS["multiclass"], alpha=0.75, gamma=2, label_smoothing=0.1, kl_weight=0.2
+    )
+    assert value.item() == pytest.approx(0.8 * focal + 0.2 * divergence, rel=1e-5)
+
+
+def test_sample_concordance_has_unbiased_variances_and_a_population_covariance() -> None:
+    logits, target, mask = batch("regression")
+    x, y = np.tanh(logits[mask].double().numpy()), target[mask].double().numpy()
+    covariance = ((x - x.mean(0)) * (y - y.mean(0))).mean(0)
+    ccc = 2 * covariance / (x.var(0, ddof=1) + y.var(0, ddof=1) + (x.mean(0) - y.mean(0)) ** 2 + 1e-8)
+    value = losses.sample_concordance(logits, target, mask, TASKS["regression"])
+    assert value.item() == pytest.approx(1 - ccc.mean(), rel=1e-5)
 
 
 def test_class_weights_are_torchs() -> None:

@@ -86,7 +86,8 @@ def embed_inputs(
     device, progress = on
     embed = network.get_submodule("embed")
     if not isinstance(embed, nn.ModuleDict):
-        rules = ImageRules(model.clip, protocol.stand_in, live=model.extra_loss(0) is not None)
+        live = bool(model.settings.augmentation) or model.extra_loss(0) is not None
+        rules = ImageRules(model.clip, protocol.stand_in, live=live)
         images = embed_images(embed, tracks, rules, device, progress)
         return Inputs(tracks, {"frames": images}, images.log)
     steps: dict[str, Steps] = {}

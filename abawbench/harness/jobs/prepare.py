@@ -181,7 +181,7 @@ class _Preparation:
             protocol, assumptions=select_assumptions(protocol.assumptions, task, self.took_part.values())
         )
         stand_ins = settings.on_synthetic if database.synthetic and job.weights is None else {}
-        model: Entrant = model_plugin.build(apply(settings, {**stand_ins, **job.overrides}, job.model))
+        model: Entrant = model_plugin.build(apply(settings, job.overrides, job.model, stand_ins))
         self.refuse_runtime(model)
         protocol, published = protocol.of_model(model, task)
         weights = model.weights(job.weights, synthetic=database.synthetic)

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler
 
-from abawbench.contracts import ImageBatch, LabelledTrack, PluginError, UsageError
+from abawbench.contracts import Clip, ImageBatch, LabelledTrack, PluginError, UsageError
 from abawbench.harness.data.clips import ClipIndex, ClipLabels
+from abawbench.harness.data.images import cut_windows
 from abawbench.harness.data.inputs import Inputs
 from abawbench.harness.data.whole import ONE_TENSOR
+from abawbench.harness.learn.augmentation import augment
 from abawbench.harness.learn.forward import BatchNetwork
 from abawbench.harness.learn.recipe import Loss, build_optimiser, build_schedule, flat_loss, loss_of
 
@@ -29,7 +31,10 @@ class Optimisation:
         self._accelerator.free_memory()  # of the training of an earlier fold, which no checkpoint is to hold
         self.network, recipe = learner.network, self.recipe
         labels = ClipLabels({inputs.number_of(one.track): one.known for one in tracks}, self._task)
-        clips = labels.annotated(inputs.clips([one.track for one in tracks], learner.model))
+        if recipe.annotated_clips:
+            clips = cut_annotated(inputs, tracks, learner.model.clip)
+        else:
+            clips = labels.annotated(inputs.clips([one.track for one in tracks], learner.model))
         if not clips:
             raise UsageError(f"no training clip of task '{self._task.name}' is annotated")
         loader: Any = DataLoader(
@@ -42,7 +47,7 @@ class Optimisation:
         module: nn.Module = BatchNetwork(learner.network, learner.model.clip)
         optimiser: Any = build_optimiser(learner.network, recipe)
         self._module, self._optimiser, self._loader = self._accelerator.prepare(module, optimiser, loader)
-        self.steps: int = len(self._loader)
+        self.steps = max(1, int(recipe.epoch_share * len(self._loader)))
         """Steps in an epoch."""
         self._schedule = build_schedule(self._optimiser, recipe, steps=recipe.epochs * self.steps)
         self._criterion: Loss = loss_of(self._task, recipe, [one.known for one in tracks])
@@ -52,6 +57,8 @@ class Optimisation:
                 f"model '{learner.model.name}' adds a loss on images and sees more than frames; extra_loss() must then "
                 "return None"
             )
+        if recipe.augmentation and learner.model.inputs != ONE_TENSOR:
+            raise UsageError(f"model '{learner.model.name}' sees more than frames; leave augmentation out")
         self._penalty = getattr(learner.network.get_submodule("head"), "penalty", None)
 
     def run_epoch(self, epoch: int, done: int) -> Iterator[tuple[float, int]]:
@@ -77,6 +84,9 @@ class Optimisation:
             self._extra.load_state_dict(state["extra"])  # type: ignore[union-attr]
 
     def _step(self, batch: Mapping[str, Any]) -> float:
+        if self.recipe.augmentation:
+            images, *masks = batch["units"]["frames"]
+            batch = {**batch, "units": {"frames": (augment(images, self.recipe.augmentation), *masks)}}
         loss = self._loss(self._module(batch["units"], batch["index"]), batch["target"], batch["mask"])
         if self._penalty is not None and (own := self._penalty()) is not None:
             loss = loss + own
@@ -98,6 +108,19 @@ class Optimisation:
     def _loss_on(self, batch: ImageBatch) -> Tensor:
         logits = self._module({"frames": (batch.images,)}, {"frames": batch.index})
         return self._loss(logits, batch.target, batch.mask)
+
+
+def cut_annotated(inputs: Inputs, tracks: Sequence[LabelledTrack], clip: Clip) -> list[ClipIndex]:
+    """Return clips of the annotated frames that have an image, one after the other; all of these at track level."""
+    found = []
+    for one in tracks:
+        annotated, seen = one.known.annotated, inputs.images_of(one.track).rows
+        kept = seen[np.broadcast_to(annotated, one.track.n_frames)[seen]]
+        if len(kept):
+            windows, real = cut_windows(len(kept), clip.length, clip.stride)
+            number = inputs.number_of(one.track)
+            found += [ClipIndex(number, kept[at], own) for at, own in zip(windows, real, strict=True)]
+    return found
 
 
 class Order(Sampler[int]):

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from abawbench.contracts import BaseSettings, Recipe, UsageError
+from abawbench.contracts import AUGMENTATIONS, BaseSettings, Recipe, UsageError
 
 
 def parse_assignments(items: Iterable[str], option: str = "--set", example: str = "lr=1e-3") -> dict[str, Any]:
@@ -37,20 +37,49 @@ def parse_assignments(items: Iterable[str], option: str = "--set", example: str 
     return found
 
 
-def apply(kind: type[BaseSettings], overrides: Mapping[str, Any], model: str) -> BaseSettings:
+def apply(
+    kind: type[BaseSettings], overrides: Mapping[str, Any], model: str, stand_ins: Mapping[str, Any] | None = None
+) -> BaseSettings:
     """Return the settings with overrides, checked against the field types.
 
-    Mappings are merged into the default ones. The numbers of training mean nothing for a predictor, which is passed
-    over by them. Raises UsageError for an unknown name, with near misses, and for a value of the wrong type or a batch
-    of no clips.
+    Mappings are merged into the default ones. ``stand_ins`` stand for some defaults, the recipe that is named for some
+    of both. The numbers of training mean nothing for a predictor, which is passed over by them. Raises UsageError for
+    an unknown name, with near misses, and for a value of the wrong type or out of its range.
     """
     if not issubclass(kind, Recipe):
         own = {field.name for field in dataclasses.fields(kind)}
         overrides = {name: v for name, v in overrides.items() if name in own or name not in Recipe.__dataclass_fields__}
+    else:
+        overrides = _merge(_recipe(kind, overrides.get("recipe", kind.recipe), model), overrides)
+    overrides = _merge(stand_ins or {}, overrides)
     settings = dataclasses.replace(kind(), **check_options(kind, overrides, f"model '{model}'", "setting"))
-    if isinstance(settings, Recipe) and settings.batch < 1:
-        raise UsageError(f"setting 'batch' of model '{model}': give a positive number of clips, not {settings.batch}")
+    if isinstance(settings, Recipe):
+        _check_ranges(settings, model)
     return settings
+
+
+def _recipe(kind: type[Recipe], name: Any, model: str) -> Mapping[str, Any]:
+    if name == Recipe.recipe:
+        return {}
+    if name not in kind.recipes:
+        there = ", ".join((Recipe.recipe, *kind.recipes))
+        raise UsageError(f"model '{model}' has no recipe {name!r}; it has {there}, as in --set recipe={Recipe.recipe}")
+    return kind.recipes[name]
+
+
+def _check_ranges(settings: Recipe, model: str) -> None:
+    def refuse(name: str, wanted: str, value: object) -> None:
+        raise UsageError(f"setting '{name}' of model '{model}': give {wanted}, not {value}")
+
+    if settings.batch < 1:
+        refuse("batch", "a positive number of clips", settings.batch)
+    if not 0 < settings.epoch_share <= 1:
+        refuse("epoch_share", "a share above 0 and up to 1", settings.epoch_share)
+    for name, value in settings.augmentation.items():
+        if name not in AUGMENTATIONS:
+            refuse("augmentation", f"numbers for {', '.join(AUGMENTATIONS)}", f"for '{name}'")
+        if not 0 <= value <= 1:
+            refuse(f"augmentation.{name}", "a number from 0 to 1", value)
 
 
 def check_options(kind: type[Any], overrides: Mapping[str, Any], owner: str, noun: str) -> dict[str, Any]:

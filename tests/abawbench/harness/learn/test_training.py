@@ -1,6 +1,7 @@
 """What a network learns from: class weights from the labels, and what a model or its head adds to the loss."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from abawbench.contracts import ImageBatch, Labels, LossOn, PluginError, Recipe, Task, UsageError
+from abawbench.contracts import ImageBatch, LabelledTrack, Labels, LossOn, PluginError, Recipe, Task, UsageError
 from abawbench.harness.data.inputs import no_inputs
+from abawbench.harness.learn import optimisation
 from abawbench.harness.learn.learner import NetworkLearner, Setting
+from abawbench.harness.learn.optimisation import Optimisation, cut_annotated
 from abawbench.harness.learn.recipe import loss_of
 from abawbench.harness.request.protocol import OFFICIAL
 from abawbench.losses import balance_classes
@@ -123,3 +126,51 @@ def test_a_model_of_several_inputs_adds_no_loss_on_images(
     monkeypatch.setattr(several.model, "inputs", frozenset({"frames", "audio"}))
     with pytest.raises(PluginError, match="'toy' adds a loss on images and sees more than frames"):
         loss_of_an_epoch(several, toy_database)
+
+
+def optimise(learner: NetworkLearner, tracks: Sequence[LabelledTrack], **settings: Any) -> Optimisation:
+    learner.model.settings = replace(learner.model.settings, **settings)
+    return Optimisation(learner, learner.embed([one.track for one in tracks], Progress()), tracks, 0)
+
+
+def test_an_epoch_takes_the_share_of_the_batches_that_is_asked_for(
+    learner: Callable[..., NetworkLearner], toy_database: Any
+) -> None:
+    tracks = toy_database.tracks("colour", "train")
+    whole = optimise(learner(), tracks, batch=2)
+    half = optimise(learner(), tracks, batch=2, epoch_share=0.5)
+    assert half.steps == whole.steps // 2
+    assert [clips for _, clips in half.run_epoch(1, 0)] == [2] * half.steps
+    assert optimise(learner(), tracks, epoch_share=1e-9).steps == 1
+
+
+def test_clips_of_annotated_frames_hold_no_other(learner: Callable[..., NetworkLearner], toy_database: Any) -> None:
+    tracks = toy_database.tracks("colour", "train")
+    one = learner()
+    inputs = one.embed([one.track for one in tracks], Progress())
+    clips = cut_annotated(inputs, tracks, one.model.clip)
+    for number, (track, known) in enumerate((one.track, one.known) for one in tracks):
+        mine = [clip for clip in clips if clip.track == number]
+        frames = np.concatenate([clip.frames[clip.real] for clip in mine])
+        assert frames.tolist() == np.flatnonzero(known.annotated & track.frame_mask()).tolist()
+        assert all(clip.real.all() for clip in mine[:-1])
+
+
+def test_augmentation_gives_the_network_images_of_its_own(
+    learner: Callable[..., NetworkLearner], toy_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(optimisation, "augment", lambda images, how: seen.append((images.dtype, how)) or images)
+    tracks = toy_database.tracks("colour", "train")
+    found = optimise(learner(), tracks, augmentation={"flip": 0.5})
+    assert len(list(found.run_epoch(1, 0))) == len(seen)
+    assert set(map(str, seen)) == {"(torch.uint8, {'flip': 0.5})"}
+
+
+def test_a_model_of_several_inputs_has_no_augmentation(
+    learner: Callable[..., NetworkLearner], toy_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = learner()
+    monkeypatch.setattr(several.model, "inputs", frozenset({"frames", "audio"}))
+    with pytest.raises(UsageError, match="leave augmentation out"):
+        optimise(several, toy_database.tracks("colour", "train"), augmentation={"flip": 0.5})

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import pytest
 
@@ -8,6 +10,7 @@ from abawbench.harness.request.settings import apply, parse_assignments
 
 @dataclass(kw_only=True)
 class Settings(Recipe):
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {"theirs": {"lr": 7.0, "augmentation": {"flip": 0.5}}}
     freeze: str = "paper"
     nested: dict[str, dict[str, float]] = field(default_factory=lambda: {"a": {"x": 1.0, "y": 2.0}})
 
@@ -38,12 +41,25 @@ def test_overrides_replace_fields_and_merge_mappings() -> None:
         ({"epoch": 1}, "did you mean epochs"),
         ({"zzzz": 1}, "it has epochs"),
         ({"lr": "fast"}, "setting 'lr'.*not 'fast'"),
+        ({"recipe": "ours"}, "model 'm' has no recipe 'ours'; it has default, theirs"),
+        ({"epoch_share": 0}, "setting 'epoch_share' of model 'm': give a share above 0"),
+        ({"augmentation": {"flop": 0.5}}, "give numbers for flip, .*, blur, not for 'flop'"),
+        ({"augmentation": {"flip": 2}}, "setting 'augmentation.flip' of model 'm': give a number from 0 to 1, not 2"),
         ({"batch": 0}, "setting 'batch' of model 'm': give a positive number of clips, not 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(overrides: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         apply(Settings, overrides, "m")
+
+
+def test_a_recipe_stands_over_the_stand_ins_and_under_what_is_set() -> None:
+    stand_ins = {"lr": 1.0, "batch": 3}
+    assert apply(Settings, {}, "m", stand_ins).lr == 1.0
+    theirs: Any = apply(Settings, {"recipe": "theirs", "augmentation": {"blur": 1}}, "m", stand_ins)
+    assert (theirs.recipe, theirs.lr, theirs.batch) == ("theirs", 7.0, 3)
+    assert theirs.augmentation == {"flip": 0.5, "blur": 1}
+    assert apply(Settings, {"recipe": "theirs", "lr": 2}, "m").lr == 2
 
 
 @pytest.mark.parametrize("items", [["lr=1", "lr.x=2"], ["a.b=1", "a.b.c=2"], ["lr.x=2", "lr=1"]])
