@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -57,6 +58,20 @@ Examples:
 """
 
 
+DOORS = """\
+I have Aff-Wild2, or another database:  abawbench data verify aff-wild2 ROOT
+                                        abawbench run --model mnv4-tam --task va --data aff-wild2=ROOT
+I have a model:                         abawbench score predictions.parquet --task va --data aff-wild2=ROOT
+                                        abawbench new-plugin my-model --kind model
+I run CI:                               abawbench compare runs/before runs/after --max-drop 0.02
+No data yet:                            abawbench run --model mnv4-tam --task all
+
+abawbench --help lists every command; abawbench COMMAND --help shows its examples.
+Names complete in a shell: eval "$(_ABAWBENCH_COMPLETE=bash_source abawbench)"    (or zsh_source, fish_source)
+"""
+"""What ``abawbench`` alone says."""
+
+
 class LazyGroup(click.Group):
     """Imports a command when it is used, and none for ``--help``."""
 
@@ -72,6 +87,17 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"abawbench.cli.{module}"), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named. Raises UsageError, with the nearest names, for one that is not there."""
+        if args and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            near = get_close_matches(args[0], COMMANDS, n=3)
+            ctx.fail(
+                f"no command '{plain(args[0])}'; " + (f"did you mean {' or '.join(near)}?" if near else "see --help")
+            )
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands and their lines."""
         with formatter.section("Commands"):
@@ -82,10 +108,14 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EPILOG,
+    invoke_without_command=True,
 )
 @click.version_option(__version__, prog_name="abawbench")
-def group() -> None:
+@click.pass_context
+def group(ctx: click.Context) -> None:
     """Benchmark models for affective behaviour analysis on the ABAW tasks: accuracy beside cost."""
+    if ctx.invoked_subcommand is None:
+        click.echo(DOORS, nl=False)
 
 
 def main() -> None:

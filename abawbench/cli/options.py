@@ -42,6 +42,18 @@ def gather(name: str, build: Command, *options: Callable[[Command], Command]) ->
     return decorate
 
 
+def complete(*kinds: str, after: str = "") -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return what completes the names of plugins of some kinds in a shell, each with ``after`` behind it."""
+
+    def find(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        from abawbench.plugins import default_plugins
+
+        names = {plugin.name for kind in kinds for plugin in default_plugins().all(kind)}
+        return sorted(f"{name}{after}" for name in names if name.startswith(incomplete))
+
+    return find
+
+
 def _sources(data: tuple[str, ...], preset: str, data_seed: int) -> "Sources":
     from abawbench.config import parse_data
     from abawbench.harness.request.databases import Sources
@@ -52,7 +64,8 @@ def _sources(data: tuple[str, ...], preset: str, data_seed: int) -> "Sources":
 sources = gather(
     "sources",
     _sources,
-    click.option("--data", multiple=True, metavar="NAME=ROOT", help="Where a database lies. Repeatable; default: "
+    click.option("--data", multiple=True, metavar="NAME=ROOT", shell_complete=complete("database", after="="),
+                 help="Where a database lies. Repeatable; default: "
                  "abawbench.toml, else the synthetic database."),
     click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small."),
     click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database."),
@@ -92,7 +105,7 @@ stored_run = gather(
     "stored",
     _stored_options,
     click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path)),
-    click.option("--task", "-t", help="Which run, when RUN holds several."),
+    click.option("--task", "-t", shell_complete=complete("task"), help="Which run, when RUN holds several."),
     click.option("--weights", help="Where the weights lie that the run started from, when they came from a file."),
 )
 """``stored: dict``, the arguments ``run``, ``task`` and ``weights`` of the API."""

@@ -24,7 +24,14 @@ Exit status: 0 done (read VALID or INVALID), 2 wrong usage, 130 interrupted.
 
 @click.command(epilog=EPILOG)
 @click.argument("model")
-@click.option("--task", "-t", default="va", show_default=True, help="The task whose outputs the network has.")
+@click.option(
+    "--task",
+    "-t",
+    default="va",
+    show_default=True,
+    shell_complete=options.complete("task"),
+    help="The task whose outputs the network has.",
+)
 @click.option("--weights", help="Where the parameters come from; default: the model's choice for synthetic data.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override a setting of the model.")
 @click.option("--runtime", multiple=True, help="How it is executed; default: eager. Repeatable.")

@@ -27,7 +27,9 @@ Exit status: 0 scored, 2 wrong usage, or a file that cannot be scored.
 
 @click.command(epilog=EPILOG)
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
-@click.option("--task", "-t", help="What the file predicts; a run folder knows.")
+@click.option(
+    "--task", "-t", shell_complete=options.complete("task"), help="What the file predicts; a run folder knows."
+)
 @options.sources
 @click.option("--split", default="val", show_default=True, help="The split that is scored.")
 @click.option("--missing", type=click.Choice(["error", "nearest", "interpolate"]), default="error", show_default=True,

@@ -468,7 +468,7 @@
   addEventListener("hashchange", () => { readAddress(); draw(); });
 
   if (DATA.absent.length) $("footer").append(h("h2", {}, "Without a result"), h("ul", {}, DATA.absent.map((one) => h("li", {}, `${one.model} on ${one.task}: ${one.why}`))));
-  $("footer").append(h("p", {}, `Made by abawbench ${DATA.abawbench}. This file holds its own script and data and asks nothing of any network.`));
+  $("footer").append(h("p", {}, `Made by abawbench ${DATA.abawbench}. This file holds its own data and a script of its own (Apache-2.0), and asks nothing of any network.`));
   makeFilters();
   readAddress();
   draw();

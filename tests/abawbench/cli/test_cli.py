@@ -207,3 +207,23 @@ def test_a_place_that_cannot_be_written_gives_one_line_and_status_2(
     with pytest.raises(SystemExit, match="2"):
         cli.main()
     assert capsys.readouterr().err == "error: [Errno 13] Permission denied: '/there/x.svg'\n"
+
+
+def test_the_command_alone_shows_the_doors_and_a_slip_names_its_neighbour() -> None:
+    alone = CliRunner().invoke(cli.group, [])
+    assert alone.exit_code == 0
+    assert "I have a model" in alone.output
+    slip = CliRunner().invoke(cli.group, ["leaderbord"])
+    assert slip.exit_code == 2
+    assert "did you mean leaderboard?" in slip.output
+
+
+def test_names_complete_in_a_shell() -> None:
+    for words, expected in (
+        ("run --model mnv4-tam-", "mnv4-tam-1"),
+        ("run --task ex", "expr"),
+        ("run --data aff", "aff-wild2="),
+    ):
+        env = {"_ABAWBENCH_COMPLETE": "bash_complete", "COMP_WORDS": f"abawbench {words}", "COMP_CWORD": "3"}
+        done = CliRunner().invoke(cli.group, [], prog_name="abawbench", env=env)
+        assert f"plain,{expected}" in done.output.splitlines()
