@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from abawbench.contracts import Model
+    from abawbench.harness.score.frame_index import Surplus
     from abawbench.harness.score.score_file import Missing
     from abawbench.harness.stored.export import Exported
     from abawbench.harness.stored.submit import Submitted
@@ -96,6 +97,8 @@ def score(
     *,
     split: str = "val",
     missing: "Missing" = "error",
+    surplus: "Surplus" = "error",
+    form: str | None = None,
     assumptions: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     plugins: Plugins | None = None,
@@ -104,7 +107,9 @@ def score(
 
     ``predictions`` is a file (Parquet, CSV, the task's official form), a folder with one file per track, or a run
     folder, whose stored value must come out. ``missing`` fills annotated frames without a prediction: ``nearest`` or
-    ``interpolate``. ``assumptions`` are about uncertain facts; a run folder keeps its own. Raises DataError naming file
+    ``interpolate``; ``surplus="ignore"`` passes over predictions of frames that the split does not have, and counts
+    them; ``form`` names the toolkit whose tables it holds (``openface``, ``py-feat``, ``libreface``).
+    ``assumptions`` are about uncertain facts; a run folder keeps its own. Raises DataError naming file
     and line, and UsageError.
     """
     from abawbench.harness.score.score_file import ScoreRequest, score_file, score_run
@@ -119,7 +124,9 @@ def score(
         return score_run(path, task, plugins, databases)
     if task is None:
         raise UsageError(f"{path}: not a run folder, so say which task it predicts with --task")
-    wanted = ScoreRequest(task=task, split=split, missing=missing, assumptions=assumptions or {})
+    wanted = ScoreRequest(
+        task=task, split=split, missing=missing, surplus=surplus, form=form, assumptions=assumptions or {}
+    )
     return score_file(path, wanted, plugins, databases)
 
 

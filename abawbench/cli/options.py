@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
+LOST = 3
+"""Exit status of results to which scored data is missing, because a track could not be read."""
+
 
 def gather(name: str, build: Command, *options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Return a decorator that adds options and hands what ``build`` makes of their values to one parameter.

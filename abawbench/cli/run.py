@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abawbench.cli import options
-from abawbench.cli.options import Bytes, Form, Seconds, gather, show
+from abawbench.cli.options import LOST, Bytes, Form, Seconds, gather, show
 
 if TYPE_CHECKING:
     from abawbench.harness.request.databases import Sources
     from abawbench.harness.request.jobs import Machine
     from abawbench.harness.request.protocol import Protocol
     from abawbench.records.record import Record
-
-LOST = 3
-"""Exit status of a run whose jobs all gave a result, though some scored data could not be used."""
 
 EPILOG = """\b
 Examples:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abawbench.cli import options
+from abawbench.cli.options import LOST
 
 if TYPE_CHECKING:
     from abawbench.harness.request.databases import Sources
@@ -21,7 +22,13 @@ Examples:
   abawbench score runs/mnv4-tam/va/synthetic-seed0-0f3a0f3a
       a run: its stored value must come out again
 
-Exit status: 0 scored, 2 wrong usage, or a file that cannot be scored.
+  abawbench score openface/ --form openface --task au --data aff-wild2=/data/Aff-Wild2 --missing nearest
+      tables of a toolkit, <track>.csv each
+
+A class is given by its number or its name. CSV may have commas, semicolons (with decimal commas) or tabs.
+
+Exit status: 0 scored, 2 wrong usage, or a file that cannot be scored, 3 scored, but a track of the split could not be
+read, whose frames count as not predicted.
 """
 
 
@@ -34,6 +41,10 @@ Exit status: 0 scored, 2 wrong usage, or a file that cannot be scored.
 @click.option("--split", default="val", show_default=True, help="The split that is scored.")
 @click.option("--missing", type=click.Choice(["error", "nearest", "interpolate"]), default="error", show_default=True,
               help="What stands for annotated frames without a prediction.")  # fmt: skip
+@click.option("--surplus", type=click.Choice(["error", "ignore"]), default="error", show_default=True,
+              help="Predictions of frames that the split does not have; ignored ones are counted.")  # fmt: skip
+@click.option("--form", type=click.Choice(["openface", "py-feat", "libreface"]),
+              help="FILE is a table of this toolkit called after its track, or a folder of them.")  # fmt: skip
 @options.assumption
 @options.network
 @options.json_output
@@ -48,7 +59,7 @@ def score(file: Path, sources: "Sources", network: bool, as_json: bool, **given:
     with closing(TerminalProgress(quiet=as_json)) as progress, network_refused(unless=network):
         found = api.score(file, data=sources, **given, progress=progress)
     click.echo(found.model_dump_json(indent=2) if as_json else report(found))
-    return 0
+    return LOST if found.lost_tracks else 0
 
 
 def report(found: "ScoredFile") -> str:
@@ -74,6 +85,13 @@ def report(found: "ScoredFile") -> str:
         lines[-1] += f", {found.filled_frames} filled: {found.missing}"
     if lacking := lacking_text(found.database, found.score.metric):
         lines.append(plain(lacking))
+    if found.lost_tracks:
+        lines.append(
+            f"LOST: {found.lost_tracks} track(s) of the split could not be read; their frames count as missing"
+        )
+    if found.surplus_rows:
+        lines.append(f"passed over: {found.surplus_rows} row(s) of frames that the split does not have")
+    lines += [plain(note) for note in found.notes]
     if found.score.reason:
         lines.append(plain(found.score.reason))
     lines += [

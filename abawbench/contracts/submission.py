@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from warnings import catch_warnings
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from abawbench.contracts.database import Track
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.task import Task
+from abawbench.contracts.text import plain_lines
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$", re.ASCII)
 
@@ -67,6 +68,9 @@ class Submission:
     Source of the forms: abaw-protocols, sections 2.6, 4.2, 5.4 and 6.
     """
 
+    is_text: ClassVar[bool] = True
+    """Whether the file is a text of lines; an archive is none."""
+
     def __init__(self, task: Task, header: Sequence[str] | None = None, *, widths: Sequence[int] | None = None) -> None:
         """Take the column names of the first line (None for a form without), and how many values a line may have."""
         self.task = task
@@ -114,14 +118,15 @@ class Submission:
 
     def read(self, path: Path) -> Sheet:
         """Return what a file says. Raises DataError naming file and line for anything that is not in the form."""
-        lines = text_lines(path)
+        lines, first = plain_lines(path)
         start = self._past_header(path, lines)
 
         def where(row: int) -> str:
-            return f"{path}:{row + start + 1}"
+            return f"{path}:{row + start + first}"
 
         try:
-            names, values = split_rows(lines[start:], self.widths)
+            rows = lines[start:] if self.task.kind != "multiclass" else number_classes(lines[start:], self.task)
+            names, values = split_rows(rows, self.widths)
             predicted = self.decode(values)
         except BadRow as error:
             raise DataError(f"{where(error.row)}: {error.what}") from error
@@ -133,20 +138,20 @@ class Submission:
         A list whose header is the column of names alone gets the header of the form. Raises DataError for an empty file
         and for a name that stands in it twice.
         """
-        lines = text_lines(path)
+        lines, first = plain_lines(path)
         if self.header is not None and lines and lines[0].strip().casefold() == self.header[0].casefold():
             lines[0] = ",".join(self.header)
         start = self._past_header(path, lines)
-        names = [line.partition(",")[0].rstrip("\r") for line in lines[start:]]
+        names = [line.partition(",")[0] for line in lines[start:]]
         seen: dict[str, int] = {}
-        for number, name in enumerate(names, start + 1):
+        for number, name in enumerate(names, start + first):
             if not name.strip() or name in seen:
                 what = f"repeats line {seen[name]}" if name in seen else "names nothing"
                 raise DataError(f"{path}:{number}: the template {what}; take the official one")
             seen[name] = number
         if not names:
             raise DataError(f"{path}: the template names no frame; take the official one")
-        return Template(names, lines[0].rstrip("\r") if start else None)
+        return Template(names, lines[0] if start else None)
 
     def write(self, path: Path, template: Template, predicted: Decided) -> None:
         """Write the predictions, one for each name of the template."""
@@ -171,25 +176,25 @@ def _columns(task: Task) -> int:
 
 def check_header(path: Path, line: str, columns: Sequence[str]) -> None:
     """Return nothing. Raises DataError unless a line names exactly these columns in this order, in any case."""
-    found = [name.strip().strip('"').casefold() for name in line.rstrip("\r").rstrip(",").split(",")]
+    found = [name.strip().strip('"').casefold() for name in line.rstrip(",").split(",")]
     wanted = [name.casefold() for name in columns]
     if found != wanted:
         other = "its columns stand in another order" if sorted(found) == sorted(wanted) else f"found {_show(line)}"
         raise DataError(f"{path}:1: expected the header {','.join(columns)}; {other}")
 
 
-def text_lines(path: Path) -> list[str]:
-    """Return the lines of a text file, without blank ones at its end. Raises DataError when it cannot be read."""
-    try:
-        return lines_of(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+def number_classes(rows: Sequence[str], task: Task) -> list[str]:
+    """Return lines ``<name>,<class>`` with the number of each class that is given by its name."""
+    known = {class_key(name): str(number) for number, name in enumerate(task.outputs)}
+    if not rows or class_key(rows[0].rpartition(",")[2]) not in known:
+        return list(rows)
+    cut = [row.rpartition(",") for row in rows]
+    return [f"{name},{known.get(class_key(written), written)}" for name, _, written in cut]
 
 
-def lines_of(content: bytes) -> list[str]:
-    """Return the lines of a file's content, without blank ones at its end."""
-    text = content.decode("utf-8-sig", "replace").rstrip()
-    return text.split("\n") if text else []
+def class_key(name: str) -> str:
+    """Return what the name of a class is compared by: case does not matter, nor a blank for an underscore."""
+    return name.strip().casefold().replace(" ", "_")
 
 
 def split_rows(lines: Sequence[str], widths: Sequence[int]) -> tuple[list[str], NDArray[np.float64]]:
@@ -204,7 +209,7 @@ def split_rows(lines: Sequence[str], widths: Sequence[int]) -> tuple[list[str], 
     width = fit[0] if fit else min(widths)
     names, rest = [], []
     for row, line in enumerate(lines):
-        name, *values = line.rstrip("\r").rsplit(",", width)
+        name, *values = line.rsplit(",", width)
         last = name.rpartition(",")[2]
         if len(values) != width or (last != name and is_number(last)):
             expected = " or ".join(map(str, sorted(widths)))

@@ -23,13 +23,19 @@ class ScoredFile(BaseModel):
     tracks: int
     """Tracks with an annotated frame."""
     annotated_frames: int
-    """Annotated frames, or tracks for a track-level task."""
+    """Annotated frames, or tracks for a track-level task; those of tracks that could not be read among them."""
+    lost_tracks: int = 0
+    """Tracks of the split that could not be read."""
     predicted_frames: int
     """How many of them the file predicts."""
     filled_frames: int = 0
     """How many of them the rule ``missing`` filled."""
     missing: str = "error"
     """What happened to annotated frames without a prediction: ``error``, ``nearest`` or ``interpolate``."""
+    surplus_rows: int = 0
+    """Rows that were passed over, because the split has no such frame."""
+    notes: tuple[str, ...] = ()
+    """What else the value rests on, in words."""
     assumptions: dict[str, str] = Field(default_factory=dict)
     """Of uncertain facts, where another than the default took effect (docs/assumptions.md)."""
     stored_value: float | None = None

@@ -17,7 +17,7 @@ HEADER = Assumption(
 BAH_RATE = Assumption(
     name="bah-rate",
     values=("24", "25"),
-    fact="frames per second of all videos, which place sound and words beside frames",
+    fact="frames per second, which place sound and words beside frames where no video tells",
     source="abaw-protocols, section 5.2 (INFERRED from frames and hours; one team took 25)",
 )
 

@@ -1,5 +1,6 @@
 """Sound of an audio or video file."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.errors import DataError
+from abawbench.contracts.problems import Problems
+from abawbench_plugins.databases._media import open_media, packets_of
 
 FAR = 600.0
 """Seconds between the starts of sound and video from which on the clock of the file is taken for broken."""
+GAP = 0.02
+"""Seconds by which a block of sound may be off the sum of those before it: clocks of containers are that coarse."""
+LONGEST = 24 * 3600.0
+"""Seconds of sound that one file may have: a time beyond them is a broken clock."""
 
 
 def duration(path: Path) -> float | None:
@@ -17,7 +24,7 @@ def duration(path: Path) -> float | None:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with open_media(path) as container:
             stream = next(iter(container.streams.audio), None)
             if stream is None or stream.duration is None or stream.time_base is None:
                 return None
@@ -26,34 +33,96 @@ def duration(path: Path) -> float | None:
         return None
 
 
-def read_audio(path: Path) -> tuple[NDArray[np.float32], int] | None:
+def read_audio(path: Path, problems: Problems | None = None) -> tuple[NDArray[np.float32], int] | None:
     """Return mono samples [N] in [-1, 1], the mean of the channels, and their native rate in Hz.
 
     The first sample is heard with the first frame of the video, where there is one: sound that starts later begins with
-    silence, and what comes before the video is cut. None without an audio stream, or with one that holds no sample.
-    Raises DataError, naming the file, if it is broken.
+    silence, and what comes before the video is cut. Blocks stand where their times put them; one that cannot be decoded
+    is silence, and a problem. None without an audio stream, or with one that holds no sample.
+    Raises DataError, naming the file, if none of its sound can be decoded, and for NaN or infinity in it.
     """
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with open_media(path) as container:
             if not container.streams.audio:
                 return None
-            resampler = av.AudioResampler(format="fltp")
-            blocks: list[NDArray[np.float32]] = []
-            late = 0.0
-            for frame in container.decode(audio=0):
-                if not blocks:
-                    late = _late(container, frame)
-                rate = frame.sample_rate
-                blocks += [block.to_ndarray().mean(axis=0) for block in resampler.resample(frame)]
+            sound = _Sound()
+            for frame in _frames(container, container.streams.audio[0], sound):
+                if not sound.blocks:
+                    sound.late = _late(container, frame)
+                sound.add(frame)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise DataError(f"{path} has sound that cannot be decoded ({error}); replace the file.") from error
-    if not blocks:
+    if not sound.blocks:
+        if sound.broken:
+            raise DataError(f"{path} has sound that cannot be decoded ({sound.broken} packets); replace the file.")
         return None
-    samples = np.clip(np.concatenate(blocks), -1, 1).astype(np.float32, copy=False)
-    shift = round(late * rate)
-    return np.concatenate([np.zeros(max(shift, 0), dtype=np.float32), samples[max(-shift, 0) :]]), int(rate)
+    if sound.broken and problems is not None:
+        problems.add(path, f"has {sound.broken} packet(s) of sound that cannot be decoded; silence stands for them")
+    samples = np.concatenate(sound.blocks)
+    if not np.isfinite(samples).all():
+        raise DataError(f"{path} has sound with NaN or infinity in it; replace the file.")
+    samples = np.clip(samples, -1, 1).astype(np.float32, copy=False)
+    shift = round(sound.late * sound.rate)
+    return np.concatenate([np.zeros(max(shift, 0), dtype=np.float32), samples[max(-shift, 0) :]]), sound.rate
+
+
+class _Sound:
+    """Blocks of mono samples, one after the other, with silence where time passes without any."""
+
+    def __init__(self) -> None:
+        self.blocks: list[NDArray[np.float32]] = []
+        self.late = 0.0
+        """Seconds that the first sample comes after the video."""
+        self.rate = 0
+        self.broken = 0
+        """Packets that could not be decoded."""
+        self._length = 0
+        self._start: float | None = None
+
+    def add(self, frame: Any) -> None:
+        if not self.rate:
+            self.rate, self._start = int(frame.sample_rate), frame.time
+        if frame.sample_rate != self.rate:
+            raise ValueError(f"its rate changes from {self.rate} to {frame.sample_rate} Hz")
+        if frame.time is not None and self._start is not None:
+            gap = (frame.time - self._start) - self._length / self.rate
+            if GAP < gap < LONGEST:
+                self._append(np.zeros(round(gap * self.rate), dtype=np.float32))
+        self._append(_mono(frame))
+
+    def _append(self, block: NDArray[np.float32]) -> None:
+        self.blocks.append(block)
+        self._length += len(block)
+
+
+def _frames(container: Any, stream: Any, sound: _Sound) -> Iterator[Any]:
+    """Yield the blocks of a stream; packets that cannot be decoded are counted."""
+    import av
+
+    for packet in packets_of(container, stream):
+        try:
+            found = stream.decode(packet if packet.size else None)
+        except (av.FFmpegError, ValueError):
+            sound.broken += 1
+            continue
+        yield from found
+        if not packet.size:
+            return
+
+
+def _mono(frame: Any) -> NDArray[np.float32]:
+    """Return a block as float32 [N] with a full scale of 1: the mean of its channels, however many there are."""
+    values = frame.to_ndarray()
+    if not frame.format.is_planar:
+        values = values.reshape(-1, frame.layout.nb_channels).T
+    kind = values.dtype
+    if kind == np.uint8:
+        values = (values.astype(np.float32) - 128) / 128
+    elif kind.kind == "i":
+        values = (values / (np.iinfo(kind).max + 1.0)).astype(np.float32)
+    return np.asarray(values.astype(np.float32, copy=False).mean(axis=0), dtype=np.float32)
 
 
 def _late(container: Any, first: Any) -> float:

@@ -27,6 +27,8 @@ class FolderDatabase(Database):
     """The folder of face images to name when a split has none at all; empty where a missing one is no error."""
     media: str = ""
     """What to call the media of a track that has none; empty where that is no error."""
+    seen: bool = False
+    """Whether the pictures of its videos are the frames of tracks."""
     released: tuple[str, ...] = SPLITS
     """The splits of an official copy."""
     classes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -100,7 +102,7 @@ class FolderDatabase(Database):
         folders = {part.path: part for part in self._image_folders(everything)}
         counts.append(Count("", "", "image folders", len(folders)))
         counts.append(Count("", "", "images", sum(part.files for part in folders.values())))
-        media = [MediaFile(path) for path in sorted(set(self._media(everything)))]
+        media = [MediaFile(path, self.seen) for path in sorted(set(self._media(everything)))]
         return Inspection(counts, [*folders.values(), *media, *self._texts(everything)])
 
     def _inspected(self, label: str, split: str) -> list[LabelledTrack]:

@@ -71,23 +71,34 @@ class MediaFile(FileGroup):
     """A video or a file of sound."""
 
     path: Path
+    seen: bool = False
+    """Whether the pictures of the video are the frames of a track; all of them are decoded then."""
     files: int = 1
 
     def check(self, fast: bool) -> Sequence[Problem]:
-        """Return why the file cannot be played: its first picture is decoded, and all its sound unless ``fast``."""
+        """Return why the file cannot be played: its first picture is decoded, and all its sound unless ``fast``.
+
+        So are all pictures that are ``seen``.
+        """
         import av
 
         from abawbench_plugins.databases._audio import read_audio
+        from abawbench_plugins.databases._media import open_media
+        from abawbench_plugins.databases._video import Video
 
         problems = Problems()
         try:
-            with av.open(str(self.path)) as container:
+            with open_media(self.path) as container:
                 if not container.streams.video and not container.streams.audio:
                     problems.add(self.path, "holds neither pictures nor sound")
                 elif container.streams.video and next(container.decode(video=0), None) is None:
                     problems.add(self.path, "holds no picture that can be decoded")
             if not fast and not problems.items:
-                read_audio(self.path)
+                read_audio(self.path, problems)
+                if self.seen:
+                    lost = Video(self.path).count_broken()
+                    if lost:
+                        problems.add(self.path, f"has {lost} frame(s) that cannot be decoded; treated as missing")
         except (av.FFmpegError, OSError, ValueError, DataError) as error:
             reason = str(error.__cause__ or error).partition(":")[0]
             problems.add(self.path, f"is a media file that cannot be decoded ({reason})")

@@ -16,21 +16,15 @@ from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._video import Video
 
 RATE = 30.0
-"""Frames per second where neither video nor name tells: most videos of Aff-Wild2 and C-EXPR-DB are near it."""
+"""Frames per second where no video tells: all distributed videos named ``<id>-<fps>-<W>x<H>`` play at it, whatever
+their name says, and most others of Aff-Wild2 and C-EXPR-DB are near it (abaw-protocols, section 2.1; CONFIRMED)."""
 
-_RATE = re.compile(r"\d+-(\d{1,3})-\d+x\d+")
 _PERSON = re.compile(r"_(left|right)$")
 
 
 def without_person(name: str) -> str:
     """Return the name of the video: the track's without ``_left`` or ``_right``; other endings belong to the id."""
     return _PERSON.sub("", name)
-
-
-def rate_of(name: str) -> float:
-    """Return the frames per second that a name ``<id>-<fps>-<W>x<H>`` tells, or 30."""
-    match = _RATE.match(name)
-    return float(match[1]) if match and int(match[1]) else RATE
 
 
 @dataclass(eq=False)
@@ -44,6 +38,8 @@ class FileTrack(Track):
     frame_name: str = "{:05d}.jpg"
     media: Path | None = None
     """The video, or another file that holds the sound."""
+    assumed: float = RATE
+    """Frames per second where no video beside the images tells."""
     first: ClassVar[int] = 1
     """The number of the frame with which sound and video begin."""
 
@@ -52,8 +48,17 @@ class FileTrack(Track):
 
     @cached_property
     def rate(self) -> float:  # type: ignore[override]
-        """Frames per second of the video where one is there, else those that the name tells, else 30."""
-        return (Video(self.media).rate if self.media else None) or rate_of(self.id)
+        """Frames per second of the video where one is there; else what is assumed, which is noted."""
+        if self._video is not None and self._video.rate:
+            return self._video.rate
+        where = self.images.folders[0][1] if self.images.folders else self.id
+        self.images.problems.add(where, f"no video beside the faces: {self.assumed:g} frames per second are assumed")
+        return self.assumed
+
+    @cached_property
+    def _video(self) -> Video | None:
+        """The video as a clock; its pictures are not asked for."""
+        return Video(self.media) if self.media else None
 
     def frame_mask(self) -> NDArray[np.bool_]:
         """Return [n_frames], true where an image file exists; one that turns out broken is masked by ``frames``."""
@@ -72,8 +77,11 @@ class FileTrack(Track):
         return [f"{self.id}/{self.frame_name.format(number)}" for number in self.numbers.tolist()]
 
     def times(self) -> NDArray[np.float64]:
-        """Return the time in seconds of the middle of every frame, [n_frames], by the numbers of the frames."""
-        return np.asarray(np.maximum(self.numbers - self.first, 0) + 0.5, dtype=np.float64) / self.rate
+        """Return the time in seconds of the middle of every frame, [n_frames], as the video shows the numbered one."""
+        numbers = np.maximum(self.numbers - self.first, 0)
+        if self._video is not None:
+            return self._video.middles(numbers, self.rate)
+        return np.asarray(numbers + 0.5, dtype=np.float64) / self.rate
 
     def audio_file(self) -> tuple[str, int, int] | None:
         """Return (folder and name, bytes, modification time in ns) of the file with the sound, or None without."""
@@ -85,7 +93,7 @@ class FileTrack(Track):
             return None
         from abawbench_plugins.databases._audio import read_audio
 
-        return read_audio(self.media)
+        return read_audio(self.media, self.images.problems)
 
 
 def identity(path: Path) -> tuple[str, int, int] | None:
@@ -104,7 +112,7 @@ class CountedTrack(FileTrack):
     """
 
     def __init__(self, *, id: str, subject: str, rate: float, images: Images, frame_name: str) -> None:
-        self.id, self.subject, self.rate = id, subject, rate
+        self.id, self.subject, self.assumed = id, subject, rate
         self.images, self.frame_name = images, frame_name
         self.media = None
 

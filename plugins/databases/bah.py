@@ -43,8 +43,6 @@ class AnswerTrack(FileTrack):
     """The recorded answer to one question, with its transcript."""
 
     first = 0
-    rate: float = 24.0
-    """Frames per second, which no file tells."""
     transcript: Path | None = None
     spoken: str | None = None
     """What the split file says was spoken, for videos without a transcript file."""
@@ -72,7 +70,7 @@ class AnswerDatabase(FolderDatabase):
     def __init__(self, roots: Iterable[Path | str], rate: float = 24.0):
         super().__init__(roots)
         self.rate = rate
-        """Frames per second of all videos."""
+        """Frames per second where no video tells."""
 
     def _texts(self, tracks: Iterable[FileTrack]) -> Iterable[FileGroup]:
         paths = {track.transcript for track in tracks if isinstance(track, AnswerTrack) and track.transcript}
@@ -197,7 +195,7 @@ class BAH(AnswerDatabase):
         return AnswerTrack(
             id=video,
             subject=video.partition("/")[0],
-            rate=self.rate,
+            assumed=self.rate,
             numbers=listing.numbers,
             images=Images(folders, self.problems, frame_name=FRAME_NAME),
             frame_name=FRAME_NAME,

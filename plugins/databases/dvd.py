@@ -1,7 +1,6 @@
 """DVD: the violence detection challenge of editions 9 and 10."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +13,7 @@ from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, entries
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
-from abawbench_plugins.databases._tracks import RATE, FileTrack
+from abawbench_plugins.databases._tracks import FileTrack
 from abawbench_plugins.databases._video import Video
 
 _FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
@@ -36,19 +35,14 @@ class SceneTrack(FileTrack):
 
     def __init__(self, id: str, numbers: NDArray[np.int64], images: Images, video: Video | None, root: Path):
         self.id = self.subject = id
-        self.numbers, self.images, self._video, self._root = numbers, images, video, root
+        self.numbers, self.images, self._scene, self._root = numbers, images, video, root
         self.media = video.path if video else None
         self.frame_name = "{:05d}.jpg"
         self.__post_init__()
 
-    @cached_property
-    def rate(self) -> float:  # type: ignore[override]
-        """Frames per second of the video, or 30 where it does not tell."""
-        return (self._video.rate if self._video else None) or RATE
-
     @property
     def _decoded(self) -> Video | None:
-        return None if self.images.folders else self._video
+        return None if self.images.folders else self._scene
 
     def frame_mask(self) -> NDArray[np.bool_]:
         """Return [n_frames], true where the video has such a frame, or an image file exists."""
@@ -92,6 +86,7 @@ class DVD(FolderDatabase):
 
     name = "dvd"
     labels = ("vd",)
+    seen = True
     released = ("train", "val")
     classes: ClassVar = {"vd": ("other", "violent")}
 

@@ -47,6 +47,8 @@ class MimicTrack(CountedTrack):
     Without images its frames are all missing, and place what else there is in time.
     """
 
+    rate: float = RATE
+
     def __init__(
         self,
         id: str,

@@ -83,9 +83,12 @@ class ManifestTrack(Track):
     def rate(self) -> float:  # type: ignore[override]
         """Return the frames per second that the manifest gives, else the video's, else 30."""
         given = float(self._manifest.rates[self._number])
-        if np.isnan(given):
-            return (None if self._video is None else self._video.rate) or RATE
-        return given
+        if not np.isnan(given):
+            return given
+        told = None if self._video is None else self._video.rate
+        if told is None:
+            self._problems.add(self._folder, f"tracks without 'rate' and video: {RATE:g} frames per second are assumed")
+        return told or RATE
 
     @property
     def paths(self) -> list[str | None]:
@@ -192,7 +195,7 @@ class ManifestTrack(Track):
             return None
         from abawbench_plugins.databases._audio import read_audio
 
-        return read_audio(self._folder / path)
+        return read_audio(self._folder / path, self._problems)
 
     def audio_file(self) -> tuple[str, int, int] | None:
         """Return (path relative to the manifest, bytes, modification time in ns) of the file with the sound."""
@@ -200,8 +203,14 @@ class ManifestTrack(Track):
         return None if path is None else self._stat(path)
 
     def times(self) -> NDArray[np.float64]:
-        """Return the time in seconds of the middle of every frame, [n_frames], by the numbers of the frames."""
-        return np.asarray(np.maximum(self._numbers - 1, 0) + 0.5, dtype=np.float64) / self.rate
+        """Return the time in seconds of the middle of every frame, [n_frames].
+
+        That is when the video shows the frame of that number, unless the manifest gives a rate.
+        """
+        numbers = np.maximum(self._numbers - 1, 0)
+        if self._video is not None and np.isnan(self._manifest.rates[self._number]):
+            return self._video.middles(numbers, self.rate)
+        return np.asarray(numbers + 0.5, dtype=np.float64) / self.rate
 
     def text(self) -> str | None:
         """Return the text of the track, or None without one."""
@@ -281,7 +290,7 @@ class ManifestDatabase(Database):
         parts: list[FileGroup] = []
         for track in tracks.values():
             media = dict.fromkeys(path for path in (track.cell("video"), track.cell("audio")) if path)
-            parts += [MediaFile(self.path.parent / path) for path in media]
+            parts += [MediaFile(self.path.parent / path, path == track.cell("video")) for path in media]
             if not track.cell("video") and (images := tuple(path for path in track.paths if path)):
                 parts.append(ListedImages(self.path.parent, images))
         return Inspection(counts, parts)

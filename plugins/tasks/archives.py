@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import BadRow, DataError, Decided, Sheet, Submission, Task, Template
-from abawbench.contracts.submission import lines_of, split_rows, text_lines
+from abawbench.contracts.submission import number_classes, split_rows
+from abawbench.contracts.text import decode_text, lines_of, plain, plain_lines
 
 HEADERS = ("Frame_Number,Label", "Frame_Num,Label")
 """Of ABAW10 and of the templates of ABAW9."""
-LARGEST = 2**30
-"""Bytes an archive may unpack to."""
+LARGEST = 2**26
+"""Bytes an archive may unpack to: eight million rows, several times what DVD has."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -32,6 +33,8 @@ class ArchiveSubmission(Submission):
 
     ``Task.options`` says from which number the tables count (``first_frame``), and the label of a violent frame.
     """
+
+    is_text = False
 
     @property
     def _before(self) -> int:
@@ -55,7 +58,7 @@ class ArchiveSubmission(Submission):
         found = []
         for member, video, _, rows in _tables(path):
             try:
-                numbers, values = split_rows(rows, self.widths)
+                numbers, values = split_rows(number_classes(rows, self.task), self.widths)
                 names += [f"{video}/{_frame(row, number, self._before)}.jpg" for row, number in enumerate(numbers)]
                 found.append(self.decode(values).decisions)
             except BadRow as error:
@@ -95,7 +98,7 @@ def _tables(path: Path) -> Iterator[tuple[str, str, str, Sequence[str]]]:
     """
     if path.is_dir():
         for file in sorted(path.glob("*.csv")):
-            yield _table(path, file.name, text_lines(file))
+            yield _table(path, file.name, plain_lines(file)[0])
         return
     try:
         with ZipFile(path) as archive:
@@ -103,9 +106,14 @@ def _tables(path: Path) -> Iterator[tuple[str, str, str, Sequence[str]]]:
             if not members or sum(info.file_size for info in members) > LARGEST:
                 raise DataError(f"{path}: expected <video>.csv files of at most {LARGEST // 2**20} MiB in all")
             for info in members:
-                yield _table(path, info.filename, lines_of(archive.read(info)))
+                yield _table(path, info.filename, _unpack(archive, info, path))
     except (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
         raise DataError(f"{path}: not a readable zip of <video>.csv files ({error})") from error
+
+
+def _unpack(archive: ZipFile, info: ZipInfo, path: Path) -> list[str]:
+    where = f"{path}:{info.filename}"
+    return plain(lines_of(decode_text(archive.read(info), where)), where)[0]
 
 
 def _table(path: Path, name: str, lines: Sequence[str]) -> tuple[str, str, str, Sequence[str]]:

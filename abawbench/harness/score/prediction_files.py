@@ -1,21 +1,26 @@
 """Predictions from any framework: which form a file has, and what it says about each track."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import BadRow, DataError, Decided, PluginError, Submission, Task, Track, UsageError
-from abawbench.contracts.submission import check_header, numbers, text_lines
-from abawbench.harness.score.frame_index import Entries, FrameIndex
+from abawbench.contracts.submission import check_header, class_key, number_classes, numbers
+from abawbench.contracts.text import TextTable, dialect_of, lines_of, nearest, plain_lines, read_table, read_text
+from abawbench.harness.score import toolkits
+from abawbench.harness.score.frame_index import Entries, FrameIndex, Surplus
 from abawbench.records.predictions import PREFIX, read_score_rows
 
 CLASS = "class"
 """The column of a CSV file that holds the class of a multiclass task."""
+SLACK = 1e-6
+"""How far a value may lie outside its range: what float32 rounding can do."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,10 @@ class FilePredictions:
     """Which frames the file predicts, [N] per track."""
     decided: bool
     """Whether the file holds decisions; else it holds scores, and the task decided."""
+    surplus: int = 0
+    """Rows that were passed over, because the split has no such frame."""
+    notes: Sequence[str] = ()
+    """What else the value rests on, in words."""
 
 
 def submission_of(task: Task) -> Submission | None:
@@ -45,34 +54,59 @@ def submission_of(task: Task) -> Submission | None:
     return form
 
 
-def read_prediction_file(path: Path, task: Task, tracks: Sequence[Track]) -> FilePredictions:
+def read_prediction_file(
+    path: Path,
+    task: Task,
+    tracks: Sequence[Track],
+    *,
+    form: str | None = None,
+    surplus: Surplus = "error",
+    dropped: Mapping[str, int] | None = None,
+) -> FilePredictions:
     """Return what a file (or a folder with a file per track) predicts of these tracks, whatever its form.
 
-    Raises DataError naming file and line for what is not in the form: a frame twice, an unknown track or frame, a
-    number that is none, a class that does not exist. Raises UsageError when no form fits.
+    ``form`` names the toolkit whose tables it holds, see ``toolkits``. Rows of frames that the tracks do not have are
+    an error, unless ``surplus`` is ``ignore``; ``dropped`` names tracks that could not be read. Raises DataError naming
+    file and line for what is not in the form: a frame twice, an unknown track or frame, a number that is none or is out
+    of range, a class that does not exist. Raises UsageError when no form fits.
     """
     official = submission_of(task)
-    index = FrameIndex(task, tracks, official)
-    form, entries = _entries(path, task, index, official)
-    at = index.positions(entries)
+    index = FrameIndex(task, tracks, official, dropped or {})
+    name, entries = _entries(path, task, index, official, form)
+    _refuse_outside(task, entries)
+    at = index.positions(entries, surplus)
+    known = at >= 0
+    at, decisions, scores = at[known], entries.decisions, entries.scores
     given = np.zeros(index.total, dtype=bool)
     given[at] = True
-    decisions = entries.decisions if entries.decisions is not None else task.decide(_scores(entries))
+    decided = np.asarray(task.decide(_scores(entries)) if decisions is None else decisions)
     found = Decided(
-        _scatter(np.asarray(decisions), at, index.total),
-        None if entries.scores is None else _scatter(entries.scores, at, index.total),
+        _scatter(decided[known], at, index.total),
+        None if scores is None else _scatter(scores[known], at, index.total),
     )
-    return FilePredictions(form, index.split(found), index.split_mask(given), entries.decisions is not None)
+    return FilePredictions(
+        name,
+        index.split(found),
+        index.split_mask(given),
+        decisions is not None,
+        int((~known).sum()),
+        entries.notes,
+    )
 
 
-def _entries(path: Path, task: Task, index: FrameIndex, official: Submission | None) -> tuple[str, Entries]:
+def _entries(
+    path: Path, task: Task, index: FrameIndex, official: Submission | None, form: str | None
+) -> tuple[str, Entries]:
+    if form is not None:
+        return form, toolkits.read(path, task, index, form)
     if path.is_dir():
         return "one file per track", _read_folder(path, task, index)
     if path.suffix.lower() == ".parquet":
         return "Parquet", _read_parquet(path, task)
-    lines = text_lines(path)
-    if lines and "track" in _header(lines[0]):
-        return "CSV", _read_csv(path, lines, task)
+    if official is None or official.is_text or not is_zipfile(path):
+        text = read_text(path)
+        if "track" in header_of(text):
+            return "CSV", _read_csv(read_table(path, text), task)
     if official is None:
         raise UsageError(
             f"{path}: task '{task.name}' has no official file; give Parquet or CSV with the columns track, frame and "
@@ -83,6 +117,55 @@ def _entries(path: Path, task: Task, index: FrameIndex, official: Submission | N
     return "official", Entries(
         where=sheet.where, names=names, decisions=sheet.predicted.decisions, scores=sheet.predicted.scores
     )
+
+
+def header_of(text: str) -> list[str]:
+    """Return the names in the first row of a text."""
+    lines = lines_of(text[:100_000])
+    dialect = dialect_of(lines)
+    row = lines[dialect.first - 1] if len(lines) >= dialect.first else ""
+    return [name.strip().strip('"') for name in row.split(dialect.delimiter)]
+
+
+def _refuse_outside(task: Task, entries: Entries) -> None:
+    """Raise DataError, naming the row, for a value or a score that the task does not allow; so in every form."""
+    if entries.decisions is not None:
+        values, outputs, ranges = _ranged(task, np.asarray(entries.decisions))
+    else:
+        values, outputs, ranges = _scored(task, _scores(entries))
+    for column, name, (low, high) in zip(values.T, outputs, ranges, strict=True):
+        wrong = np.flatnonzero((column < low - SLACK) | (column > high + SLACK))
+        if wrong.size:
+            row = int(wrong[0])
+            remedy = "clip them, or bring them to that scale"
+            raise DataError(
+                f"{entries.where(row)}: {name} {column[row]:g} is outside {low:g} to {high:g}, and so are {wrong.size} "
+                f"of {len(column)} rows; {remedy}"
+            )
+
+
+Ranged = tuple[NDArray[Any], Sequence[str], Sequence[tuple[float, float]]]
+
+
+def _ranged(task: Task, decisions: NDArray[Any]) -> Ranged:
+    """Return the columns of decisions that are values, with their names and ranges."""
+    if task.parts:
+        found = [_ranged(part, task.part_of(decisions, number)) for number, part in enumerate(task.parts)]
+        return np.hstack([one[0] for one in found]), *([x for one in found for x in one[k]] for k in (1, 2))  # type: ignore[return-value]
+    if task.kind != "regression" or task.ranges is None:
+        return np.empty((len(decisions), 0)), [], []
+    return decisions, task.outputs, [task.ranges] * len(task.outputs)
+
+
+def _scored(task: Task, scores: NDArray[Any]) -> Ranged:
+    """Return the columns of scores that have a range: values and units; of those of classes the largest counts."""
+    if task.parts:
+        cut = zip(task.parts, task.part_outputs, strict=True)
+        found = [_scored(part, scores[:, at]) for part, at in cut]
+        return np.hstack([one[0] for one in found]), *([x for one in found for x in one[k]] for k in (1, 2))  # type: ignore[return-value]
+    if task.kind == "multilabel":
+        return scores, task.outputs, [(0.0, 1.0)] * len(task.outputs)
+    return _ranged(task, scores)
 
 
 def _read_parquet(path: Path, task: Task) -> Entries:
@@ -97,36 +180,43 @@ def _read_parquet(path: Path, task: Task) -> Entries:
     return Entries(where=where, tracks=tracks, frames=frames, scores=scores)
 
 
-def _read_csv(path: Path, lines: Sequence[str], task: Task) -> Entries:
+def _read_csv(table: TextTable, task: Task) -> Entries:
     """Return the rows of a CSV file with a header: track, frame (from 0) and scores, values, units or a class."""
-    header = _header(lines[0])
-    columns, scored = _columns(path, header, task)
-    keys = [header.index("track")] + ([header.index("frame")] if "frame" in header else [])
-
-    def where(row: int) -> str:
-        return f"{path}:{row + 2}"
-
+    columns, scored = _columns(table, task)
+    if not table.rows:
+        raise DataError(f"{table.path}:{2}: no predictions here")
     try:
-        rows = [_cells(row, line, len(header)) for row, line in enumerate(lines[1:])]
-        if not rows:
-            raise BadRow(0, "no predictions here")
-        frames = np.zeros(len(rows), dtype=np.int64)
-        if len(keys) == 2:
-            frames[:] = [_frame(row, cells[keys[1]]) for row, cells in enumerate(rows)]
-        values = numbers([",".join(cells[c] for c in columns) for cells in rows], len(columns))
+        frames = np.zeros(len(table.rows), dtype=np.int64)
+        if "frame" in table.header:
+            place = table.header.index("frame")
+            frames[:] = [_frame(row, cells[place]) for row, cells in enumerate(table.rows)]
+        rows = [[cells[c] for c in columns] for cells in table.rows]
+        if task.kind == "multiclass" and not scored:
+            rows = [[_class(row, cells[0], task)] for row, cells in enumerate(rows)]
+        values = numbers([",".join(cells) for cells in rows], len(columns))
         decisions = None if scored else Submission(task).decode(values).decisions
     except BadRow as error:
-        raise DataError(f"{where(error.row)}: {error.what}") from error
-    tracks = [cells[keys[0]].strip('"') for cells in rows]
-    return Entries(where=where, tracks=tracks, frames=frames, decisions=decisions, scores=values if scored else None)
+        raise DataError(f"{table.where(error.row)}: {error.what}") from error
+    place = table.header.index("track")
+    tracks = [cells[place] for cells in table.rows]
+    return Entries(
+        where=table.where, tracks=tracks, frames=frames, decisions=decisions, scores=values if scored else None
+    )
 
 
-def _header(line: str) -> list[str]:
-    return [name.strip().strip('"') for name in line.split(",")]
+def _class(row: int, text: str, task: Task) -> str:
+    """Return the number of a class that is given by its name or its number."""
+    known = {class_key(name): str(number) for number, name in enumerate(task.outputs)}
+    text = known.get(class_key(text), text)
+    if any(letter.isalpha() for letter in text) and class_key(text) not in ("nan", "inf"):
+        hint = nearest(text, task.outputs)
+        raise BadRow(row, f"{text[:40]!r} is no class: give 0 to {len(known) - 1} or a name{hint}")
+    return text
 
 
-def _columns(path: Path, header: Sequence[str], task: Task) -> tuple[list[int], bool]:
+def _columns(table: TextTable, task: Task) -> tuple[list[int], bool]:
     """Return the columns of the values in the order of the outputs, and whether they are scores."""
+    header = table.header
     scores = [f"{PREFIX}{output}" for output in task.outputs]
     plain = [CLASS] if task.kind == "multiclass" else list(task.outputs)
     needed = ["track"] if task.level == "track" else ["track", "frame"]
@@ -136,20 +226,14 @@ def _columns(path: Path, header: Sequence[str], task: Task) -> tuple[list[int], 
         if all(header.count(name) == 1 for name in wanted):
             return [header.index(name) for name in names], scored
     choices = " or ".join(",".join([*needed, *names]) for names, _ in forms)
-    raise DataError(f"{path}:1: expected the columns {choices}, each once; found {','.join(header)[:120]!r}")
-
-
-def _cells(row: int, line: str, width: int) -> list[str]:
-    cells = [cell.strip() for cell in line.split(",")]
-    if len(cells) != width:
-        raise BadRow(row, f"expected {width} columns, found {len(cells)} in {line.strip()[:60]!r}")
-    return cells
+    raise DataError(f"{table.path}:1: expected the columns {choices}, each once; found {','.join(header)[:120]!r}")
 
 
 def _frame(row: int, text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+    whole = text.removesuffix(".0")
+    if not (whole.isascii() and whole.isdecimal() and len(whole) < 10):
         raise BadRow(row, f"{text[:40]!r} is no frame number; frames are counted from 0")
-    return int(text)
+    return int(whole)
 
 
 def _read_folder(path: Path, task: Task, index: FrameIndex) -> Entries:
@@ -161,24 +245,23 @@ def _read_folder(path: Path, task: Task, index: FrameIndex) -> Entries:
     tracks: list[str] = []
     frames: list[int] = []
     found: list[NDArray[Any]] = []
-    places: list[str] = []
+    places: list[tuple[Path, int]] = []
     for file in files:
-        lines = text_lines(file)
+        lines, first = plain_lines(file)
         check_header(file, lines[0] if lines else "", task.outputs)
-        if file.stem not in index.numbers:
-            raise DataError(f"{file}:1: {index.unknown_track(file.stem)}")
         try:
             if lines[1:]:
-                found.append(form.decode(numbers([line.rstrip("\r") for line in lines[1:]], form.widths[0])).decisions)
+                rows = lines[1:] if task.kind != "multiclass" else number_classes(lines[1:], task)
+                found.append(form.decode(numbers(rows, form.widths[0])).decisions)
         except BadRow as error:
-            raise DataError(f"{file}:{error.row + 2}: {error.what}") from error
+            raise DataError(f"{file}:{error.row + 1 + first}: {error.what}") from error
         tracks += [file.stem] * (len(lines) - 1)
         frames += range(len(lines) - 1)
-        places += [str(file)] * (len(lines) - 1)
+        places += [(file, first)] * (len(lines) - 1)
     if not found:
         raise DataError(f"{files[0]}:2: no predictions here")
     return Entries(
-        where=lambda row: f"{places[row]}:{frames[row] + 2}",
+        where=lambda row: f"{places[row][0]}:{frames[row] + 1 + places[row][1]}",
         tracks=tracks,
         frames=np.asarray(frames, dtype=np.int64),
         decisions=np.concatenate(found),

@@ -14,9 +14,9 @@ from abawbench.harness.data.images import find_nearest
 from abawbench.harness.request.assumptions import check_assumptions, count_frames, select_assumptions
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.request.rules import layout_of
-from abawbench.harness.score.frame_index import FrameIndex
+from abawbench.harness.score.frame_index import SURPLUS, FrameIndex, Surplus, escape
 from abawbench.harness.score.prediction_files import FilePredictions, read_prediction_file, submission_of
-from abawbench.harness.score.scoring import Predicted, score, tracks_digest
+from abawbench.harness.score.scoring import Predicted, count_dropped, score, tracks_digest
 from abawbench.plugins import Plugin, Plugins
 from abawbench.records import store
 from abawbench.records.record import DatabaseRecord, Record
@@ -39,6 +39,8 @@ class _Scored:
     tracks: list[LabelledTrack]
     assumptions: Mapping[str, str]
     """Of uncertain facts, where another than the default took effect."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Tracks of the split that could not be read, and the annotated frames (or tracks) of each."""
 
     def record(self) -> DatabaseRecord:
         return DatabaseRecord(
@@ -60,6 +62,10 @@ class ScoreRequest:
     split: str = "val"
     missing: Missing = "error"
     """What stands for annotated frames that the file does not predict: see ``score_file``."""
+    surplus: Surplus = "error"
+    """What happens to rows of frames that the split does not have: ``ignore`` passes over them, and counts them."""
+    form: str | None = None
+    """The toolkit whose tables the file holds: ``openface``, ``py-feat`` or ``libreface``."""
     assumptions: Mapping[str, str] = field(default_factory=dict)
     """Of uncertain facts, chosen by name."""
 
@@ -74,14 +80,19 @@ def score_file(path: Path, wanted: ScoreRequest, plugins: Plugins, databases: Da
     missing = wanted.missing
     if missing not in MISSING:
         raise UsageError(f"unknown rule '{missing}' for missing frames; use {', '.join(MISSING)}")
+    if wanted.surplus not in SURPLUS:
+        raise UsageError(f"unknown rule '{wanted.surplus}' for surplus rows; use {', '.join(SURPLUS)}")
     chosen = check_assumptions(plugins, wanted.assumptions)
     task, measured, asked = _task(plugins, wanted.task, chosen)
     database, tracks = _load_tracks(task, databases.under(chosen), wanted.split, chosen)
     task = task.leave_out(database.lacks(task.label))
     metric = measured(task)
     effective = select_assumptions(chosen, task, [*asked, databases.plugin(database.name)])
-    known = _Scored(task, metric, database, wanted.split, tracks, effective)
-    found = read_prediction_file(path, task, [one.track for one in tracks])
+    dropped = count_dropped(database, task, [wanted.split])
+    known = _Scored(task, metric, database, wanted.split, tracks, effective, dropped)
+    found = read_prediction_file(
+        path, task, [one.track for one in tracks], form=wanted.form, surplus=wanted.surplus, dropped=dropped
+    )
     lacking = [one.known.annotated & ~given for one, given in zip(tracks, found.given, strict=True)]
     count = sum(int(frames.sum()) for frames in lacking)
     if count and missing == "error":
@@ -91,7 +102,13 @@ def score_file(path: Path, wanted: ScoreRequest, plugins: Plugins, databases: Da
         for number, frames in enumerate(lacking)
     ]
     return _score(path, found.form, known, filled).model_copy(
-        update={"filled_frames": count, "predicted_frames": _count_annotated(tracks) - count, "missing": missing}
+        update={
+            "filled_frames": count,
+            "predicted_frames": _count_annotated(tracks) - count,
+            "missing": missing,
+            "surplus_rows": found.surplus,
+            "notes": tuple(found.notes),
+        }
     )
 
 
@@ -110,8 +127,10 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
     predictions = store.read_run_predictions(folder, task.outputs)
     database = databases.under(assumptions).for_task(task, pooled=True)[1]
     tracks = tracks_of_run(record, task, database, predictions.scores)
+    _require_every_track(folder, record, task, database, predictions.scores)
     task = task.leave_out(database.lacks(task.label))
-    known = _Scored(task, measured(task), database, record.database.split, tracks, assumptions)
+    dropped = count_dropped(database, task, _splits_of(record, task, database))
+    known = _Scored(task, measured(task), database, record.database.split, tracks, assumptions, dropped)
     _require_same_tracks(folder, record, known, predictions.scores)
     scores = [predictions.scores[one.track.id] for one in tracks]
     found = _score(folder, "run", known, scores).model_copy(update={"stored_value": record.score.value})
@@ -154,12 +173,33 @@ def tracks_of_run(
 
     A run over several splits together (folds) has them all.
     """
-    there, own = database.splits(task.label), record.database.split
-    splits = [own] if own is not None and own in there else [split for split in there if split != "test"]
+    splits = _splits_of(record, task, database)
     assumptions = record.protocol.assumptions if record.protocol else {}
     found = [one for split in splits for one in count_frames(database.tracks(task.label, split), task, assumptions)]
     by_id = {one.track.id: one for one in found if one.labels is not None}
     return [by_id[track] for track in predictions if track in by_id]
+
+
+def _require_every_track(
+    folder: Path, record: Record, task: Task, database: Database, predictions: Mapping[str, NDArray[Any]]
+) -> None:
+    """Raise DataError when the database has an annotated track that the run did not score."""
+    assumptions = record.protocol.assumptions if record.protocol else {}
+    splits = _splits_of(record, task, database)
+    found = [one for split in splits for one in count_frames(database.tracks(task.label, split), task, assumptions)]
+    wanted = [one.track.id for one in found if one.labels is not None and one.known.annotated.any()]
+    missing = [name for name in wanted if name not in predictions]
+    if missing:
+        raise DataError(
+            f"{folder}: the run scored {len(wanted) - len(missing)} of the {len(wanted)} tracks that "
+            f"'{database.name}' has, and not '{escape(missing[0])}', for one; run it again on all of them"
+        )
+
+
+def _splits_of(record: Record, task: Task, database: Database) -> list[str]:
+    """Return the splits that a run was scored on: all that have labels where it was over several together (folds)."""
+    there, own = database.splits(task.label), record.database.split
+    return [own] if own is not None and own in there else [split for split in there if split != "test"]
 
 
 def _require_same_tracks(folder: Path, record: Record, known: _Scored, predictions: Mapping[str, NDArray[Any]]) -> None:
@@ -236,7 +276,8 @@ def _score(path: Path, form: str, known: _Scored, predicted: Sequence[Predicted]
         score=result,
         floor=floor,
         tracks=sum(bool(one.known.annotated.any()) for one in known.tracks),
-        annotated_frames=_count_annotated(known.tracks),
+        annotated_frames=_count_annotated(known.tracks) + sum(known.dropped.values()),
+        lost_tracks=len(known.dropped),
         predicted_frames=_count_annotated(known.tracks),
         assumptions=dict(known.assumptions),
     )

@@ -120,18 +120,18 @@ def test_only_left_and_right_are_people_other_endings_are_ids(disk: Any) -> None
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "rate"),
-    [("9-15-1920x1080", 15), ("10-60-1280x720_left", 60), ("28-24-1280x720-2", 24), ("video86_3", 30), ("451", 30)],
-)
-def test_the_rate_is_in_the_name_or_thirty(disk: Any, name: str, rate: float) -> None:
+@pytest.mark.parametrize("name", ["9-15-1920x1080", "10-60-1280x720_left", "28-24-1280x720-2", "video86_3", "451"])
+def test_without_a_video_thirty_is_assumed_and_said(disk: Any, name: str) -> None:
     disk.put(f"{VA}/Train_Set/{name}.txt", VA_HEADER + "0,0\n")
     disk.images(f"cropped_aligned/{name}", "00001.jpg")
-    assert only(disk).track.rate == rate
+    database = open_database([disk.root])
+    (one,) = database.tracks("va", "train")
+    assert one.track.rate == 30
+    assert "no video beside the faces: 30 frames per second are assumed" in [p.what for p in database.problems.items]
 
 
 @pytest.mark.parametrize("name", ["video5", "video5_left", "9-30-1920x1080"])
-def test_the_rate_of_the_video_comes_before_the_one_in_the_name(disk: Any, name: str) -> None:
+def test_the_rate_is_that_of_the_video(disk: Any, name: str) -> None:
     disk.put(f"{VA}/Train_Set/{name}.txt", VA_HEADER + "0,0\n0,0\n")
     disk.images(f"cropped_aligned/{name}", "00001.jpg")
     disk.film(f"batch1/{name.removesuffix('_left')}.mp4", 3, rate=15)
@@ -140,10 +140,10 @@ def test_the_rate_of_the_video_comes_before_the_one_in_the_name(disk: Any, name:
     np.testing.assert_allclose(track.times(), [0.5 / 15, 1.5 / 15])
 
 
-def test_a_video_that_cannot_be_read_leaves_the_rate_to_the_name(disk: Any) -> None:
+def test_a_video_that_cannot_be_read_tells_no_rate(disk: Any) -> None:
     disk.put(f"{VA}/Train_Set/9-15-1920x1080.txt", VA_HEADER + "0,0\n")
     disk.put("batch1/9-15-1920x1080.mp4", b"no video")
-    assert only(disk).track.rate == 15
+    assert only(disk).track.rate == 30
 
 
 def test_several_image_roots_are_merged_and_aligned_faces_win(disk: Any) -> None:

@@ -52,7 +52,7 @@ def test_frames_count_from_zero_and_sort_as_numbers(train: Any) -> None:
     assert images[:, 0, 0, 0].tolist() == pytest.approx([20, 0, 240], abs=6)
     assert mask.tolist() == [True, False, True]
     assert (other.track.id, other.track.subject) == (OTHER, "90001")
-    assert database.problems.items == []
+    assert all("are assumed" in problem.what for problem in database.problems.items)
 
 
 def test_a_package_itself_can_be_the_root(train: Any) -> None:

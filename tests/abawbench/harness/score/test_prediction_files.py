@@ -238,7 +238,7 @@ ONE = "3-30-640x360/00001.jpg,0,0\n"
         ("ah", "8/Visite_1/c.mp4/frame-0.jpg,1\n", ":1: track '8/Visite_1/c.mp4' has no frame 'frame-0.jpg'"),
         ("va", "track,frame,valence\n", ":1: expected the columns track,frame,score_valence"),
         ("va", "track,frame,valence,arousal,valence\n", ":1: expected the columns .* each once"),
-        ("va", "track,frame,valence,arousal\n3-30-640x360,3,0,0\n", ":2: .* has no frame 3; its 3 are counted from 0"),
+        ("va", "track,frame,valence,arousal\n3-30-640x360,3,0,0\n", ":2: .* has no frame 3: it has 3, counted from 0"),
         ("va", "track,frame,valence,arousal\n3-30-640x360,-1,0,0\n", ":2: '-1' is no frame number"),
         ("va", "track,frame,valence,arousal\n3-30-640x360,0,0\n", ":2: expected 4 columns, found 3"),
         ("va", "track,frame,valence,arousal\nnobody,0,0,0\n", ":2: the split has no track 'nobody'"),
@@ -260,7 +260,7 @@ def test_what_is_wrong_is_refused_with_file_and_line(name: str, text: str, messa
         ("3-30-640x360.txt", "valence,arousal\n0,0\n0\n", r"3-30-640x360.txt:3: expected 2 value\(s\), found 1"),
         ("3-30-640x360.txt", "valence,arousal\n0,0\n\n0,0\n", "3-30-640x360.txt:3: expected 2"),
         ("3-30-640x360.txt", "valence,arousal\n", "3-30-640x360.txt:2: no predictions here"),
-        ("other.txt", "valence,arousal\n0,0\n", "other.txt:1: the split has no track 'other'"),
+        ("other.txt", "valence,arousal\n0,0\n", "other.txt:2: the split has no track 'other'"),
     ],
 )
 def test_a_wrong_file_of_a_track_is_refused_with_its_line(file: str, text: str, message: str, tmp_path: Path) -> None:

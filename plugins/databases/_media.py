@@ -1,0 +1,37 @@
+"""Opening video and sound: regular local files and nothing else, whatever their names or contents say."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+
+def open_media(path: Path) -> "InputContainer":
+    """Return an open container. Raises OSError (av.FFmpegError is one) for what is no regular file, or not readable.
+
+    A name such as ``http:/host/x.mp4`` is a file name, and a playlist opens nothing that is not a local file.
+    """
+    import av
+
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(f"{path.name} is not a regular file")
+    return av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+
+
+def packets_of(container: "InputContainer", stream: Any) -> Iterator[Any]:
+    """Yield the packets of a stream; a file that is cut short ends them. The last one is empty and ends decoding."""
+    import av
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            yield next(packets)
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError, ValueError):
+            # what the decoder still holds comes out with an empty packet
+            yield av.Packet(0)
+            return
