@@ -189,6 +189,7 @@ def rewritten(run: Path, **changes) -> None:
         for key in inner:
             target = target[key]
         target[last] = value
+    result["seal"] = None
     (run / store.RESULT).write_text(json.dumps(result))
 
 
