@@ -48,6 +48,8 @@ class Template:
     names: Sequence[str]
     header: str | None = None
     """The first line as it stands, without its end; None where the form has none."""
+    width: int | None = None
+    """How many values stand beside each name; None where none do."""
 
 
 class BadRow(ValueError):
@@ -143,6 +145,7 @@ class Submission:
             lines[0] = ",".join(self.header)
         start = self._past_header(path, lines)
         names = [line.partition(",")[0] for line in lines[start:]]
+        widths = {line.count(",") for line in lines[start:]}
         seen: dict[str, int] = {}
         for number, name in enumerate(names, start + first):
             if not name.strip() or name in seen:
@@ -151,7 +154,7 @@ class Submission:
             seen[name] = number
         if not names:
             raise DataError(f"{path}: the template names no frame; take the official one")
-        return Template(names, lines[0] if start else None)
+        return Template(names, lines[0] if start else None, (max(widths) if len(widths) == 1 else 0) or None)
 
     def write(self, path: Path, template: Template, predicted: Decided) -> None:
         """Write the predictions, one for each name of the template."""

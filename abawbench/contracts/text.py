@@ -116,6 +116,10 @@ class Dialect:
     index: bool = False
     """Whether the first column is the row numbers of R or pandas, which have no name."""
 
+    def number(self, text: str) -> str:
+        """Return a cell with the point that a number has for a decimal comma; as it is where commas separate."""
+        return text if self.delimiter == "," else _with_point(text)
+
     @property
     def plain(self) -> bool:
         """Whether commas separate, from the first line on, without row numbers."""

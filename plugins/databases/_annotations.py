@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.database import Labels
+from abawbench.contracts.text import name_kind
 
 EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
 ACTION_UNITS = ("AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26")
@@ -72,6 +73,9 @@ def read_annotation(path: Path, form: Format) -> NDArray[np.float64]:
     Raises RowError, naming the line, for anything but a header and well-formed rows, and OSError.
     """
     data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    kind = name_kind(data)
+    if kind is not None:
+        raise RowError(f"this is {kind[0]}; {kind[1]}")
     header, _, body = data.partition(b"\n")
     _check_header(header.decode("utf-8", "replace"), form)
     body = body.rstrip()
@@ -104,16 +108,20 @@ def count_annotated(path: Path, form: Format) -> int:
 def _check_header(line: str, form: Format) -> None:
     if not form.header:
         return
-    found = [name.strip().casefold() for name in line.split(",")]
+    found = [name.strip().strip('"').casefold() for name in line.strip().rstrip(",").split(",")]
     wanted = [name.casefold() for name in form.header]
-    if not set(found) & set(wanted):
-        raise RowError(f"expected the header {','.join(form.header)}, found {line.strip()[:60]!r}", 1)
-    if found != wanted and sorted(found) == sorted(wanted):
+    if found == wanted:
+        return
+    if sorted(found) == sorted(wanted):
         raise RowError(f"the header names its columns in another order than {','.join(form.header)}", 1)
+    remedy = "" if not set(found) & set(wanted) else " (--assume annotation-header=any takes any first line)"
+    raise RowError(f"expected the header {','.join(form.header)}, found {line.strip()[:60]!r}{remedy}", 1)
 
 
 def _parse_digits(body: bytes, columns: int) -> NDArray[np.float64] | None:
     """Return the values if every one is a digit or -1, some fifty times as fast as ``_parse``; else None."""
+    if b"i" in body:  # it stands for -1 in what follows
+        return None
     cells = np.frombuffer(body.replace(b"\r\n", b"\n").replace(b"-1", b"i") + b"\n", dtype=np.uint8)
     if cells.size % (2 * columns):
         return None
@@ -141,7 +149,8 @@ def _first_bad_row(body: bytes, columns: int, otherwise: str) -> RowError:
     for number, row in enumerate(body.split(b"\n"), start=2):
         fields = row.decode("utf-8", "replace").split(",")
         if len(fields) != columns:
-            return RowError(f"expected {columns} value(s), found {len(fields)} in {_show(row)}", number)
+            commas = " (decimal commas? write points)" if len(fields) == 2 * columns else ""
+            return RowError(f"expected {columns} value(s), found {len(fields)} in {_show(row)}{commas}", number)
         if not all(is_number(field) for field in fields):
             return RowError(f"{_show(row)} is not made of numbers", number)
     return RowError(f"cannot be parsed: {otherwise.splitlines()[0][:120]}")

@@ -9,6 +9,7 @@ from abawbench.contracts.inspection import FileGroup
 from abawbench.contracts.problems import Problem, Problems
 from abawbench_plugins.databases._folders import entries
 from abawbench_plugins.databases._images import NUMBERED, decode_jpeg, jpeg_size
+from abawbench_plugins.databases._media import check_inside
 from abawbench_plugins.databases._text import compose, mapping, scalar
 
 
@@ -37,6 +38,8 @@ class ImageFolder(FileGroup):
             try:
                 data = Path(entry.path).read_bytes()
                 found = jpeg_size(data) if fast else decode_jpeg(data).shape[:2]
+                if not fast:
+                    check_inside(data)
             except (OSError, ValueError) as error:
                 problems.add(entry.path, f"{error}; treated as missing")
             else:

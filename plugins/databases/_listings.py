@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.problems import Problems
+from abawbench.contracts.text import name_kind
 
 _ROW = re.compile(r"\s*(.+)/(?:frame-)?(\d{1,9})\.jpe?g\s*(?:,(.*))?$", re.IGNORECASE | re.DOTALL)
 _CLASS = re.compile(r"\s*[-+]?\d{1,9}\s*$", re.ASCII)
@@ -32,9 +33,13 @@ class _Rows:
 def read_lines(path: Path) -> list[str]:
     """Return the lines of a text file, without blank ones at its end. Raises DataError when it cannot be read."""
     try:
-        return path.read_bytes().decode("utf-8-sig", "replace").rstrip().split("\n")
+        data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); unpack it anew.") from error
+    kind = name_kind(data)
+    if kind is not None:
+        raise DataError(f"{path}: this is {kind[0]}; {kind[1]}")
+    return data.decode("utf-8-sig", "replace").rstrip().split("\n")
 
 
 def read_listing(path: Path, problems: Problems, values: bool = False) -> dict[str, Listing]:

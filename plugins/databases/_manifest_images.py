@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from abawbench.contracts import Count, FileGroup, Labels
 from abawbench.contracts.problems import Problem, Problems
 from abawbench_plugins.databases._images import decode_jpeg
+from abawbench_plugins.databases._media import check_inside
+from abawbench_plugins.databases._video import SIDE
 
 if TYPE_CHECKING:
     from abawbench_plugins.databases.manifest import ManifestTrack
@@ -29,6 +31,17 @@ def decode_image(data: bytes) -> NDArray[np.uint8]:
     if image is None:
         raise ValueError("is not a readable image")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image whose shorter side is at most that of the frames of a video: clips of photos fill the memory."""
+    import cv2
+
+    height, width = image.shape[:2]
+    if min(height, width) <= SIDE:
+        return image
+    size = (round(width * SIDE / min(height, width)), round(height * SIDE / min(height, width)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,9 @@ class ListedImages(FileGroup):
             try:
                 if fast and path.stat().st_size:
                     continue
-                decode_image(path.read_bytes())
+                data = path.read_bytes()
+                decode_image(data)
+                check_inside(data)
             except OSError as error:
                 problems.add(path, f"is listed and cannot be read: {error.strerror}")
             except ValueError as error:

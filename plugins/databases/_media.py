@@ -35,3 +35,24 @@ def packets_of(container: "InputContainer", stream: Any) -> Iterator[Any]:
             # what the decoder still holds comes out with an empty packet
             yield av.Packet(0)
             return
+
+
+def check_inside(data: bytes) -> None:
+    """Return nothing. Raises ValueError for a JPEG whose picture is damaged or cut short inside.
+
+    Decoders for display pass over that and show what they have; FFmpeg's can be told not to.
+    """
+    import av
+
+    if not data.startswith(b"\xff\xd8"):
+        return
+    decoder = av.CodecContext.create("mjpeg", "r")
+    decoder.thread_count = 1
+    decoder.options = {"err_detect": "explode+bitstream+buffer"}
+    try:
+        decoder.decode(av.Packet(data))
+        decoder.decode(None)
+    except av.error.InvalidDataError:
+        raise ValueError("is a JPEG image that is damaged inside") from None
+    except av.FFmpegError:  # a kind of JPEG that it does not know
+        return

@@ -2,7 +2,9 @@
 
 import csv
 import io
-from collections.abc import Sequence
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.errors import DataError
+from abawbench.contracts.text import Dialect, dialect_of, lines_of, name_kind, read_text, replace_index
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,8 +31,8 @@ class Rows:
 
     path: Path
     table: "pa.Table"
-    in_lines: bool
-    """Whether the file is text, so that a row has a line."""
+    text: "_Csv | None" = None
+    """How the file is text, where it is, so that a row has a line."""
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -39,7 +42,7 @@ class Rows:
 
     def fail(self, row: int, what: str) -> NoReturn:
         """Raise the DataError that names the file and the line (of Parquet the row, counted from 1) and says what."""
-        line = _line(self.path, row) if self.in_lines else None
+        line = self.text.line(row) if self.text else None
         where = f"{self.path}:{line}" if line else f"{self.path}, row {row + 1}"
         raise DataError(f"{where}: {what}")
 
@@ -80,12 +83,16 @@ class Rows:
             given, texts = ~np.isnan(values), None
         else:
             codes, texts = self.encode_texts(column)
-            values, given = np.append(_parse_numbers(texts), np.nan)[codes], codes >= 0
+            points = texts if self.text is None else [self.text.dialect.number(text) for text in texts]
+            # R and pandas write NA where nothing is
+            there = np.array([*(text != "NA" for text in texts), False])
+            values, given = np.append(_parse_numbers(points), np.nan)[codes], there[codes]
         bad = given & ~((values >= low) & (values <= high) & ((values == np.rint(values)) | (not whole)))
         if bad.any():
             row = int(np.argmax(bad))
             found = str(self.table[column][row].as_py()) if texts is None else texts[codes[row]]
-            self.fail(row, f"'{column}' must be {expected} or empty, not {show(found)}")
+            comma = "; write a decimal point, or separate the cells by semicolons" if "," in found else ""
+            self.fail(row, f"'{column}' must be {expected} or empty, not {show(found)}{comma}")
         return values
 
     def _strings(self, column: str) -> "pa.ChunkedArray":
@@ -104,9 +111,9 @@ class Rows:
         codes, texts = self.encode_texts(column)
         known = {_key(name): number for number, name in enumerate(names)}
         known |= {str(number): number for number in range(len(names))}
-        found = [known.get(_key(text.removesuffix(".0")), -1) for text in texts]
-        if -1 in found:
-            wrong = found.index(-1)
+        found = [-1 if text == "NA" else known.get(_key(text.removesuffix(".0")), -2) for text in texts]
+        if -2 in found:
+            wrong = found.index(-2)
             near = get_close_matches(texts[wrong], names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             expected = f"0 to {len(names) - 1}, one of {', '.join(names)}, or empty"
@@ -133,14 +140,94 @@ def _read_parquet(path: Path) -> Rows:
         table.validate(full=True)  # a damaged file may hold text that is none, in cells or in names
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a readable Parquet file ({_first_line(error)})") from error
-    return Rows(path, table, in_lines=False)
+    return Rows(path, table)
+
+
+@dataclass(frozen=True)
+class _Csv:
+    """A text file of rows: UTF-8 as it lies there, or in memory where it is written otherwise."""
+
+    path: Path
+    dialect: Dialect
+    header: list[str]
+    memory: bytes | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> "_Csv":
+        """Return how a file is written. Raises DataError for what is no text, or has no header and row."""
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"{path}: not a regular file; give a table")
+        with path.open("rb") as file:
+            head = file.read(_STEP)
+        memory = None
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\r" in head and b"\n" not in head) or name_kind(head):
+            memory = read_text(path).encode()
+            head = memory[:_STEP]
+        lines = lines_of(head.decode("utf-8-sig", "replace").replace("\r\n", "\n"))
+        if lines and len(head) == _STEP:
+            lines.pop()  # cut in the middle
+        dialect = dialect_of(lines)
+        row = lines[dialect.first - 1 : dialect.first]
+        try:
+            cells = next(Dialect(dialect.delimiter).cells(iter(row)), [])
+        except csv.Error as error:
+            raise DataError(f"{path}:{dialect.first}: the header is not readable ({error})") from error
+        bad = next((n for n, line in enumerate(row, dialect.first) if "\ufffd" in line), None)
+        if bad:
+            raise DataError(f"{path}:{bad}: the header is not UTF-8 text; save the manifest as UTF-8")
+        if dialect.index and replace_index(dialect, row).index is False:
+            cells = ["", *cells]  # R names no row numbers in the header
+        return cls(path, dialect, [name.strip() for name in cells], memory)
+
+    def open(self) -> BinaryIO:
+        """Return the bytes of the file."""
+        return self.path.open("rb") if self.memory is None else io.BytesIO(self.memory)
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the line, from 1, on which each row begins, and its cells, the header first. Raises csv.Error."""
+        with self.open() as file:
+            text = io.TextIOWrapper(file, encoding="utf-8-sig", newline=None)
+            for _ in range(self.dialect.first - 1):
+                next(text, None)
+            reader = csv.reader(text, delimiter=self.dialect.delimiter, strict=True)
+            line = self.dialect.first
+            for cells in reader:
+                yield line, cells
+                line = reader.line_num + self.dialect.first
+
+    def line(self, row: int) -> int | None:
+        """Return the line, from 1, on which a row begins; cells may hold line breaks."""
+        with suppress(csv.Error, UnicodeDecodeError):
+            return next((line for n, (line, _) in enumerate(self.rows()) if n == row + 1), None)
+        return None
+
+    def describe_malformed(self, error: Exception) -> DataError:
+        """Return the error of a file that is no table, naming the first row of another width or the one left open."""
+        with self.open() as lines:
+            for number, content in enumerate(lines, start=1):
+                try:
+                    content.decode("utf-8")
+                except UnicodeDecodeError:
+                    return DataError(f"{self.path}:{number}: not UTF-8 text; save the manifest as UTF-8")
+        line, width = self.dialect.first, len(self.header)
+        try:
+            for line, row in self.rows():
+                if len(row) != width and (row or width > 1) and line > self.dialect.first:
+                    what = f"expected {width} cells as in the header, found {len(row)}"
+                    comma = self.dialect.delimiter == "," and len(row) > width
+                    quotes = "; a cell with commas needs quotes, and decimal commas semicolons between the cells"
+                    return DataError(f"{self.path}:{line}: {what}{quotes if comma else ''}")
+                line += 1 + sum(cell.count("\n") for cell in row)
+        except csv.Error as problem:
+            return DataError(f"{self.path}:{line}: not readable as CSV ({problem})")
+        return DataError(f"{self.path}: not readable as CSV ({_first_line(error)})")
 
 
 class _Text(io.RawIOBase):
     """A text file up to its last row: without a byte order mark, and without blank lines at its end."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
+    def __init__(self, source: _Csv) -> None:
+        self._file = source.open()
         self._left = _end(self._file)
         self._file.seek(3 if self._file.read(3) == b"\xef\xbb\xbf" else 0)
         self._left -= self._file.tell()
@@ -182,18 +269,23 @@ def _read_csv(path: Path) -> Rows:
     from pyarrow import csv as arrow
 
     try:
-        with _Text(path) as file:
-            line = io.BufferedReader(file).readline()
-        names = _header(path, line)
-        if not line.endswith(b"\n"):
-            raise DataError(f"{path}: has no row; write one for each frame")
+        source = _Csv.of(path)
+        names, first = source.header, source.dialect.first
+        with _Text(source) as file:
+            lines = io.BufferedReader(file)
+            if not all(lines.readline().endswith(b"\n") for _ in range(first)):
+                raise DataError(f"{path}: has no row; write one for each frame")
         often = pa.dictionary(pa.int32(), pa.string())
-        with _Text(path) as file:
+        with _Text(source) as file:
             batches = arrow.open_csv(
                 file,
                 # a row longer than a block is an error
-                read_options=arrow.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=1 << 24),
-                parse_options=arrow.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+                read_options=arrow.ReadOptions(
+                    column_names=names, skip_rows=first - 1, skip_rows_after_names=1, block_size=1 << 24
+                ),
+                parse_options=arrow.ParseOptions(
+                    delimiter=source.dialect.delimiter, newlines_in_values=True, ignore_empty_lines=False
+                ),
                 convert_options=arrow.ConvertOptions(
                     column_types={name: pa.string() if name in _DISTINCT else often for name in names},
                     strings_can_be_null=True,
@@ -204,54 +296,14 @@ def _read_csv(path: Path) -> Rows:
             pa.default_memory_pool().release_unused()
             if file.quotes % 2:
                 # pyarrow takes everything behind a quote that is never closed for one cell
-                raise _describe_malformed(path, len(names), ValueError("a quote is not closed"))
+                raise source.describe_malformed(ValueError("a quote is not closed"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except pa.ArrowException as error:
-        raise _describe_malformed(path, len(names), error) from error
-    return Rows(path, table, in_lines=True)
-
-
-def _header(path: Path, line: bytes) -> list[str]:
-    try:
-        names = next(csv.reader([line.decode("utf-8")]), [])
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}:1: the header is not readable ({error})") from error
-    return [name.strip() for name in names]
-
-
-def _describe_malformed(path: Path, width: int, error: Exception) -> DataError:
-    """Return the error of a file that is no table, naming the first row of another width or the one left open."""
-    with path.open("rb") as lines:
-        for number, content in enumerate(lines, start=1):
-            try:
-                content.decode("utf-8")
-            except UnicodeDecodeError:
-                return DataError(f"{path}:{number}: not UTF-8 text; save the manifest as UTF-8")
-    line = 1
-    with path.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text, strict=True)
-        try:
-            for row in reader:
-                if len(row) != width and (row or width > 1):
-                    return DataError(f"{path}:{line}: expected {width} cells as in the header, found {len(row)}")
-                line = reader.line_num + 1
-        except csv.Error as problem:
-            return DataError(f"{path}:{line}: not readable as CSV ({problem})")
-    return DataError(f"{path}: not readable as CSV ({_first_line(error)})")
-
-
-def _line(path: Path, row: int) -> int | None:
-    """Return the line, from 1, on which a row begins; cells may hold line breaks."""
-    with path.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text)
-        try:
-            # the header comes first
-            for _ in range(row + 1):
-                next(reader)
-        except (csv.Error, StopIteration):
-            return None
-        return reader.line_num + 1
+        raise source.describe_malformed(error) from error
+    if source.dialect.index:
+        table = table.remove_column(0)
+    return Rows(path, table, source)
 
 
 def _trim(texts: "pa.Array") -> "pa.Array":

@@ -63,8 +63,12 @@ class MimicTrack(CountedTrack):
     @cached_property
     def numbers(self) -> NDArray[np.int64]:  # type: ignore[override]
         """Return the image numbers; without images, as many as shipped features have rows, or the sound has at RATE."""
-        found = self.images.numbers
-        return found if len(found) else np.arange(1, (self._rows or round((self._seconds or 0) * RATE) or 1) + 1)
+        found = self.images.numbers if self.images.folders else ()
+        return (
+            np.asarray(found)
+            if len(found)
+            else np.arange(1, (self._rows or round((self._seconds or 0) * RATE) or 1) + 1)
+        )
 
     @property
     def _rows(self) -> int:
@@ -188,9 +192,11 @@ class HumeVidmimic2(FolderDatabase):
         else:
             rows = dict.fromkeys(self._unlisted)
         faces = self._clips["face_images"]
+        absent = ""
         if not any(self._clips[kind] for kind in _FILES):
-            raise self._error("no clips in face_images, audio, raw, vit or wav2vec2; unpack one of them there")
-        if not faces:
+            # labels alone are enough to score predictions, and no more
+            absent = str(self._error("no clips in face_images, audio, raw, vit or wav2vec2; unpack one of them there"))
+        elif not faces:
             self.problems.add(self.roots[0], "no face_images folder with clips; all frames of every clip are missing")
         self._note_unlisted({clip: pairs[0][0] for clip, pairs in faces.items()}, self._known)
         for clip, values in rows.items():
@@ -198,7 +204,7 @@ class HumeVidmimic2(FolderDatabase):
                 self.problems.add(self._where(label, split), f"no face_images folder for clip {clip}")
             media = self._clips["audio"].get(clip) or self._clips["raw"].get(clip)
             labels = None if values is None else Labels(values[None, :], np.ones(1, dtype=np.bool_))
-            images = Images(faces.get(clip, ()), self.problems, frame_name=FRAME_NAME)
+            images = Images(faces.get(clip, ()), self.problems, absent, FRAME_NAME)
             shipped = {kind: self._clips[kind][clip][0][0] for kind in _FEATURES if clip in self._clips[kind]}
             yield LabelledTrack(MimicTrack(clip, images, media[0][0] if media else None, shipped), labels)
 

@@ -23,7 +23,7 @@ from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._file_groups import MediaFile
 from abawbench_plugins.databases._images import EMPTY_SIZE
 from abawbench_plugins.databases._manifest import SPLITS, TRACK_LEVEL, Manifest, read_manifest
-from abawbench_plugins.databases._manifest_images import ListedImages, count_tracks, decode_image
+from abawbench_plugins.databases._manifest_images import ListedImages, count_tracks, decode_image, shrink
 from abawbench_plugins.databases._tracks import RATE
 from abawbench_plugins.databases._video import Video
 
@@ -170,7 +170,7 @@ class ManifestTrack(Track):
             return None
         file = self._folder / path
         try:
-            return decode_image(file.read_bytes())
+            return shrink(decode_image(file.read_bytes()))
         except (OSError, ValueError) as error:
             self._problems.add(file, f"{error}; treated as missing")
             return None

@@ -1,11 +1,12 @@
 """The official prediction files of the tasks."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import BadRow, Decided, Submission, Task
+from abawbench.contracts import BadRow, Decided, Submission, Task, Template
 
 
 def frames(task: Task) -> Submission:
@@ -69,6 +70,10 @@ class VideoSubmission(Submission):
             first, second = scores[wrong[0]].tolist()
             raise BadRow(int(wrong[0]), f"p0 {first!r} and p1 {second!r} must not be negative and must sum to 1")
         return Decided(decided.decisions, scores)
+
+    def write(self, path: Path, template: Template, predicted: Decided) -> None:
+        """Write the predictions in the form of the template: labels alone where it has one value beside each name."""
+        super().write(path, template, Decided(predicted.decisions) if template.width == 1 else predicted)
 
     def encode(self, predicted: Decided) -> Iterator[str]:
         """Yield ``<p0>,<p1>,<label>``, or ``<label>`` without probabilities."""

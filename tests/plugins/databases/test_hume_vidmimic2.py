@@ -155,10 +155,17 @@ def test_images_are_spread_over_the_sound_because_their_rate_is_not_known(disk: 
     np.testing.assert_allclose(one.track.times(), [0.5, 1.5, 2.5, 3.5], atol=0.1)
 
 
-def test_sound_alone_is_enough_and_nothing_at_all_is_not(disk: Any) -> None:
+def test_labels_alone_can_be_scored_and_not_seen(disk: Any) -> None:
     disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
+    (one,) = open_database([disk.root]).tracks("emi", "train")
+    assert (one.track.id, one.track.n_frames) == ("00001", 1)
+    assert one.known.values.shape == (1, 6)
     with pytest.raises(DataError, match="no clips in face_images, audio, raw, vit or wav2vec2"):
-        open_database([disk.root]).tracks("emi", "train")
+        one.track.frames(np.array([0]))
+
+
+def test_sound_alone_is_enough(disk: Any) -> None:
+    disk.put("train_split.csv", HEADER + f"00001,{VALUES}\n")
     disk.put("audio/00001.mp3", b"")
     database = open_database([disk.root])
     (one,) = database.tracks("emi", "train")
