@@ -4,6 +4,7 @@ import json
 
 import click
 
+from abawbench.cli import options
 from abawbench.contracts.declarations import Declaration
 from abawbench.plugins import KINDS, SUITE, Plugin, Plugins, default_plugins
 from abawbench.system.text import plain
@@ -30,7 +31,8 @@ Examples:
 @click.command("list", epilog=EPILOG)
 @click.argument("what", type=click.Choice([*PLURALS, "assumptions", "all"]), default="all")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-def list_plugins(what: str, as_json: bool) -> int:
+@options.csv_output
+def list_plugins(what: str, as_json: bool, as_csv: bool) -> int:
     """Show every plugin and those that failed to load.
 
     Kind, name, one line, distribution and version of each; 'assumptions' shows the facts that are not certain and how
@@ -38,12 +40,15 @@ def list_plugins(what: str, as_json: bool) -> int:
     """
     plugins = default_plugins()
     if what == "assumptions":
-        return _list_assumptions(plugins, as_json)
+        return _list_assumptions(plugins, as_json, as_csv)
     kinds = [*KINDS, SUITE] if what == "all" else [PLURALS[what]]
     found = [plugin for kind in kinds for plugin in plugins.all(kind)]
     if as_json:
         failures = [vars(failure) for failure in plugins.failures]
         click.echo(json.dumps({"plugins": [_fields(p) for p in found], "failures": failures}, indent=2))
+        return 0
+    if as_csv:
+        options.print_csv([{name: _cell(value) for name, value in _fields(plugin).items()} for plugin in found])
         return 0
     from tabulate import tabulate
 
@@ -55,12 +60,19 @@ def list_plugins(what: str, as_json: bool) -> int:
     return 0
 
 
-def _list_assumptions(plugins: Plugins, as_json: bool) -> int:
+def _cell(value: object) -> object:
+    return "; ".join(map(str, value)) if isinstance(value, list | tuple | set | frozenset) else value
+
+
+def _list_assumptions(plugins: Plugins, as_json: bool, as_csv: bool) -> int:
     from abawbench.harness.request.assumptions import all_assumptions
 
     found = list(all_assumptions(plugins).values())
     if as_json:
         click.echo(json.dumps([vars(assumption) for assumption in found], indent=2))
+        return 0
+    if as_csv:
+        options.print_csv([{name: _cell(value) for name, value in vars(one).items()} for one in found])
         return 0
     for assumption in found:
         first, *others = assumption.values

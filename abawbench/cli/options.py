@@ -1,6 +1,8 @@
 """Options that several commands share, times and sizes as people write them, and how results are printed."""
 
+import csv
 import inspect
+import io
 import json
 import math
 import os
@@ -120,6 +122,8 @@ wide = click.option("--wide", is_flag=True, help="Show every column, however wid
 """``wide: bool``."""
 parts = click.option("--parts", is_flag=True, help="Show a bar for each class, unit or dimension below the table.")
 """``parts: bool``."""
+explain = click.option("--explain", is_flag=True, help="Say below the table what its columns mean.")
+"""``explain: bool``."""
 quiet = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 """``quiet: bool``."""
 
@@ -168,6 +172,7 @@ class Form:
     as_csv: bool = False
     wide: bool = False
     parts: bool = False
+    explain: bool = False
 
 
 def show(records: "Sequence[Record]", form: Form) -> None:
@@ -176,11 +181,11 @@ def show(records: "Sequence[Record]", form: Form) -> None:
         click.echo(json.dumps([record.model_dump(mode="json") for record in records], indent=2))
         return
     if form.as_csv:
-        from abawbench.report.rows import result_row, rows_csv
+        from abawbench.report.rows import result_row
 
-        click.echo(rows_csv([result_row(record) for record in records]), nl=False)
+        print_csv([result_row(record) for record in records])
         return
-    from abawbench.report.terminal import fitted_table, parts_text
+    from abawbench.report.terminal import LEGEND, fitted_table, parts_text
 
     width, known = terminal_width()
     for synthetic in (False, True):
@@ -189,6 +194,18 @@ def show(records: "Sequence[Record]", form: Form) -> None:
             click.echo(fitted_table(chosen, width, wide=form.wide or not known, colour=has_colour()))
         if chosen and form.parts:
             click.echo("\n" + parts_text(chosen, width))
+    if form.explain:
+        click.echo("\n" + LEGEND, nl=False)
+
+
+def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows as CSV with a heading (RFC 4180); what is unknown is empty."""
+    headings = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, headings)
+    writer.writeheader()
+    writer.writerows(rows)
+    click.echo(text.getvalue(), nl=False)
 
 
 def terminal_width() -> tuple[int, bool]:
@@ -203,5 +220,5 @@ def has_colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-form = gather("form", Form, json_output, csv_output, wide, parts)
+form = gather("form", Form, json_output, csv_output, wide, parts, explain)
 """``form: Form``, for ``show``."""

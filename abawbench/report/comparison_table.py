@@ -43,6 +43,18 @@ def comparison_json(comparison: Comparison, found: Sequence[Check] = (), status:
     return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
+def comparison_rows(comparison: Comparison) -> list[dict[str, object]]:
+    """Return one flat row a task, compared or refused; ``reason`` says why there is no difference."""
+    told = "task edition metric database split synthetic a b seeds value_a value_b difference p_value p_holm"
+    names = [*told.split(), "detectable", "tracks", "units", "reason"]
+    rows: list[dict[str, object]] = []
+    for task in comparison.tasks:
+        row: dict[str, object] = {name: getattr(task, name) for name in names}
+        row |= {"low": task.interval.low, "high": task.interval.high, "level": task.interval.level}
+        rows.append(row | {f"{name}_ratio": one.ratio for name, one in task.cost.items()})
+    return rows + [{"task": one.task, "reason": one.reason} for one in comparison.refused]
+
+
 def _columns(tasks: Sequence[TaskComparison], escape: Callable[..., str]) -> dict[str, list[str]]:
     columns = {
         "task": [escape(task.task, 12) for task in tasks],

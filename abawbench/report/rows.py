@@ -1,8 +1,5 @@
 """Results as flat rows, for machines: one a result, one a part of its metric, one a scored track."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from abawbench.compare.comparison import load_statistics, metric_of
@@ -94,16 +91,6 @@ def track_rows(run: Run, plugins: Plugins) -> list[Row]:
         {**_identity(run.record), "track": track, "subject": subject, "value": value if value == value else None}
         for track, subject, value in zip(found.tracks, found.subjects, values, strict=True)
     ]
-
-
-def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as CSV with a heading (RFC 4180); what is unknown is empty."""
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
-        writer.writeheader()
-        writer.writerows(rows)
-    return text.getvalue()
 
 
 def _identity(record: Record) -> Row:

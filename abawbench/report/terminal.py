@@ -14,6 +14,18 @@ BAR = 40
 P50, PERCENTILES = "p50 ms", "p50/p90/p99 ms"
 MOST_ROWS = 8
 """Rows of which each has a line below the table for what found no place in it."""
+LEGEND = """\
+value [interval]   the official metric over all annotated frames, and its interval from resampling tracks
+floor              what the best constant prediction scores; a value there has learned nothing
+coverage (filled)  annotated frames that have a prediction, and frames without a face that a rule filled
+params             parameters of the network, trained and frozen
+MACs/frame         multiply-accumulates of a clip divided by its frames
+p50/p90/p99 ms     time of one clip at batch 1; a percentile stands there when enough samples earn it
+frames/s           at the best batch
+peak MB            memory for one clip
+time s             of the whole job
+"""
+"""What the columns mean."""
 _FIRST = ("model", "task")
 _THEN = ("floor", P50, "MACs/frame", "metric", COVERAGE, "params", "on", "frames/s", "peak MB", "time s")
 """The order in which columns find a place, the identity and the value aside."""

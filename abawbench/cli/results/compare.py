@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from abawbench.cli import options
 from abawbench.contracts.errors import AbawbenchError, DataError
 
 EPILOG = """\b
@@ -80,6 +81,7 @@ def _limits(command: click.Command) -> click.Command:
 @click.option("--replicates", type=click.IntRange(100), default=10_000, show_default=True, help="Resamples of tracks.")
 @click.option("--markdown", "fmt", flag_value="github", default=None, help="Print Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+@options.csv_output
 def compare(
     a: str,
     b: str,
@@ -88,6 +90,7 @@ def compare(
     replicates: int,
     fmt: str | None,
     as_json: bool,
+    as_csv: bool,
     **limits: float | None,
 ) -> int:
     """Compare runs B with runs A: paired differences with intervals, and a gate for CI.
@@ -115,7 +118,9 @@ def compare(
     )
     done = gate.checks(wanted, found) if wanted else []
     status = gate.exit_status(wanted, done) if wanted else 0 if found.tasks else 2
-    if as_json:
+    if as_csv:
+        options.print_csv(comparison_table.comparison_rows(found))
+    elif as_json:
         click.echo(comparison_table.comparison_json(found, done, status if wanted else None), nl=False)
     else:
         click.echo(comparison_table.comparison_text(found, done, fmt=fmt or "simple"), nl=False)

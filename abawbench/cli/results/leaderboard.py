@@ -96,11 +96,14 @@ def _print_rows(folder: Path, more: "list[Run]", *, as_csv: bool) -> None:
 
     from abawbench.records.published import PUBLISHED, load
     from abawbench.report.leaderboard import load_measured
-    from abawbench.report.rows import published_row, result_row, rows_csv
+    from abawbench.report.rows import published_row, result_row
 
     rows = [result_row(run.record) for run in load_measured(folder, more)]
     rows += [published_row(row) for row in load(folder / PUBLISHED)]
-    click.echo(rows_csv(rows) if as_csv else json.dumps(rows, indent=2), nl=not as_csv)
+    if as_csv:
+        options.print_csv(rows)
+    else:
+        click.echo(json.dumps(rows, indent=2))
 
 
 def installed_folder() -> Path:

@@ -1,5 +1,6 @@
 """The command line through click's runner, and through a real process where that matters."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -227,3 +228,15 @@ def test_names_complete_in_a_shell() -> None:
         env = {"_ABAWBENCH_COMPLETE": "bash_complete", "COMP_WORDS": f"abawbench {words}", "COMP_CWORD": "3"}
         done = CliRunner().invoke(cli.group, [], prog_name="abawbench", env=env)
         assert f"plain,{expected}" in done.output.splitlines()
+
+
+def test_tables_are_csv_for_machines() -> None:
+    for words, column, value in (
+        (["list", "tasks", "--csv"], "name", "va"),
+        (["list", "assumptions", "--csv"], "name", "absent-class"),
+        (["compare", "tiny", "tiny", "--replicates", "100", "--csv"], "task", "expr"),
+        (["leaderboard", "--csv"], "task", "emi"),
+    ):
+        done = CliRunner().invoke(cli.group, words)
+        rows = list(csv.DictReader(done.stdout.splitlines()))
+        assert value in {row[column] for row in rows}, words

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from abawbench.records.record import Cost, Latency, Record, Seconds
 from abawbench.records.scores import Floor, PartScore, Score
-from abawbench.report.terminal import fitted_table, parts_text
+from abawbench.report.table import table_columns
+from abawbench.report.terminal import LEGEND, fitted_table, parts_text
 
 Make = Callable[..., Record]
 
@@ -80,3 +81,9 @@ def test_parts_are_bars_as_wide_as_their_values(make_record: Make) -> None:
     assert bars == [40, 20, 0]
     assert "░" in text
     assert max(map(len, parts_text([make_record()], 40).splitlines())) <= 40
+
+
+def test_the_legend_explains_every_column(make_record: Make) -> None:
+    _, columns = table_columns([make_record()])
+    missing = [name for name in columns if name.split(" [")[0] not in LEGEND]
+    assert missing == ["task", "metric"]
