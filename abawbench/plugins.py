@@ -4,37 +4,25 @@ import hashlib
 import importlib
 import os
 import re
-import signal
-import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
 from typing import Any
 
-import pluggy
-
-from abawbench import hookspecs
-from abawbench.contracts.declarations import CONTRACT_VERSION, Assumption, Declaration, SuiteDeclaration
+from abawbench.contracts.declarations import Declaration
 from abawbench.contracts.errors import PluginError, UsageError
+from abawbench.loading import KINDS as KINDS
+from abawbench.loading import SUITE as SUITE
+from abawbench.loading import Ended, declarations_of, how_they_end
 from abawbench.system.code import Code, Scope, identify_module
 
 GROUP = "abawbench"
 FIRST_PARTY = "abawbench"
 SCOPE = Scope(left_out=("abawbench",), by_file=("abawbench_plugins",))
 """What a plugin's own code is: abawbench itself is identified once for a job, our plugins by what each imports."""
-LOAD_SECONDS = 30.0
-"""What one plugin may take to be imported and to declare itself."""
-KINDS = ("task", "database", "model", "metric", "runtime")
-"""Kinds of plugins that build something."""
-SUITE = "suite"
-HOOK = "abawbench_plugins"
 _FIELD = re.compile(r"^(Name|Version): *(.*?) *$", re.MULTILINE)
-_OLD_HOOKS = tuple(f"abawbench_{kind}s" for kind in KINDS)
-"""Of contract 1."""
 
 
 @dataclass(frozen=True)
@@ -154,16 +142,19 @@ class Plugins:
         failures: list[LoadFailure] = []
         points = entry_points(group=GROUP) if self._found is None else self._found
         origins = [(_origin(point), point) for point in points]
-        manager = pluggy.PluginManager(GROUP)
-        manager.add_hookspecs(hookspecs)
-        for (distribution, version), point in sorted(origins, key=lambda o: (o[0][0] != FIRST_PARTY, o[0], o[1].name)):
-            if not self._third_party and distribution != FIRST_PARTY:
-                continue
+        if not self._third_party:
+            origins = [one for one in origins if one[0][0] == FIRST_PARTY]
+        origins.sort(key=lambda one: (one[0][0] != FIRST_PARTY, one[0], one[1].name))
+        ours = sum(one[0][0] == FIRST_PARTY for one in origins)
+        ends = how_they_end([point for _, point in origins[ours:]])
+        for number, ((distribution, version), point) in enumerate(origins):
             try:
-                with _at_most(LOAD_SECONDS):
-                    declarations = _declarations(point.load(), manager)
-            except (Exception, SystemExit) as error:
-                failures.append(LoadFailure(point.name, distribution, version, one_line(error)))
+                if number - ours in ends:
+                    raise Ended(ends[number - ours])
+                declarations = declarations_of(point)
+            except Exception as error:
+                told = str(error) if isinstance(error, Ended) else one_line(error)
+                failures.append(LoadFailure(point.name, distribution, version, told))
                 continue
             plugins += [Plugin(d, distribution, version, point.value) for d in declarations]
         if failures and self._strict:
@@ -239,82 +230,9 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
-@contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError inside after so long, where there are alarms and nobody else has set one."""
-    alarms = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-    if not alarms or signal.getitimer(signal.ITIMER_REAL)[0]:
-        yield
-        return
-
-    def late(*_: object) -> None:
-        raise TimeoutError(f"not loaded after {seconds:g} s; import what takes long where it is used")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def _origin(point: EntryPoint) -> tuple[str, str]:
     """Return the distribution and version of an entry point; a leftover without metadata has neither."""
     # importlib.metadata parses the whole file as an e-mail, once for the name and once for the version
     text = (point.dist and (point.dist.read_text("METADATA") or point.dist.read_text("PKG-INFO"))) or ""
     found = dict(_FIELD.findall(text.partition("\n\n")[0]))
     return found.get("Name", "unknown"), found.get("Version", "0")
-
-
-def _declarations(module: ModuleType, manager: pluggy.PluginManager) -> list[Declaration]:
-    """Call one plugin's hook by itself, so that whatever it does wrong is its own."""
-    if any(hasattr(module, hook) for hook in _OLD_HOOKS):
-        raise PluginError(
-            f"it was written for contract 1, and this abawbench keeps {CONTRACT_VERSION}: return all declarations from "
-            f"one hook, {HOOK}, and see CHANGELOG.md"
-        )
-    manager.register(module)
-    try:
-        manager.check_pending()
-        own: list[Any] = [one for one in manager.hook.abawbench_plugins.get_hookimpls() if one.plugin is module]
-        if not own:
-            raise PluginError(f"{module.__name__} implements no abawbench hook; see abawbench.hookspecs")
-        return [_require_valid(declaration) for one in own for declaration in one.function()]
-    finally:
-        manager.unregister(module)
-
-
-def _require_valid(declaration: object) -> Declaration:
-    if not isinstance(declaration, Declaration) or getattr(declaration, "kind", None) not in (*KINDS, SUITE):
-        raise PluginError(f"{HOOK} must return declarations, not {type(declaration).__name__}")
-    kind = declaration.kind
-    for field in ("name", "summary", "build"):
-        if not isinstance(getattr(declaration, field), str):
-            raise PluginError(f"{kind} {declaration.name!r} declares a {field} that is not text")
-    if not declaration.name or ":" in declaration.name:
-        raise PluginError(f"{kind} {declaration.name!r} needs a name without ':'")
-    if isinstance(declaration, SuiteDeclaration):
-        if not declaration.tasks or not _are(str, declaration.tasks):
-            raise PluginError(f"suite '{declaration.name}' declares tasks that are not a tuple of names")
-    elif not all(declaration.build.partition(":")):
-        raise PluginError(f"{kind} '{declaration.name}' declares build {declaration.build!r}, not package.module:name")
-    if not _are(str, declaration.needs):
-        raise PluginError(f"{kind} '{declaration.name}' declares needs that are not a tuple of text")
-    if not _are(Assumption, declaration.assumptions) or not all(
-        r.values and _are(str, r.values) for r in declaration.assumptions
-    ):
-        raise PluginError(
-            f"{kind} '{declaration.name}' declares assumptions that are not a tuple of Assumption with values"
-        )
-    if declaration.contract != CONTRACT_VERSION:
-        side = "newer" if declaration.contract > CONTRACT_VERSION else "older"
-        raise PluginError(
-            f"'{declaration.name}' keeps contract {declaration.contract}, {side} than this abawbench's "
-            f"{CONTRACT_VERSION}; install versions that match"
-        )
-    return declaration
-
-
-def _are(kind: type, values: object) -> bool:
-    return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)

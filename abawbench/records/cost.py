@@ -170,6 +170,9 @@ class Cost(RecordPart):
     """Counter -> operators it saw and could not count, with their calls."""
     macs_difference_by_operator: dict[str, Number] = Field(default_factory=dict)
     """Operator -> MACs by fvcore minus MACs by flop_counter, per clip."""
+    macs_missed: tuple[str, ...] = ()
+    """Operators that may compute products and that no counter has a formula for: every count of MACs is short by them,
+    and none is to be ranked."""
     count_failures: dict[str, str] = Field(default_factory=dict)
     """Counter -> why it gave no number."""
     macs_by_stage: dict[str, Number] = Field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import os
 import sys
 import threading
 import time
@@ -42,13 +43,14 @@ class Limits:
 
 
 class Tree:
-    """A process and those it started."""
+    """The processes below one that guards them."""
 
     def __init__(self, pid: int) -> None:
         import psutil
 
         self._root = psutil.Process(pid)
-        self._known = {self._root}
+        # without a guard it does the work itself
+        self._known = set() if hasattr(os, "fork") else {self._root}
         self._looked = float("-inf")
 
     def look(self) -> None:

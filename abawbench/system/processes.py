@@ -1,10 +1,50 @@
-"""The same work on many things, in several processes where that is possible."""
+"""How new processes start, and the same work on many things in several of them."""
 
-from collections.abc import Callable, Generator, Sequence
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import current_process, get_context
-from typing import TypeVar
+from typing import Literal, TypeVar
+
+Waiting = Literal["passive", "active"]
+AT_START = ("PYTHONHASHSEED", "OMP_WAIT_POLICY")
+"""What a process reads when it starts, and never again."""
+BUSY = 0.5
+"""Load from which other work is at hand on a machine."""
+
+
+def choose_waiting(at_once: int) -> Waiting | None:
+    """Return how threads of new processes wait for each other, None where the user has chosen.
+
+    Threads that wait by spinning are quick alone, and keep each other off the cores where other work runs.
+    """
+    if "OMP_WAIT_POLICY" in os.environ:
+        return None
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else BUSY
+    return "passive" if at_once > 1 or load >= BUSY else "active"
+
+
+@contextmanager
+def safe_start(waiting: Waiting | None = None, temporary: str | None = None) -> Iterator[None]:
+    """Let Python processes that are started inside import nothing from the working folder, and ``hash()`` repeat."""
+    wanted = {"PYTHONSAFEPATH": "1", "PYTHONHASHSEED": "0"}
+    if waiting is not None:
+        wanted["OMP_WAIT_POLICY"] = waiting.upper()
+    if temporary is not None:
+        wanted["TMPDIR"] = temporary
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,7 +62,9 @@ def map_in_processes(
     if processes > 1 and len(items) > 1 and not current_process().daemon:
         with ProcessPoolExecutor(min(processes, len(items)), mp_context=get_context("spawn")) as pool:
             try:
-                for result in pool.map(work, items, chunksize=chunk):
+                with safe_start():  # all of them are started at once
+                    results = pool.map(work, items, chunksize=chunk)
+                for result in results:
                     done += 1
                     yield result
             except BrokenProcessPool:

@@ -1,32 +1,31 @@
-"""A function in a process of its own, watched from outside: whatever it does there, the caller goes on.
+"""A function in a process of its own, seen from outside: whatever it does there, the caller goes on.
 
 A helper process forks for each, so that one starts in milliseconds and begins with nothing that another left behind.
 Where processes cannot be forked, each imports for itself.
 """
 
-import faulthandler
 import multiprocessing
 import os
 import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import util
-from multiprocessing.connection import Connection, wait
+from multiprocessing import forkserver, util
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from abawbench.system import locks
-from abawbench.system.limits import Tree, adopt, flush
+from abawbench.system.inside import Order, begin
+from abawbench.system.limits import Tree
 from abawbench.system.log import Log
-from abawbench.system.network import refuse_network
+from abawbench.system.processes import choose_waiting, safe_start
 
 TICK = 0.1
 """Seconds between looks at a process's memory and time."""
@@ -37,9 +36,8 @@ _SOCKET_PATH = 104
 """Bytes that the path of a socket may have, on the systems that allow the fewest."""
 _LAST_WORDS = 0.5
 """Seconds for a process that hangs to write where it stands."""
-
-Send = Callable[..., None]
-"""Sends the name and the values of a message to the process that watches; any thread may call it."""
+_LAST_DEED = 10.0
+"""Seconds for the guard of a job to end what the job left behind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +54,6 @@ class Allowance:
     """The command-line options that set time and memory, for messages."""
     output: int | None = None
     """Bytes that it may print; None for no limit."""
-
-
-@dataclass(frozen=True)
-class _Order:
-    run: Callable[..., None]
-    given: tuple[Any, ...]
-    environment: Mapping[str, str]
-    temporary: str
-    """The folder for temporary files; who gave it removes it."""
-    network: bool
 
 
 class Supervised:
@@ -85,9 +73,9 @@ class Supervised:
         context: Any = multiprocessing.get_context(start_method())
         self._reports, theirs = context.Pipe()
         self._output, output = context.Pipe(duplex=False)
-        order = _Order(run, given, dict(os.environ), temporary, allowance.network)
-        self._process = context.Process(target=_begin, args=(theirs, output, order))
-        with _no_main():
+        order = Order(run, given, dict(os.environ), temporary, allowance.network)
+        self._process = context.Process(target=begin, args=(theirs, output, order))
+        with _no_main(), safe_start():
             self._process.start()
         theirs.close()
         output.close()
@@ -129,7 +117,10 @@ class Supervised:
     def stop(self) -> None:
         """End it and all that it started, and leave nothing of them."""
         self._tree.kill()
-        self._process.join()
+        self._process.join(_LAST_DEED)
+        if self._process.exitcode is None:
+            self._process.kill()
+            self._process.join()
         self._listen()
         self._reports.close()
         self._output.close()
@@ -184,14 +175,21 @@ class Supervised:
             self._listen()
 
 
-def prepare(preload: Sequence[str]) -> None:
-    """Sweep what killed processes left, and choose the modules that the helper process imports once for all."""
+def prepare(preload: Sequence[str], at_once: int = 1) -> None:
+    """Sweep what killed processes left, and start the helper process with modules that it imports once for all.
+
+    ``at_once`` processes will be at work; where other work runs too, their threads give their core away while they
+    wait.
+    """
     for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*"):
         locks.remove_abandoned(folder)
-    _helper_folder()
+    helper = _helper_folder()
     context: Any = multiprocessing.get_context(start_method())
     if start_method() == "forkserver":
         context.set_forkserver_preload([__name__, *preload])
+        # torch makes a folder for temporary files when it is imported
+        with safe_start(choose_waiting(at_once), helper):
+            forkserver.ensure_running()
 
 
 def start_method() -> str:
@@ -233,78 +231,14 @@ def _temporary_folder() -> Iterator[str]:
 
 
 @cache
-def _helper_folder() -> None:
-    """Let what multiprocessing keeps for this process lie where it is swept should the process be killed."""
+def _helper_folder() -> str:
+    """Return a folder for what multiprocessing keeps for this process, swept should the process be killed."""
     stack = ExitStack()
-    before, tempfile.tempdir = tempfile.tempdir, stack.enter_context(_temporary_folder())
+    folder = stack.enter_context(_temporary_folder())
+    before, tempfile.tempdir = tempfile.tempdir, folder
     try:
         util.get_temp_dir()
     finally:
         tempfile.tempdir = before
     util.Finalize(None, stack.close, exitpriority=-101)  # right after multiprocessing's own folder
-
-
-# from here on: inside the new process
-
-
-def _begin(pipe: Connection, output: Connection, order: _Order) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    _settle(output, order)
-    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
-    if not order.network:
-        refuse_network()
-    lock = threading.Lock()
-
-    def send(what: str, *given: Any) -> None:
-        with lock:
-            pipe.send((what, *given))
-
-    order.run(send, *order.given)
-    flush()
-    send("finished")
-    threading.Event().wait()  # to be ended by whoever started this one, who can still see what it started
-
-
-def _settle(output: Connection, order: _Order) -> None:
-    os.environ.clear()
-    os.environ.update(order.environment)
-    os.environ["TMPDIR"] = tempfile.tempdir = order.temporary
-    for stream in (1, 2):
-        os.dup2(output.fileno(), stream)
-    output.close()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    faulthandler.enable(file=2)
-    _tell_exit()
-    if hasattr(faulthandler, "register"):
-        faulthandler.register(signal.SIGUSR1, file=2)
-    adopt()
-    try:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")  # where memory ends before the limit, this process goes first
-    except OSError:
-        pass
-
-
-def _tell_exit() -> None:
-    """Let this process print where it stands when it is ended from within: no exception and no signal would tell."""
-    leave, me = os._exit, os.getpid()
-
-    def exit_here(status: int) -> NoReturn:
-        if os.getpid() == me:  # processes that it starts end so as a matter of course
-            faulthandler.dump_traceback(file=2)
-        leave(status)
-
-    os._exit = exit_here
-
-
-def _end_with_parent(pipe: Connection) -> None:
-    try:
-        pipe.recv()  # nothing ever comes
-    except (EOFError, OSError):
-        import psutil
-
-        with suppress(psutil.Error):
-            for process in psutil.Process().children(recursive=True):
-                with suppress(psutil.Error):
-                    process.kill()
-        os._exit(1)
+    return folder

@@ -69,7 +69,7 @@ def check_import_cost(subject: Subject) -> None:
     """Its entry point imports nothing heavy, so that ``abawbench list`` stays quick."""
     script = _PROBE.format(module=subject.plugin.module.partition(":")[0], heavy=HEAVY)
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=IMPORT_SECONDS, check=False
+        [sys.executable, "-P", "-c", script], capture_output=True, text=True, timeout=IMPORT_SECONDS, check=False
     )
     module = subject.plugin.module
     expect(done.returncode == 0, f"that {module} can be imported", done.stderr.strip().rpartition("\n")[2])

@@ -8,7 +8,8 @@ from typing import Any
 from unittest import SkipTest
 
 from abawbench.plugins import KINDS, Plugin, Plugins
-from abawbench.system.supervised import TICK, Allowance, Send, Supervised, prepare
+from abawbench.system.inside import Send
+from abawbench.system.supervised import TICK, Allowance, Supervised, prepare
 from abawbench.testing.checks import PAGES, Breach, Check, CheckResult, Subject, checks
 
 ALLOWANCE = Allowance(

@@ -105,6 +105,14 @@ def exits() -> None:
         ({"abawbench_plugins": models("m", build=None)}, "a build that is not text"),
         ({"abawbench_plugins": models("m", build="os")}, "build 'os', not package.module:name"),
         ({"abawbench_plugins": models("stranger:m")}, "needs a name without ':'"),
+        ({"abawbench_plugins": models("a/../b")}, "has no slash"),
+        ({"abawbench_plugins": models("-rf")}, "does not begin with '.' or '-'"),
+        ({"abawbench_plugins": models("all")}, "that is not 'all'"),
+        ({"abawbench_plugins": models("a\nb")}, "that can be printed"),
+        ({"abawbench_plugins": models("m" * 5000)}, "of at most 100 bytes"),
+        ({"abawbench_plugins": models(type("Name", (str,), {})("m"))}, "a name that is not text"),
+        ({"abawbench_plugins": declare(*[1] * 1001)}, "gives more than 1000 declarations"),
+        ({"abawbench_plugins": models("m", contract="1")}, "TypeError"),
         ({"abawbench_plugins": models("m", needs="torch")}, "needs that are not a tuple of text"),
         ({"abawbench_plugins": models("m", assumptions=("x",))}, "assumptions that are not a tuple of Assumption"),
         (
@@ -136,7 +144,7 @@ def test_a_plugin_that_hangs_while_it_loads_is_blamed_alone(monkeypatch: pytest.
         time.sleep(60)
 
     hangs.__name__ = "abawbench_plugins"
-    monkeypatch.setattr("abawbench.plugins.LOAD_SECONDS", 0.05)
+    monkeypatch.setattr("abawbench.loading.LOAD_SECONDS", 0.05)
     before = signal.getsignal(signal.SIGALRM)
     plugins = Plugins(
         [install("bad", abawbench_plugins=hookimpl(hangs)), install("fine", abawbench_plugins=models("m"))]

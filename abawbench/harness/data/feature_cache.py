@@ -3,7 +3,10 @@
 import hashlib
 import json
 import os
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from abawbench.contracts import Track
+from abawbench.plugins import SCOPE
 from abawbench.system import locks
 from abawbench.system.cache import cache_folder
+from abawbench.system.code import identify_files, identify_module
 from abawbench.system.files import replace_file, sweep
 
 DEFAULT_LIMIT = 20 * 2**30
@@ -37,25 +43,37 @@ def folder() -> Path:
     return cache_folder() / "features"
 
 
-def entry_file(key: str, track: str, files: object) -> Path:
-    """Return where the entry of a track lies, for the digest of a network and what tells the track's files apart."""
-    sha = hashlib.sha256(json.dumps([key, track, files]).encode()).hexdigest()
+def entry_file(key: str, track: Track, files: object) -> Path:
+    """Return where the entry of a track lies, for the digest of a network and what tells the track's files apart.
+
+    Another version of the code that reads files and prepares them, ours or the database's, has entries of its own.
+    """
+    made_by = [_preparing_code(), identify_module(type(track).__module__, "", SCOPE).digest]
+    sha = hashlib.sha256(json.dumps([key, track.id, files, made_by]).encode()).hexdigest()
     return folder() / sha[:2] / f"{sha}.safetensors"
 
 
+@cache
+def _preparing_code() -> str:
+    room = Path(__file__).parent
+    return identify_files((room, room.parents[1] / "nn.py"), SCOPE).digest
+
+
 def load(file: Path) -> Entry | None:
-    """Return a cache entry, or None when it is absent, truncated or another's; the last use is noted for ``trim``."""
+    """Return a cache entry, or None when it is absent, damaged or another's; the last use is noted for ``trim``."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(file, framework="pt") as opened:
-            if (opened.metadata() or {}).get("key") != file.stem:
-                return None
-            readable = opened.get_tensor("readable").numpy().astype(bool)
-            levels = tuple(opened.get_tensor(str(i)) for i in range(len(opened.keys()) - 1))
+            said = opened.metadata() or {}
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  # it is no mapping
         os.utime(file)
     except (OSError, SafetensorError):
         return None
+    if said.get("key") != file.stem or said.get("checksum") != _checksum(tensors):
+        return None
+    readable = tensors.pop("readable").numpy().astype(bool)
+    levels = tuple(tensors[str(i)] for i in range(len(tensors)))
     return Entry(levels, readable) if all(len(level) == len(readable) for level in levels) else None
 
 
@@ -66,7 +84,16 @@ def store(file: Path, entry: Entry) -> None:
     tensors = {str(i): level for i, level in enumerate(entry.levels)}
     tensors["readable"] = torch.from_numpy(entry.readable.astype(np.uint8))
     with locks.hold_shared(file.parent, lambda: sweep(file.parent)), replace_file(file) as temporary:
-        save_file(tensors, temporary, metadata={"key": file.stem})
+        save_file(tensors, temporary, metadata={"key": file.stem, "checksum": _checksum(tensors)})
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """Return a checksum over names, shapes and bytes; it finds what a disk does, not what a person does."""
+    found = 0
+    for name, tensor in sorted(tensors.items()):
+        found = zlib.crc32(f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), found)
+        found = zlib.crc32(tensor.contiguous().view(-1).view(torch.uint8).numpy(), found)
+    return f"{found:08x}"
 
 
 def trim(folder: Path, keep: set[Path]) -> None:

@@ -182,7 +182,7 @@ def _cached(
     log: ReadLog,
 ) -> CachedImages:
     key = digest_of(embed, rules.clip)
-    files = [entry_file(key, track.id, list(track.frame_files())) for track in tracks]
+    files = [entry_file(key, track, list(track.frame_files())) for track in tracks]
     stored: list[Entry | None] = [load(file) for file in files]
     missing = [number for number, entry in enumerate(stored) if entry is None]
     log.cached = log.images - int(sum(masks[number].sum() for number in missing))

@@ -263,7 +263,7 @@ def _entry_of(reader: Reader, key: str, track: Track, log: ReadLog) -> Path | No
     except DataError as error:
         log.note_error(track, error)
         return None
-    return None if identity is None else entry_file(key, track.id, identity)
+    return None if identity is None else entry_file(key, track, identity)
 
 
 def _embed_units(embed: nn.Module, units: Tensor, kept: slice, device: torch.device) -> Entry:

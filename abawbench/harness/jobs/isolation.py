@@ -30,7 +30,7 @@ def run_isolated(jobs: Sequence[Job], work: Work, limits: Limits, progress: Prog
     Databases(work.plugins, work.sources, progress)  # says at once which folder is missing
     work.plugins.all("model")  # loaded here, once; they travel as declarations
     # a starter without torch: the helper process alone imports what is heavy, once for all jobs
-    prepare(["abawbench.harness.jobs.worker", *_own_builders(jobs, work), *_for_networks(jobs, work)])
+    prepare(["abawbench.harness.jobs.worker", *_own_builders(jobs, work), *_for_networks(jobs, work)], limits.jobs)
     allowance = Allowance(
         seconds=limits.seconds,
         memory=limits.bytes(),

@@ -9,7 +9,7 @@ from abawbench.harness.jobs.failures import About, Failure
 from abawbench.harness.request.jobs import Job, Work
 from abawbench.plugins import Plugin
 from abawbench.progress import Advance, Progress
-from abawbench.system.supervised import Send
+from abawbench.system.inside import Send
 
 _LONGEST = 2000
 """Characters of one message: a text that a plugin made must not fill the pipe."""

@@ -22,18 +22,33 @@ NOT_PRODUCTS = (
 Handler = Callable[[list[Any], list[Any]], int]
 
 
-def count_with_fvcore(network: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return kind of operator -> MACs of ``network(*inputs)``, and operator -> calls of those it has no formula for."""
+def count_with_fvcore(
+    network: nn.Module, inputs: tuple[Tensor, ...], formulas: Mapping[str, Callable[..., int]] | None = None
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return kind of operator -> MACs of ``network(*inputs)``, and operator -> calls of those it has no formula for.
+
+    ``formulas`` are those that the network declares for operators of its own.
+    """
     # here, and not above: its import compiles with torch.jit, which warns
     from fvcore.nn.flop_count import FlopCountAnalysis
 
     analysis = FlopCountAnalysis(network, inputs).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.set_op_handle(**{f"aten::{name}": handler for name, handler in _handlers().items()})
     analysis.set_op_handle(**dict.fromkeys((f"aten::{name}" for name in NOT_PRODUCTS), lambda inputs, outputs: 0))
+    declared = formulas or {}
+    analysis.set_op_handle(**{name: _declared(name, formula) for name, formula in declared.items()})
     kinds: Counter[str] = Counter()
     for operator, macs in analysis.by_operator().items():
         kinds[KINDS.get(operator, operator)] += int(macs)
     return {kind: macs for kind, macs in kinds.items() if macs}, dict(analysis.unsupported_ops())
+
+
+def _declared(name: str, formula: Callable[..., int]) -> Any:
+    def count(inputs: list[Any], outputs: list[Any]) -> Any:
+        shapes = [_shape(one) if one.type().kind() == "TensorType" else None for one in inputs]
+        return Counter({name: int(formula(shapes, _shape(outputs[0])))})
+
+    return count
 
 
 def _handlers() -> Mapping[str, Handler]:

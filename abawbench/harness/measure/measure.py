@@ -235,6 +235,7 @@ def count_fields(network: nn.Module, macs: Macs, clip: Clip, example: Example) -
         "macs_per_frame": {name: value / clip.length for name, value in macs.total.items()},
         "uncounted_operators": {name: dict(calls) for name, calls in macs.uncounted.items()},
         "macs_difference_by_operator": dict(macs.difference),
+        "macs_missed": tuple(macs.missed),
         "count_failures": dict(macs.failed),
         "macs_by_stage": macs.by_stage(network),
         "frame_rate": FRAME_RATE,

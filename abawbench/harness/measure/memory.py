@@ -42,7 +42,7 @@ def peak_memory(network: nn.Module, *example: Any) -> int | None:
             return None
         modules = sorted({type(module).__module__ for module in network.modules()} - {"__main__"})
         task = {"path": str(path), "modules": modules, "threads": torch.get_num_threads()}
-        command = [sys.executable, "-m", "abawbench.harness.measure.memory", json.dumps(task)]
+        command = [sys.executable, "-P", "-m", "abawbench.harness.measure.memory", json.dumps(task)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
     return int(done.stdout.split()[-1]) if done.returncode == 0 else None
 

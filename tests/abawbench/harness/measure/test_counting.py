@@ -1,5 +1,8 @@
 """Counts of multiply-accumulates against hand counts and known networks; two counters that explain each other."""
 
+import math
+from typing import Any, ClassVar
+
 import pytest
 import timm
 import torch
@@ -260,3 +263,54 @@ def test_counting_leaves_modes_and_statistics_alone() -> None:
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert torch.backends.mha.get_fastpath_enabled() == fast
     assert torch.backends.mkldnn.enabled
+
+
+class Deformable(nn.Module):
+    """A convolution that torchvision computes by an operator of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offset = nn.Conv2d(4, 18, 3, padding=1)
+        self.weight = nn.Parameter(torch.ones(8, 4, 3, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        from torchvision.ops import deform_conv2d
+
+        return deform_conv2d(x, self.offset(x), self.weight, padding=1)
+
+
+class Declared(Deformable):
+    """The same, with a formula for the operator."""
+
+    operator_macs: ClassVar[Any] = {
+        "torchvision::deform_conv2d": lambda shapes, out: math.prod(out) * math.prod(shapes[1][1:])
+    }
+
+
+OFFSETS, PRODUCTS = 36 * 18 * 4 * 9, 36 * 8 * 4 * 9
+"""MACs of the two convolutions on 6 x 6 pixels, by hand."""
+
+
+def test_an_operator_that_no_counter_knows_is_named_as_missed() -> None:
+    macs = count_macs(Deformable(), torch.zeros(1, 4, 6, 6))
+    assert macs.total["flop_counter"] == OFFSETS
+    assert macs.missed == ["torchvision::deform_conv2d"]
+
+
+def test_a_declared_formula_makes_both_counts_whole() -> None:
+    macs = count_macs(nn.Sequential(Declared()), torch.zeros(1, 4, 6, 6))
+    assert macs.total == {"flop_counter": OFFSETS + PRODUCTS, "fvcore": OFFSETS + PRODUCTS}
+    assert macs.missed == []
+    assert macs.within("0") == OFFSETS + PRODUCTS
+
+
+def test_an_operator_of_another_package_may_hide_products() -> None:
+    @torch.library.custom_op("abawbench_test::twice", mutates_args=())
+    def twice(x: torch.Tensor) -> torch.Tensor:
+        return 2 * x
+
+    class Network(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return twice(x)
+
+    assert count_macs(Network(), torch.zeros(2)).missed == ["abawbench_test::twice"]
