@@ -139,7 +139,9 @@ def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
         help="What the network is timed by, and compared "
         "with eager execution on the scored split; see 'abawbench list runtimes'.",
     ),
-    click.option("--latency-seconds", default=60.0, show_default=True, help="For latency, per model at most; 0: none."),
+    click.option(
+        "--latency-seconds", default=60.0, show_default=True, help="For time and memory, per job at most; 0: none."
+    ),
     click.option(
         "--checkpoint-minutes",
         type=click.FloatRange(0),

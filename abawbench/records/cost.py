@@ -188,6 +188,8 @@ class Cost(RecordPart):
     relative: dict[str, RelativeTime] = Field(default_factory=dict)
     """``latency`` (one clip) and ``throughput`` (several clips) -> time against a reference workload, interleaved."""
     live: Live | None = None
+    left_out: dict[str, str] = Field(default_factory=dict)
+    """Scenario (``single-stream``, ``offline``, ``relative``, ``memory``) -> why it was not measured."""
     peak_memory_bytes: Count | None = None
     weights_bytes: Count | None = None
     """Bytes of the network's parameters and buffers as saved."""
@@ -204,16 +206,18 @@ class SharedTimes(RecordPart):
     task: str
     """Whose network was timed."""
     macs: float
-    latency: Latency
-    throughput: Throughput
-    relative: dict[str, RelativeTime]
-    peak_memory_bytes: Count | None
+    latency: Latency | None = None
+    throughput: Throughput | None = None
+    relative: dict[str, RelativeTime] = Field(default_factory=dict)
+    peak_memory_bytes: Count | None = None
+    left_out: dict[str, str] = Field(default_factory=dict)
 
     @property
     def fields(self) -> dict[str, Any]:
         """Return them as the fields of a ``Cost``."""
         return {
-            "latency": self.latency.model_copy(update={"timed_on": self.task}),
+            "latency": self.latency and self.latency.model_copy(update={"timed_on": self.task}),
+            "left_out": self.left_out,
             "throughput": self.throughput,
             "relative": self.relative,
             "peak_memory_bytes": self.peak_memory_bytes,

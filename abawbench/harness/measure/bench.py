@@ -55,11 +55,11 @@ class Bench:
         """The network itself."""
         return self.learner.network
 
-    def scored_clips(self) -> ScoredClips | None:
-        """Return some clips of the scored split, spread over all of it; None where it has none."""
-        if not self._clips:
+    def scored_clips(self, most: int = TIMED_CLIPS) -> ScoredClips | None:
+        """Return some clips of the scored split, spread over all of it; None where it has none or none is wanted."""
+        if not self._clips or not most:
             return None
-        chosen = [self._clips[at] for at in np.unique(np.linspace(0, len(self._clips) - 1, TIMED_CLIPS, dtype=int))]
+        chosen = [self._clips[at] for at in np.unique(np.linspace(0, len(self._clips) - 1, most, dtype=int))]
         examples = [self._example([clip]) for clip in chosen]
         if self._inputs is None or not self.whole.exact or self.learner.setting.protocol.stand_in == "zero":
             return ScoredClips(examples, None)

@@ -37,17 +37,17 @@ def measure_latency(
     """Return the latency of ``call(*example)`` over the examples, one after the other, once times are steady.
 
     Samples until the 99th percentile is earned and ``MINIMUM_S`` is over, for ``conditions.seconds`` at most, and in
-    any case ``MINIMUM`` times. The answers must be those given before the clock ran, and near ``scored``. On a CUDA
-    device each call is timed by events.
+    any case ``MINIMUM`` times, unless ``conditions.until`` comes first. The answers must be those given before the
+    clock ran, and near ``scored``. On a CUDA device each call is timed by events.
     """
     under = conditions or Conditions()
     budget_s = under.seconds
     device = device_of(examples[0])
     clock, answers = clock_for(device), Answers(call, examples, scored)
-    steady = warm_up(call, examples[0], budget_s / 4)
+    steady = warm_up(call, examples[0], budget_s / 4, under.until)
     samples: list[float] = []
     start = perf_counter()
-    while _goes_on(len(samples), perf_counter() - start, budget_s):
+    while _goes_on(len(samples), perf_counter() - start, budget_s) and (not samples or perf_counter() < under.until):
         number = len(samples) % len(examples)
         took, answer = clock(call, examples[number])
         samples.append(took)

@@ -4,9 +4,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from math import inf
 from pathlib import Path
+from subprocess import TimeoutExpired
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -14,7 +17,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip, Example, Runtime
-from abawbench.harness.measure.bench import Bench, ScoredClips, measure_parity
+from abawbench.harness.measure.bench import TIMED_CLIPS, Bench, ScoredClips, measure_parity
 from abawbench.harness.measure.counting import (
     FLOP_COUNTER,
     Macs,
@@ -38,6 +41,8 @@ from abawbench.records.cost import Cost, RelativeTime, SharedTimes
 from abawbench.records.parity import Parity
 from abawbench.system.files import replace_file
 
+ANSWERING = 0.1
+"""Share of the seconds in which the scored clips may be answered once more."""
 SAME = 1e-3
 """Share of the MACs by which the networks of one model may differ between tasks and still be timed once."""
 
@@ -65,6 +70,8 @@ class Scenarios:
     batch: int = 4
     """Clips per call where throughput is compared with the reference workload."""
     memory_limit: int = MEMORY_LIMIT
+    until: float = inf
+    """The moment of ``perf_counter`` from which nothing more is begun."""
     stage: Stage = field(default_factory=Stage)
 
 
@@ -75,10 +82,15 @@ def measure(subject: Subject, wanted: Scenarios, progress: Progress) -> tuple[di
     with evaluation_mode(subject.network):
         for name, seconds in wanted.seconds.items():
             try:
+                if found and perf_counter() >= wanted.until:
+                    raise _LeftOut(NO_TIME)
                 found |= _SCENARIOS[name](subject, wanted, seconds, progress)
             except _LeftOut as error:
                 left_out[name] = str(error)
     return found, left_out
+
+
+NO_TIME = "no time was left for it: give more seconds"
 
 
 class _LeftOut(Exception):
@@ -89,7 +101,7 @@ def _single_stream(subject: Subject, wanted: Scenarios, seconds: float, progress
     scored = subject.scored
     examples = scored.examples if scored else [subject.example]
     with progress.bar("single stream", EARNED[99], "clip") as advance:
-        conditions = Conditions(runtime=subject.runtime.name, seconds=seconds, advance=advance)
+        conditions = Conditions(runtime=subject.runtime.name, seconds=seconds, until=wanted.until, advance=advance)
         call = subject.compile(examples[0])
         return {"latency": measure_latency(call, examples, conditions, scored.answers if scored else None)}
 
@@ -97,14 +109,14 @@ def _single_stream(subject: Subject, wanted: Scenarios, seconds: float, progress
 def _offline(subject: Subject, wanted: Scenarios, seconds: float, progress: Progress) -> dict[str, Any]:
     progress.note("offline: batches that double until they gain no more")
     example = subject.scored.examples[0] if subject.scored else subject.example
-    conditions = Conditions(runtime=subject.runtime.name, seconds=seconds)
+    conditions = Conditions(runtime=subject.runtime.name, seconds=seconds, until=wanted.until)
     length = subject.clip.length
     return {"throughput": best_throughput(subject.compile, example, length, conditions, wanted.memory_limit)}
 
 
 def _relative(subject: Subject, wanted: Scenarios, seconds: float, progress: Progress) -> dict[str, Any]:
     example = subject.scored.examples[0] if subject.scored else subject.example
-    conditions = Conditions(runtime=subject.runtime.name, seconds=seconds)
+    conditions = Conditions(runtime=subject.runtime.name, seconds=seconds, until=wanted.until)
     found: dict[str, RelativeTime] = {}
     for name, batch in (("latency", 1), ("throughput", wanted.batch)):
         inputs = repeat_example(example, batch)
@@ -127,7 +139,12 @@ def _live(subject: Subject, wanted: Scenarios, seconds: float, progress: Progres
 
 
 def _memory(subject: Subject, wanted: Scenarios, seconds: float, progress: Progress) -> dict[str, Any]:
-    return {"peak_memory_bytes": peak_memory(subject.network, *subject.example)}
+    left = wanted.until - perf_counter()
+    try:
+        found = peak_memory(subject.network, *subject.example, seconds=None if left == inf else left)
+    except TimeoutExpired as error:
+        raise _LeftOut(NO_TIME) from error
+    return {"peak_memory_bytes": found}
 
 
 _SCENARIOS: dict[str, Callable[[Subject, Scenarios, float, Progress], dict[str, Any]]] = {
@@ -144,7 +161,7 @@ class Measuring:
     """How jobs are measured."""
 
     seconds: float = 60.0
-    """For latency, which ends earlier once the 99th percentile is earned; 0 leaves time and memory out."""
+    """For all that is timed, which ends earlier once the 99th percentile is earned; 0 leaves time and memory out."""
     times: Path | None = None
     """The folder in which the jobs of a run leave times for each other; without one each times for itself."""
 
@@ -161,22 +178,31 @@ def measure_job(bench: Bench, runtime: Runtime, measuring: Measuring, progress: 
     macs = count_macs(network, *example)
     times = _known_times(bench, runtime, measuring, macs)
     if times is None and measuring.seconds > 0:
-        scored = bench.scored_clips()
+        until = perf_counter() + measuring.seconds
+        scored = _scored_clips(bench, measuring.seconds)
         subject = Subject(
             network, runtime, learner.model.clip, example, lambda inputs: bench.compile(runtime, inputs), scored
         )
-        timed, _ = measure(subject, job_scenarios(measuring.seconds), progress)
-        times = SharedTimes(task=learner.setting.task.name, macs=_total(macs), **timed)
+        timed, left_out = measure(subject, replace(job_scenarios(measuring.seconds), until=until), progress)
+        times = SharedTimes(task=learner.setting.task.name, macs=_total(macs), left_out=left_out, **timed)
         _leave_times(bench, runtime, measuring, times)
     cost = Cost(**count_fields(network, macs, learner.model.clip, example), **(times.fields if times else {}))
     return cost, None if runtime.name == EAGER else measure_parity(bench, runtime, progress)
 
 
+def _scored_clips(bench: Bench, seconds: float) -> ScoredClips | None:
+    """Return as many of the clips that take turns under the clock as answering them leaves time for the rest."""
+    start = perf_counter()
+    one = bench.scored_clips(1)
+    took = perf_counter() - start
+    return bench.scored_clips(min(TIMED_CLIPS, int(ANSWERING * seconds / took))) or one
+
+
 def job_scenarios(seconds: float) -> Scenarios:
-    """Return what a job measures, given the seconds for latency."""
+    """Return what a job measures in these seconds, the warm-up and the start of a process for memory included."""
     return Scenarios(
         seconds={
-            "single-stream": seconds,
+            "single-stream": 0.4 * seconds,
             "offline": min(seconds / 6, 10.0),
             "relative": seconds / 12,
             "memory": 0.0,

@@ -19,12 +19,13 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from abawbench.harness.measure.timing import device_of
 
 
-def peak_memory(network: nn.Module, *example: Any) -> int | None:
+def peak_memory(network: nn.Module, *example: Any, seconds: float | None = None) -> int | None:
     """Return the bytes that building the network and running ``network(*example)`` adds at its peak.
 
     On a CPU: the peak of a fresh process less what it holds once everything is imported; takes as long as the imports,
-    and is None where the network cannot be pickled. On a CUDA device: the peak that torch allocated, less what was
-    there before and belongs neither to the network nor to the example.
+    and is None where the network cannot be pickled. Raises TimeoutExpired when it takes longer than ``seconds``. On a
+    CUDA device: the peak that torch allocated, less what was there before and belongs neither to the network nor to the
+    example.
     """
     device = device_of(example)
     if device.type == "cuda":
@@ -43,7 +44,7 @@ def peak_memory(network: nn.Module, *example: Any) -> int | None:
         modules = sorted({type(module).__module__ for module in network.modules()} - {"__main__"})
         task = {"path": str(path), "modules": modules, "threads": torch.get_num_threads()}
         command = [sys.executable, "-P", "-m", "abawbench.harness.measure.memory", json.dumps(task)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(), timeout=seconds)
     return int(done.stdout.split()[-1]) if done.returncode == 0 else None
 
 

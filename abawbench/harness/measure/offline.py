@@ -55,13 +55,13 @@ def best_throughput(
         reset_peak()
         idle = peak_bytes(device_of(inputs))
         call = compile(inputs)
-        rate, _ = _rate(call, inputs, batch, min(budget_s / 20, 1.0))
+        rate, _ = _rate(call, inputs, batch, replace(under, seconds=min(budget_s / 20, 1.0)))
         if best is not None and peak_bytes(device_of(inputs)) - idle > memory_limit:
             break
         if rate >= max(rates.values(), default=0.0):
             best = call, inputs
         rates[batch] = rate
-        if perf_counter() - start > budget_s / 2 or rate < 0.97 * max(rates.values()):
+        if perf_counter() >= under.until or perf_counter() - start > budget_s / 2 or rate < 0.97 * max(rates.values()):
             break
     assert best is not None
     left = max(budget_s - (perf_counter() - start), min(budget_s, 1.0))
@@ -76,7 +76,7 @@ def measure_throughput(call: Call, inputs: Example, length: int, conditions: Con
     batch = next(len(x) for x in torch.utils._pytree.tree_leaves(inputs) if isinstance(x, Tensor))
     answers = Answers(call, [inputs])
     with energy(device) as joules:
-        clips, times = _rate(call, inputs, batch, under.seconds, answers)
+        clips, times = _rate(call, inputs, batch, under, answers)
     seconds, noise = sum(times), noise_of(times)
     broken = answers.advice
     if seconds < MINIMUM_S:
@@ -96,14 +96,16 @@ def measure_throughput(call: Call, inputs: Example, length: int, conditions: Con
 
 
 def _rate(
-    call: Call, inputs: Example, batch: int, budget_s: float, answers: Answers | None = None
+    call: Call, inputs: Example, batch: int, under: Conditions, answers: Answers | None = None
 ) -> tuple[float, list[float]]:
     """Return clips per second, and the seconds of each call after a first one that does not count."""
     device = device_of(inputs)
     call(*inputs)
     finish(device)
     times: list[float] = []
-    while len(times) < MINIMUM or sum(times) < budget_s:
+    while len(times) < MINIMUM or sum(times) < under.seconds:
+        if times and perf_counter() >= under.until:
+            break
         start = perf_counter()
         answer = call(*inputs)
         finish(device)

@@ -58,7 +58,8 @@ def relative_time(
     """Return the times of ``call(example)`` and of the reference workload, round by round.
 
     In each round the workload runs as often as fills about the time of one call, half before and half after it, so
-    that whatever else the machine does falls on both. Rounds end with the time, but not before ``MINIMUM``.
+    that whatever else the machine does falls on both. Rounds end with the time, but not before ``MINIMUM``
+    unless ``conditions.until`` comes first.
     """
     under = conditions or Conditions(seconds=5.0)
     budget_s = under.seconds
@@ -74,6 +75,8 @@ def relative_time(
         found: list[NDArray[np.float64]] = []
         rounds, start = ROUNDS_PER_SECOND * budget_s, perf_counter()
         while len(found) < MINIMUM or (len(found) < rounds and perf_counter() - start < budget_s):
+            if found and perf_counter() >= under.until:
+                break
             before = _time_calls(reference, half, example)
             middle = _time_calls(model, 1, example)
             found.append(1e3 * np.stack([middle, (before + _time_calls(reference, half, example)) / (2 * half)]))

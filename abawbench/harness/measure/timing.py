@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -24,6 +25,8 @@ class Conditions:
     runtime: str = "eager"
     seconds: float = 30.0
     """At most, beyond what is taken in any case."""
+    until: float = inf
+    """The moment of ``perf_counter`` from which nothing more is begun, whatever is taken in any case."""
     advance: Callable[[int], None] = lambda samples: None
     """Called with the samples that were taken since."""
 
@@ -51,12 +54,17 @@ def device_of(inputs: Example) -> torch.device:
     return next((x.device for x in tensors if isinstance(x, Tensor)), torch.device("cpu"))
 
 
-def warm_up(call: Call, inputs: Example, budget_s: float) -> bool:
-    """Call until the times are steady, ten times at least and within the budget beyond; return whether they are."""
+def warm_up(call: Call, inputs: Example, budget_s: float, until: float = inf) -> bool:
+    """Call until the times are steady, ten times at least and within the budget beyond; return whether they are.
+
+    From the moment ``until`` on there is no further call.
+    """
     clock, start = clock_for(device_of(inputs)), perf_counter()
     times: list[float] = []
     while True:
         times.append(clock(call, inputs)[0])
+        if perf_counter() >= until:
+            return False
         if len(times) < 10:
             if budget_s <= 0 and len(times) >= 3:
                 return False

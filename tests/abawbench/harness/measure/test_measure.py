@@ -1,5 +1,6 @@
 """The cost of a network: sizes, times on scored clips, and what is timed once for networks of one kind."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,9 +137,9 @@ def cost(
     toys: Plugins, make_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Cost]:
     """Measure a job of a run, whose jobs leave times for each other."""
-    monkeypatch.setattr(module, "peak_memory", lambda network, *example: None)
+    monkeypatch.setattr(module, "peak_memory", lambda network, *example, seconds=None: None)
 
-    def call(name: str, seconds: float = 0.01, **given: Any) -> Cost:
+    def call(name: str, seconds: float = 1, **given: Any) -> Cost:
         measuring = Measuring(seconds=seconds, times=tmp_path)
         return measure_job(make_bench(name, **given), toys.get("runtime", "eager").build(), measuring, Progress())[0]
 
@@ -180,3 +181,29 @@ def test_times_that_cannot_be_read_are_taken_anew(cost: Callable[..., Cost], tmp
     latency = cost("b").latency
     assert latency is not None
     assert latency.timed_on == "b"
+
+
+@pytest.mark.slow
+def test_the_seconds_of_a_job_bound_all_that_is_timed(
+    toys: Plugins, make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call takes 0.1 s, as on a machine with much other work; the minima alone would take longer."""
+    eager = toys.get("runtime", "eager").build()
+    compiled = eager.compile
+
+    def slow(*given: Any) -> Any:
+        call = compiled(*given)
+
+        def late(*inputs: Any) -> Any:
+            time.sleep(0.1)
+            return call(*inputs)
+
+        return late
+
+    monkeypatch.setattr(eager, "compile", slow)
+    bench = make_bench("a")
+    start = time.perf_counter()
+    cost, _ = measure_job(bench, eager, Measuring(seconds=2), Progress())
+    assert time.perf_counter() - start < 2 + 1
+    assert cost.latency is not None
+    assert cost.left_out["memory"] == "no time was left for it: give more seconds"
