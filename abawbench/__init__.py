@@ -8,17 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from abawbench._version import __version__
-from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
+from abawbench.contracts.errors import AbawbenchError, DataError, JobError, JobWarning, PluginError, UsageError
 
 if TYPE_CHECKING:
     from abawbench import plot
-    from abawbench.api import export, load_run, profile, run, score, submit
+    from abawbench.api import export, load_run, open_database, profile, run, score, submit
     from abawbench.frames import read
     from abawbench.harness.request.databases import Sources
     from abawbench.harness.request.jobs import Machine
     from abawbench.harness.request.protocol import Protocol
     from abawbench.hookspecs import hookimpl
-    from abawbench.records.record import Record
+    from abawbench.records.record import Record, Records
     from abawbench.system.cache import cache_folder
     from abawbench.system.limits import Limits
     from abawbench.system.locks import hold_alone, hold_shared, remove_abandoned
@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 __all__ = [
     "AbawbenchError",
     "DataError",
+    "JobError",
+    "JobWarning",
     "Limits",
     "Machine",
     "PluginError",
     "Protocol",
     "Record",
+    "Records",
     "Sources",
     "UsageError",
     "__version__",
@@ -44,6 +47,7 @@ __all__ = [
     "hookimpl",
     "load_run",
     "map_in_processes",
+    "open_database",
     "plot",
     "profile",
     "read",
@@ -58,6 +62,7 @@ _HOMES = {
     "Machine": "harness.request.jobs",
     "Protocol": "harness.request.protocol",
     "Record": "records.record",
+    "Records": "records.record",
     "Sources": "harness.request.databases",
     "cache_folder": "system.cache",
     "fetch_weights": "weights.obtain",

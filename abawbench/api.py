@@ -1,13 +1,14 @@
 """The Python API: what the command line calls."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from abawbench.config import read_config
-from abawbench.contracts.errors import UsageError
-from abawbench.harness.request.databases import Databases, Sources
+from abawbench.config import Roots, read_config
+from abawbench.contracts.errors import JobWarning, UsageError
+from abawbench.harness.request.databases import Databases, Sources, sources_of_run
 from abawbench.harness.request.jobs import Job, Machine
 from abawbench.harness.request.protocol import Protocol, protocol_of
 from abawbench.plugins import Plugins, default_plugins
@@ -16,13 +17,13 @@ from abawbench.progress import Progress
 if TYPE_CHECKING:
     from torch import nn
 
-    from abawbench.contracts import Model
+    from abawbench.contracts import Database, Model
     from abawbench.harness.score.frame_index import Surplus
     from abawbench.harness.score.score_file import Missing
     from abawbench.harness.stored.export import Exported
     from abawbench.harness.stored.submit import Submitted
     from abawbench.records.profile import Profile
-    from abawbench.records.record import Record
+    from abawbench.records.record import Record, Records
     from abawbench.records.scored_file import ScoredFile
 
 Data: TypeAlias = "Mapping[str, str | Path | Sequence[str | Path]] | Sources | None"
@@ -48,7 +49,7 @@ def run(
     finished: "Callable[[Record], None] | None" = None,
     progress: Progress | None = None,
     plugins: Plugins | None = None,
-) -> "list[Record]":
+) -> "Records":
     """Train, predict, score and measure each model on each task; return one record per job, in order.
 
     ``settings`` overrides the model's recipe, ``weights`` names where its parameters come from. ``machine`` says on
@@ -62,10 +63,12 @@ def run(
     ``machine.limits`` each has a process of its own, as on the command line: whatever a plugin does there costs its own
     job.
 
-    Raises UsageError for what cannot be done at all; a job that fails is a record that says so.
+    Raises UsageError for what cannot be done at all; a job that fails is a record that says so, and without a
+    ``progress`` that notes it a JobWarning. ``raise_for_status()`` of what is returned makes it an error.
     """
     from abawbench.harness.jobs.run import run_jobs
     from abawbench.harness.request.jobs import Work, plan
+    from abawbench.records.record import Records
 
     plugins, machine, sources = plugins or default_plugins(), machine or Machine(), as_sources(data)
     like = Job(
@@ -85,9 +88,46 @@ def run(
         out=Path(out).absolute(),  # a plugin may change the working folder
         force=force,
         latency_seconds=machine.latency_seconds,
+        at_once=machine.limits.jobs if machine.limits else 1,
         checkpoint_minutes=machine.checkpoint_minutes,
     )
-    return run_jobs(jobs, work, machine.limits, progress or Progress(), finished or (lambda record: None))
+
+    def ended(record: "Record") -> None:
+        if record.status != "ok" and progress is None:
+            warnings.warn(record.trouble, JobWarning, stacklevel=2)
+        if finished is not None:
+            finished(record)
+
+    return Records(run_jobs(jobs, work, machine.limits, progress or Progress(), ended))
+
+
+def open_database(
+    name: str,
+    data: "str | Path | Sequence[str | Path] | Sources | None" = None,
+    *,
+    assumptions: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+) -> "Database":
+    """Return a database, to look at its tracks and labels: no image is read before one is asked for.
+
+    ``data`` is its root or roots; or ``Sources``, which also say how a synthetic one is made; or None, for the roots in
+    ``abawbench.toml`` and for a database that makes its own files. Raises UsageError for an unknown name or a missing
+    root, DataError when there is nothing of it.
+
+    >>> database = open_database("synthetic", Sources(preset="tiny"))  # doctest: +SKIP
+    >>> database.splits("va")  # doctest: +SKIP
+    ('train', 'val')
+    >>> for name, labels in database.labels("va", "val").items():  # doctest: +SKIP
+    ...     print(name, labels.values.shape, labels.mask.mean())
+    """
+    from abawbench.harness.request.assumptions import check_assumptions
+
+    plugins = plugins or default_plugins()
+    sources = data if isinstance(data, Sources) else Sources({} if data is None else {name: _paths(data)})
+    roots = sources.roots.get(name) or read_config(Path.cwd()).get(name, ())
+    chosen = check_assumptions(plugins, assumptions or {})
+    return Databases(plugins, replace(sources, roots={name: roots}), progress or Progress(), chosen).open(name)
 
 
 def score(
@@ -113,21 +153,21 @@ def score(
     and line, and UsageError.
     """
     from abawbench.harness.score.score_file import ScoreRequest, score_file, score_run
-    from abawbench.records.store import RESULT
+    from abawbench.records.store import RESULT, read
 
     plugins = plugins or default_plugins()
     path = Path(predictions)
-    databases = Databases(plugins, as_sources(data), progress or Progress())
+    progress = progress or Progress()
     if (path / RESULT).is_file():
         if assumptions:
             raise UsageError(f"{path}: a run is scored under its own assumptions; leave --assume out")
-        return score_run(path, task, plugins, databases)
+        return score_run(path, task, plugins, Databases(plugins, _of_run(read(path), data), progress))
     if task is None:
         raise UsageError(f"{path}: not a run folder, so say which task it predicts with --task")
     wanted = ScoreRequest(
         task=task, split=split, missing=missing, surplus=surplus, form=form, assumptions=assumptions or {}
     )
-    return score_file(path, wanted, plugins, databases)
+    return score_file(path, wanted, plugins, Databases(plugins, as_sources(data), progress))
 
 
 def load_run(
@@ -173,7 +213,8 @@ def submit(
     plugins, progress = plugins or default_plugins(), progress or Progress()
     stored = find_run(Path(run), plugins, task, weights, check_assumptions(plugins, assumptions or {}))
     wanted = SubmitRequest(split=split, template=None if template is None else Path(template), device=device)
-    return submit(stored, Path(out), Databases(plugins, as_sources(data), progress), wanted, progress)
+    databases = Databases(plugins, _of_run(stored.record, data), progress)
+    return submit(stored, Path(out), databases, wanted, progress)
 
 
 def export(
@@ -197,7 +238,7 @@ def export(
 
     plugins, progress = plugins or default_plugins(), progress or Progress()
     stored = find_run(Path(run), plugins, task, weights)
-    databases = Databases(plugins, as_sources(data), progress)
+    databases = Databases(plugins, _of_run(stored.record, data), progress)
     return export(stored, databases, format, None if out is None else Path(out), progress)
 
 
@@ -238,13 +279,24 @@ def as_sources(data: Data) -> Sources:
     """Return where databases lie; what is not said is taken from ``abawbench.toml`` of the working folder."""
     if isinstance(data, Sources):
         return data if data.roots else replace(data, roots=read_config(Path.cwd()))
-    roots = {name: _paths(value) for name, value in data.items()} if data else read_config(Path.cwd())
-    return Sources(roots)
+    return Sources(_roots(data) or read_config(Path.cwd()))
+
+
+def _of_run(record: "Record", data: Data) -> Sources:
+    """Return where the database of a run lies: as given, else as in the run, else as in ``abawbench.toml``."""
+    given = data if isinstance(data, Sources) else Sources(_roots(data))
+    if given.roots or record.database.roots or record.database.preset:
+        return sources_of_run(record.database, given)
+    return as_sources(data)
 
 
 def as_protocol(options: Options) -> Protocol:
     """Return the protocol with some options. Raises UsageError for one that does not exist or is not possible."""
     return options if isinstance(options, Protocol) else protocol_of(options or {})
+
+
+def _roots(data: "Mapping[str, str | Path | Sequence[str | Path]] | None") -> Roots:
+    return {name: _paths(value) for name, value in (data or {}).items()}
 
 
 def _several(names: str | Sequence[str]) -> list[str]:

@@ -59,7 +59,7 @@ def complete(*kinds: str, after: str = "") -> Callable[[click.Context, click.Par
     return find
 
 
-def _sources(data: tuple[str, ...], preset: str, data_seed: int) -> "Sources":
+def _sources(data: tuple[str, ...], preset: str | None, data_seed: int | None) -> "Sources":
     from abawbench.config import parse_data
     from abawbench.harness.request.databases import Sources
 
@@ -72,8 +72,8 @@ sources = gather(
     click.option("--data", multiple=True, metavar="NAME=ROOT", shell_complete=complete("database", after="="),
                  help="Where a database lies. Repeatable; default: "
                  "abawbench.toml, else the synthetic database."),
-    click.option("--preset", default="small", show_default=True, help="Size of the synthetic database: tiny or small."),
-    click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic database."),
+    click.option("--preset", help="Size of the synthetic database: tiny or small; default: the run's, else small."),
+    click.option("--data-seed", type=int, help="Seed of the synthetic database; default: the run's, else 0."),
 )  # fmt: skip
 """``sources: Sources``, where databases lie."""
 assumption = click.option(

@@ -156,6 +156,10 @@ class Database(ABC):
         Raises DataError when files are missing or unreadable.
         """
 
+    def labels(self, label: str, split: str) -> dict[str, Labels]:
+        """Return the labels of each track of a split that has some, by the track's id. Raises DataError as tracks."""
+        return {one.track.id: one.labels for one in self.tracks(label, split) if one.labels is not None}
+
     def dropped(self, label: str, split: str) -> Mapping[str, int]:
         """Return the tracks of a split that could not be used, and how many annotated frames each had, at least 1.
 

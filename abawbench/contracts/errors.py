@@ -18,3 +18,13 @@ class DataError(AbawbenchError):
 
 class PluginError(AbawbenchError):
     """A plugin failed to load or broke its contract; the text names plugin, distribution and version."""
+
+
+class JobError(AbawbenchError):
+    """Jobs of a run gave no result; the text names each with its reason."""
+
+    exit_code = 1
+
+
+class JobWarning(UserWarning):
+    """A job of a run gave no result; the text names it with its reason."""

@@ -1,7 +1,7 @@
 """The record of a run: everything needed to believe it and to repeat it, as one JSON file.
 
 The published schema is ``abawbench/records/schema.json``. Numbers that do not exist (NaN, infinity, not measured) are
-null, never ``NaN``; units stand in the field names. No field holds a path of the machine that ran.
+null, never ``NaN``; units stand in the field names. ``database.roots`` alone holds paths of the machine that ran.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from abawbench.contracts.errors import JobError
 from abawbench.contracts.model import Weights
 from abawbench.contracts.task import Level
 from abawbench.plugins import FIRST_PARTY, Plugin
@@ -111,6 +112,12 @@ class DatabaseRecord(RecordPart):
     """SHA-256 over the sorted ids of the scored tracks, each followed by a line feed."""
     lacks: tuple[str, ...] = ()
     """Outputs of the task that the database has no labels of: they are left out of the official mean."""
+    roots: tuple[str, ...] = ()
+    """Where its files lay, as absolute paths of the machine that ran."""
+    preset: str | None = None
+    """Size of a synthetic database."""
+    seed: int | None = None
+    """Of a synthetic database."""
 
 
 class ProtocolRecord(RecordPart):
@@ -208,6 +215,19 @@ class Hardware(RecordPart):
     memory_bytes: Count | None = None
 
 
+class ProcessRecord(RecordPart):
+    """The process of the job, as far as times and chance depend on it."""
+
+    own: bool
+    """Whether the job had a process of its own."""
+    at_once: Count = 1
+    """Jobs that ran at the same time; more than one disturb each other's times."""
+    waiting: str | None = None
+    """How threads wait for each other: ``PASSIVE`` gives the core away, ``ACTIVE`` spins; null where nobody chose."""
+    hash_seed: int | None = None
+    """Of Python's ``hash()``; null where it differs from one process to the next."""
+
+
 class Epoch(RecordPart):
     """One epoch of training."""
 
@@ -271,6 +291,7 @@ class Record(RecordPart):
     """Safetensors: the parameters after training, without those of a frozen ``embed``."""
     seconds: Seconds = Seconds()
     hardware: Hardware | None = None
+    process: ProcessRecord | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     """Library -> version, ``python`` among them."""
     seal: str | None = None
@@ -316,6 +337,11 @@ class Record(RecordPart):
         """Return ``entry`` in words, with the seed where asked; ``width`` cuts the model's name and nothing else."""
         model, *more = self.entry
         return " ".join([plain(model, width), *([f"seed {self.seed}"] if seeds else []), *more])
+
+    @property
+    def trouble(self) -> str:
+        """Return which job this is and why it gave no result, in one sentence."""
+        return f"{self.model} on {self.task}, seed {self.seed}: {self.status}: {self.reason}"
 
     @property
     def macs_per_frame(self) -> float | None:
@@ -372,6 +398,16 @@ def seal_of(fields: Mapping[str, Any]) -> str:
     """
     told = {name: value for name, value in fields.items() if name != "seal"}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+class Records(list[Record]):
+    """The records of a run, one per job, in order."""
+
+    def raise_for_status(self) -> Self:
+        """Return the records. Raises JobError, with every reason, when a job is not ok."""
+        if reasons := [record.trouble for record in self if record.status != "ok"]:
+            raise JobError(f"{len(reasons)} of {len(self)} jobs gave no result: {'; '.join(reasons)}")
+        return self
 
 
 def all_synthetic(records: Sequence[Record]) -> bool:

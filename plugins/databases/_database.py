@@ -22,7 +22,7 @@ SPLITS = ("train", "val", "test")
 class FolderDatabase(Database):
     """A database in one or more folders; annotation files are parsed once per label and split."""
 
-    labels: tuple[str, ...]
+    label_names: tuple[str, ...]
     faces: str = ""
     """The folder of face images to name when a split has none at all; empty where a missing one is no error."""
     media: str = ""
@@ -48,8 +48,8 @@ class FolderDatabase(Database):
         Raises DataError when files are missing or unreadable.
         """
         if (label, split) not in self._tracks:
-            if label not in self.labels:
-                raise DataError(f"{self.name} has no label {label!r}; it has {', '.join(self.labels)}.")
+            if label not in self.label_names:
+                raise DataError(f"{self.name} has no label {label!r}; it has {', '.join(self.label_names)}.")
             if split not in self.splits(label):
                 raise DataError(self._absent(label, split))
             known = set(self.problems.items)
@@ -87,11 +87,11 @@ class FolderDatabase(Database):
 
     def inspect(self, labels: Sequence[str] = (), splits: Sequence[str] = ()) -> Inspection:
         """Return what the copy holds; all that is wrong with annotations and folders goes to ``problems``."""
-        if unknown := sorted(set(labels) - set(self.labels)):
-            raise UsageError(f"{self.name} has no label {unknown[0]!r}; it has {', '.join(self.labels)}.")
+        if unknown := sorted(set(labels) - set(self.label_names)):
+            raise UsageError(f"{self.name} has no label {unknown[0]!r}; it has {', '.join(self.label_names)}.")
         counts: list[Count] = []
         everything: list[FileTrack] = []
-        for label in labels or self.labels:
+        for label in labels or self.label_names:
             found = {split: self._inspected(label, split) for split in SPLITS if not splits or split in splits}
             found = {split: tracks for split, tracks in found.items() if tracks}
             for track, split, earlier in double_tracks(found):

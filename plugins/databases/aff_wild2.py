@@ -66,7 +66,7 @@ class AffWild2(FolderDatabase):
     """
 
     name = "aff-wild2"
-    labels = ("va", "expr", "au")
+    label_names = ("va", "expr", "au")
     faces = "cropped_aligned"
     media = "raw video"
     classes: ClassVar = {"expr": EXPRESSIONS, "au": ACTION_UNITS}
@@ -94,7 +94,7 @@ class AffWild2(FolderDatabase):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
-        if label not in self.labels:
+        if label not in self.label_names:
             return ()
         found = {split for split in _SETS if self._folders(label, split)}
         if self._template(label):
@@ -115,7 +115,7 @@ class AffWild2(FolderDatabase):
 
     def template(self, label: str) -> Path | None:
         """Return the newest template of the test set, or None without one."""
-        return self._template(label) if label in self.labels else None
+        return self._template(label) if label in self.label_names else None
 
     def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         if self._faces:
@@ -203,7 +203,7 @@ class AffWild2(FolderDatabase):
 
     def _annotation_files(self) -> Iterator[Path]:
         yield from self._lists
-        for label in self.labels:
+        for label in self.label_names:
             for split in _SETS:
                 for folder in self._folders(label, split):
                     yield from (folder / e.name for e in entries(folder, self.problems) if e.is_file())

@@ -96,7 +96,7 @@ class BAH(AnswerDatabase):
     """
 
     name = "bah"
-    labels = ("ah",)
+    label_names = ("ah",)
     faces = _FACES
     classes: ClassVar = {"ah": ("absent", "present")}
 
@@ -148,11 +148,11 @@ class BAH(AnswerDatabase):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
-        return [split for split in SPLITS if split in self._lists] if label in self.labels else ()
+        return [split for split in SPLITS if split in self._lists] if label in self.label_names else ()
 
     def template(self, label: str) -> Path | None:
         """Return ``submissions/trial-1.txt``, or None without one."""
-        return self._lists.get("test") if label in self.labels else None
+        return self._lists.get("test") if label in self.label_names else None
 
     def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         self._note_unlisted(self._face_videos, self._known)

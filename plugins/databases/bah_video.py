@@ -45,7 +45,7 @@ class BAHVideo(AnswerDatabase):
     """
 
     name = "bah-video"
-    labels = ("ah-video",)
+    label_names = ("ah-video",)
     classes: ClassVar = {"ah-video": ("absent", "present")}
     faces = f"{_FACES}/{_VIDEOS}"
 
@@ -83,11 +83,11 @@ class BAHVideo(AnswerDatabase):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
-        return [split for split in SPLITS if split in self._lists] if label in self.labels else ()
+        return [split for split in SPLITS if split in self._lists] if label in self.label_names else ()
 
     def template(self, label: str) -> Path | None:
         """Return the template of the private test set, or None without one or beside the public test set."""
-        return self._template if label in self.labels else None
+        return self._template if label in self.label_names else None
 
     def _listed(self, split: str) -> Mapping[str, tuple[int | None, str | None]]:
         """Return label and words of each video of a split; None for those that a template does not give."""

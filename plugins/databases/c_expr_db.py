@@ -45,7 +45,7 @@ class CExprDB(FolderDatabase):
     """
 
     name = "c-expr-db"
-    labels = ("ce",)
+    label_names = ("ce",)
     faces = "cropped_aligned"
     media = "video"
     released = ("test",)
@@ -85,7 +85,7 @@ class CExprDB(FolderDatabase):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
-        return [split for split in SPLITS if split in self._files] if label in self.labels else ()
+        return [split for split in SPLITS if split in self._files] if label in self.label_names else ()
 
     def template(self, label: str) -> Path | None:
         """Return the template of the test set, or None without one."""

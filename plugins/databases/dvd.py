@@ -85,7 +85,7 @@ class DVD(FolderDatabase):
     """
 
     name = "dvd"
-    labels = ("vd",)
+    label_names = ("vd",)
     seen = True
     released = ("train", "val")
     classes: ClassVar = {"vd": ("other", "violent")}
@@ -103,11 +103,11 @@ class DVD(FolderDatabase):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
-        return [split for split in SPLITS if split in self._folders] if label in self.labels else ()
+        return [split for split in SPLITS if split in self._folders] if label in self.label_names else ()
 
     def template(self, label: str) -> Path | None:
         """Return the folder ``Test/templates``, or None without it."""
-        return self._where(label, "test") if label in self.labels and "test" in self._folders else None
+        return self._where(label, "test") if label in self.label_names and "test" in self._folders else None
 
     def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         seen: set[str] = set()

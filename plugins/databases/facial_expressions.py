@@ -84,7 +84,7 @@ class FacialExpressions(FolderDatabase):
     """
 
     name = "facial-expressions"
-    labels = ("expr",)
+    label_names = ("expr",)
     faces = _IMAGES
     classes: ClassVar = {"expr": CLASSES}
     participants = True
@@ -146,7 +146,7 @@ class FacialExpressions(FolderDatabase):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that the legend has rows of, in the order train, val, test; none for another label."""
-        if label not in self.labels:
+        if label not in self.label_names:
             return ()
         found = {split_of(subject_of(image)) for image in self._rows}
         return [split for split in SPLITS if split in found]

@@ -23,6 +23,6 @@ class HumeReaction(HumeVidmimic2):
     """
 
     name = "hume-reaction"
-    labels = ("eri",)
+    label_names = ("eri",)
     emotions = EMOTIONS
     first_test = None

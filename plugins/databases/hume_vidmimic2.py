@@ -120,7 +120,7 @@ class HumeVidmimic2(FolderDatabase):
     """
 
     name = "hume-vidmimic2"
-    labels: tuple[str, ...] = ("emi",)
+    label_names: tuple[str, ...] = ("emi",)
     emotions: tuple[str, ...] = EMOTIONS
     first_test: int | None = FIRST_TEST
     """The first id of the test split, where that is known."""
@@ -177,14 +177,14 @@ class HumeVidmimic2(FolderDatabase):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
-        if label not in self.labels:
+        if label not in self.label_names:
             return ()
         found = set(self._tables) | ({"test"} if "test" not in self._tables and self._unlisted else set())
         return [split for split in SPLITS if split in found]
 
     def template(self, label: str) -> Path | None:
         """Return ``test_split.csv``, or None without one."""
-        return self._tables.get("test") if label in self.labels else None
+        return self._tables.get("test") if label in self.label_names else None
 
     def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         if split in self._tables:

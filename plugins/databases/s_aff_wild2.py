@@ -55,7 +55,7 @@ class SAffWild2(FolderDatabase):
     """
 
     name = "s-aff-wild2"
-    labels = ("mtl",)
+    label_names = ("mtl",)
     faces = "cropped_aligned"
 
     def __init__(self, roots: Iterable[Path | str]):
@@ -83,11 +83,11 @@ class SAffWild2(FolderDatabase):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that exist on disk for a label, in the order train, val, test; empty if there are none."""
-        return [split for split in SPLITS if split in self._lists] if label in self.labels else ()
+        return [split for split in SPLITS if split in self._lists] if label in self.label_names else ()
 
     def template(self, label: str) -> Path | None:
         """Return ``MTL.txt``, or None without it."""
-        return self._lists.get("test") if label in self.labels else None
+        return self._lists.get("test") if label in self.label_names else None
 
     def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         if split == "test":

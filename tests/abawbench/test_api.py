@@ -1,5 +1,6 @@
 """The Python API: where data comes from, how options are given, and what is public."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(toys: Plugins, tmp_path: Path, **given: Any) -> list[Record]:
     usual = {"model": "toy", "task": "colour", "data": {"toy": ()}, "settings": {"epochs": 1}, "machine": HERE}
+    usual["progress"] = Progress()  # which notes what fails
     return abawbench.run(**{**usual, **given}, out=tmp_path / "runs", plugins=toys)
 
 
@@ -88,3 +90,47 @@ def test_a_run_can_be_loaded_with_what_it_learned(toys: Plugins, tmp_path: Path)
     folder = next((tmp_path / "runs").glob("*/*/*/result.json")).parent
     record, model, network = abawbench.load_run(folder, plugins=toys)
     assert (record, model.name, network.training) == (made, "toy", False)
+
+
+@pytest.fixture
+def tiny(toys: Plugins, tmp_path: Path) -> Callable[..., abawbench.Records]:
+    """Run models of the toy world."""
+
+    def call(*models: str) -> abawbench.Records:
+        machine = abawbench.Machine(device="cpu", latency_seconds=0)
+        return abawbench.run(models, "colour", {"toy": ()}, settings={"epochs": 1}, out=tmp_path, plugins=toys,
+                             machine=machine)  # fmt: skip
+
+    return call
+
+
+def test_a_job_without_a_result_is_a_warning_with_its_reason_and_an_error_where_asked(tiny) -> None:
+    with pytest.warns(abawbench.JobWarning, match="broken on colour, seed 0: failed: .*this plugin is broken"):
+        records = tiny("broken", "toy")
+    assert [record.status for record in records] == ["failed", "ok"]
+    with pytest.raises(abawbench.JobError, match=r"1 of 2 jobs gave no result: broken on colour.*plugin is broken"):
+        records.raise_for_status()
+
+
+def test_records_that_are_all_well_are_returned(tiny) -> None:
+    records = tiny("toy")
+    assert records.raise_for_status() is records
+    process = records[0].process
+    assert (process.own, process.at_once) == (False, 1)
+
+
+def test_a_database_is_opened_by_name_and_gives_its_labels(toys: Plugins) -> None:
+    database = abawbench.open_database("toy", plugins=toys)
+    labels = database.labels("colour", "val")
+    assert list(labels) == [one.track.id for one in database.tracks("colour", "val")]
+    assert labels["val0"].mask.any()
+    with pytest.raises(UsageError, match="needs a folder"):
+        abawbench.open_database("aff-wild2")
+    with pytest.raises(UsageError, match="did you mean"):
+        abawbench.open_database("aff-wild")
+
+
+def test_half_precision_without_a_gpu_is_refused(toys: Plugins, tmp_path: Path) -> None:
+    machine = abawbench.Machine(device="cpu", precision="fp16")
+    with pytest.raises(UsageError, match="fp16 is half precision of a GPU"):
+        abawbench.run("toy", "colour", {"toy": ()}, machine=machine, out=tmp_path, plugins=toys)

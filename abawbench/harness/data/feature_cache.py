@@ -92,7 +92,7 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     found = 0
     for name, tensor in sorted(tensors.items()):
         found = zlib.crc32(f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), found)
-        found = zlib.crc32(tensor.contiguous().view(-1).view(torch.uint8).numpy(), found)
+        found = zlib.crc32(tensor.contiguous().view(-1).view(torch.uint8).numpy().data, found)
     return f"{found:08x}"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from accelerate import Accelerator
@@ -63,7 +64,7 @@ def execute(
         level=ready.task.level,
         database=ready.database_record,
         seed=ready.job.seed,
-        settings=ready.settings_record,
+        settings=_settings(ready, fits),
         protocol=ready.protocol.record(
             clip,
             threshold_values=tuple(one.thresholds for one in fits if one.thresholds),
@@ -83,6 +84,7 @@ def execute(
         ),
         seconds=Seconds(**ready.journal.seconds),
         hardware=devices.hardware(accelerator.device),
+        process=devices.describe_process(measuring.at_once),
         versions=devices.versions(),
     )
     if not accelerator.is_main_process:
@@ -91,6 +93,11 @@ def execute(
     kept = None if ready.protocol.folds or network is None else serialize_trained(network)
     ready.journal.enter("write")
     return store.write(store.folder_of(out, record), record, _predictions(ready, scores), kept, statistics)
+
+
+def _settings(ready: Prepared, fits: Sequence[Fit]) -> dict[str, Any]:
+    """Return the settings of the record; a precision of training that nothing was trained in was not used."""
+    return ready.settings_record | ({} if any(fit.epochs for fit in fits) else {"precision": "no"})
 
 
 def _score(ready: Prepared, scores: list[Scores]) -> tuple[Score, Floor | None, TrackStatistics | None]:

@@ -70,6 +70,8 @@ class Prepared:
     splits: list[Split]
     """What is fitted and what is scored: once, or once for each fold."""
     journal: Journal
+    place: dict[str, Any]
+    """Where the database lies, or how it was made."""
     against_the_rules: tuple[str, ...] = ()
     """What the weights have seen that an entry to the task's challenge may not."""
     published: dict[str, float] = field(default_factory=dict)
@@ -97,6 +99,7 @@ class Prepared:
             fingerprint=self.database.fingerprint(),
             split=self.protocol.scored_split,
             tracks_sha256=tracks_digest(self.scored),
+            **self.place,
             lacks=self.task.left_out,
         )
 
@@ -209,6 +212,7 @@ class _Preparation:
             published=published,
             splits=split_tracks(protocol, train, validation),
             journal=self.journal,
+            place=self.databases.describe(self.database_name),
             against_the_rules=forbidden(task, database, weights, model_plugin),
         )
 
@@ -218,6 +222,7 @@ class _Preparation:
         """Return the database of the task with its training and its validation tracks, either of which may be empty."""
         self.journal.enter(READ)
         name, database = self.databases.for_task(task, pooled=protocol.pooled)
+        self.database_name = name
         self.at_work(self.databases.plugin(name))
         there = database.splits(task.label)
         train, validation = (

@@ -63,7 +63,7 @@ def run_one(job: Job, session: Session, watcher: Watcher) -> Record | Failure:
                 keeping.remove()
                 accelerator.wait_for_everyone()
             with make_repeatable(job.seed):
-                measuring = Measuring(work.latency_seconds, work.times)
+                measuring = Measuring(work.latency_seconds, work.at_once, work.times)
                 record = execute(ready, work.out, accelerator, measuring, progress, keeping)
             accelerator.wait_for_everyone()
             keeping.remove()

@@ -162,6 +162,8 @@ class Measuring:
 
     seconds: float = 60.0
     """For all that is timed, which ends earlier once the 99th percentile is earned; 0 leaves time and memory out."""
+    at_once: int = 1
+    """Jobs at work at the same time."""
     times: Path | None = None
     """The folder in which the jobs of a run leave times for each other; without one each times for itself."""
 

@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from abawbench.config import Roots
 from abawbench.contracts import Database, DatabaseDeclaration, Task, UsageError
 from abawbench.plugins import FIRST_PARTY, Plugin, Plugins
 from abawbench.progress import Progress
+from abawbench.records.record import DatabaseRecord
 
 TRAIN, VALIDATION = "train", "val"
+PRESET = "small"
+"""Size of a synthetic database unless another is asked for."""
 
 
 @dataclass(frozen=True)
@@ -16,10 +21,32 @@ class Sources:
     """Where databases lie, and how those that make their own files are made."""
 
     roots: Roots = field(default_factory=dict)
-    preset: str = "small"
-    """Size of a synthetic database: ``tiny`` or ``small``."""
-    seed: int = 0
-    """Of a synthetic database."""
+    preset: str | None = None
+    """Size of a synthetic database: ``tiny`` or ``small``, which None stands for."""
+    seed: int | None = None
+    """Of a synthetic database; None stands for 0."""
+
+    @property
+    def generated(self) -> tuple[str, int]:
+        """How a database that makes its own files makes them: preset and seed."""
+        return self.preset or PRESET, self.seed or 0
+
+
+def sources_of_run(said: DatabaseRecord, given: Sources) -> Sources:
+    """Return where the database of a run lies and how it was made, where the given sources do not say otherwise.
+
+    Raises UsageError when it is no longer there.
+    """
+    if given.roots:
+        return given
+    for root in said.roots:
+        if not Path(root).exists():
+            raise UsageError(f"the run read '{said.name}' from {root}, which is gone; give --data {said.name}=ROOT")
+    return Sources(
+        roots={said.name: tuple(Path(root) for root in said.roots)} if said.roots else {},
+        preset=given.preset or said.preset,
+        seed=said.seed if given.seed is None else given.seed,
+    )
 
 
 class Databases:
@@ -38,6 +65,13 @@ class Databases:
             plugin = self.plugin(name)
             if not self._roots[name] and not _generates(plugin):
                 raise UsageError(f"database '{name}' needs a folder: --data {name}=ROOT")
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Return where a database lies, as absolute paths, or how it was made, as the record has them."""
+        if self._roots[name]:
+            return {"roots": tuple(str(root.absolute()) for root in self._roots[name])}
+        preset, seed = self._sources.generated
+        return {"preset": preset, "seed": seed}
 
     def under(self, assumptions: Mapping[str, str]) -> "Databases":
         """Return the same databases, to be opened under these assumptions of uncertain facts."""
@@ -111,7 +145,8 @@ def open_database(
     if roots := sources.roots.get(name):
         database = plugin.build_under(assumptions, roots)
     elif _generates(plugin):
-        database = plugin.build(preset=sources.preset, seed=sources.seed, progress=progress.report)
+        preset, seed = sources.generated
+        database = plugin.build(preset=preset, seed=seed, progress=progress.report)
     else:
         raise UsageError(f"database '{name}' needs a folder: --data {name}=ROOT")
     return database

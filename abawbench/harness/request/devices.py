@@ -1,7 +1,9 @@
 """Which device a job computes on, and what machine and libraries that is, for the record."""
 
+import multiprocessing
 import os
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from accelerate.state import AcceleratorState
 
 from abawbench.contracts import UsageError
 from abawbench.harness.request.jobs import DEVICES
-from abawbench.records.record import Hardware
+from abawbench.records.record import Hardware, ProcessRecord
 
 LIBRARIES = (
     "torch",
@@ -41,6 +43,8 @@ def device_named(name: str) -> torch.device:
 def accelerator_on(device: str, precision: str) -> Accelerator:
     """Return accelerate's view of the devices. Raises UsageError for one that is not there."""
     on_cpu = device_named(device).type == "cpu"
+    if on_cpu and precision == "fp16":
+        raise UsageError("fp16 is half precision of a GPU, and there is none here; use --precision no or bf16")
     # accelerate keeps its state per process; a second run in one process may ask for another device
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     return Accelerator(cpu=on_cpu, mixed_precision=precision)
@@ -54,6 +58,16 @@ def hardware(device: torch.device) -> Hardware:
         threads=torch.get_num_threads(),
         gpu=torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         memory_bytes=_memory(),
+    )
+
+
+def describe_process(at_once: int) -> ProcessRecord:
+    """Return how this process runs, ``at_once`` jobs being at work at the same time."""
+    return ProcessRecord(
+        own=multiprocessing.parent_process() is not None,
+        at_once=at_once,
+        waiting=os.environ.get("OMP_WAIT_POLICY"),
+        hash_seed=None if sys.flags.hash_randomization else 0,
     )
 
 

@@ -69,6 +69,8 @@ class Work:
     """For latency, once per model and runtime; 0 leaves time and memory out."""
     checkpoint_minutes: float = 15.0
     """Between two checkpoints within an epoch of training; 0 writes one at the end of each epoch only."""
+    at_once: int = 1
+    """Jobs at work at the same time."""
     times: Path | None = None
     """The folder in which the jobs leave times for each other; set when they are run."""
 
@@ -82,6 +84,8 @@ def plan(plugins: Plugins, models: Sequence[str], tasks: Sequence[str], seeds: S
         raise UsageError(f"unknown device '{like.device}'; use {', '.join(DEVICES)}")
     if like.precision not in PRECISIONS:
         raise UsageError(f"unknown precision '{like.precision}'; use {', '.join(PRECISIONS)}")
+    if (like.device, like.precision) == ("cpu", "fp16"):
+        raise UsageError("fp16 is half precision of a GPU; with device 'cpu' use precision 'no' or 'bf16'")
     runtime_plugin(plugins, like.runtime)
     if like.control is not None and like.control not in CONTROLS:
         raise UsageError(f"unknown control '{like.control}'; use {', '.join(CONTROLS)}")

@@ -8,6 +8,7 @@ import pytest
 
 import abawbench
 from abawbench.plugins import Plugins
+from abawbench.progress import Progress
 from abawbench.records.record import Record
 
 
@@ -20,6 +21,7 @@ def run(request: pytest.FixtureRequest, toys: Plugins, tmp_path: Path) -> Callab
         "data": {"toy": ()},
         "settings": request.module.SETTINGS,
         "out": tmp_path / "runs",
+        "progress": Progress(),  # which notes what fails
     }
 
     def call(*, runtime: str = "eager", precision: str = "no", **given: Any) -> list[Record]:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from abawbench.contracts import Clip
+from abawbench.harness.data import feature_cache
 from abawbench.harness.data.feature_cache import trim
 from abawbench.harness.data.frames import CachedImages, ImageRules, LiveImages, digest_of, embed_images
 from abawbench.nn import freeze
@@ -173,3 +174,22 @@ def test_trimming_deletes_the_longest_unused_first_and_keeps_what_is_needed(
     monkeypatch.setenv("ABAWBENCH_CACHE_LIMIT", str(sum(f.stat().st_size for f in files) - 1))
     trim(cache_folder() / "features", keep={files[-1]})
     assert set(files) - set(entries()) == {files[-2]}
+
+
+def test_flipped_bits_are_not_believed(tracks) -> None:
+    whole = all_of(read(frozen(), tracks), tracks)
+    for entry in entries():
+        data = bytearray(entry.read_bytes())
+        data[-3] ^= 0x20
+        entry.write_bytes(data)
+    again = read(frozen(), tracks)
+    assert again.log.cached == 0
+    assert torch.equal(all_of(again, tracks), whole)
+
+
+def test_another_version_of_the_code_that_prepares_images_has_entries_of_its_own(
+    tracks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read(frozen(), tracks)
+    monkeypatch.setattr(feature_cache, "_preparing_code", lambda: "another version")
+    assert read(frozen(), tracks).log.cached == 0
