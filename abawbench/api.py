@@ -115,6 +115,7 @@ def open_database(
     ``abawbench.toml`` and for a database that makes its own files. Raises UsageError for an unknown name or a missing
     root, DataError when there is nothing of it.
 
+    >>> from abawbench import Sources, open_database
     >>> database = open_database("synthetic", Sources(preset="tiny"))  # doctest: +SKIP
     >>> database.splits("va")  # doctest: +SKIP
     ('train', 'val')
