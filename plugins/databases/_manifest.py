@@ -143,7 +143,7 @@ def _choose_columns(rows: Rows, problems: Problems) -> list[str]:
             if near:
                 meant = next(k for k in known if k.casefold() == near[0])
                 raise DataError(f"{rows.path}:1: unknown column {show(name)}; did you mean '{meant}'?")
-            problems.add(rows.path, f"column {show(name)} is not one abawbench knows; ignored", 1)
+            problems.add(rows.path, f"column {show(name)} is not one abawbench knows; ignored", 1, extra=True)
     found = [label for label in TASKS if set(label_columns(label)) <= set(names)]
     # two tasks may share a column: it asks for the others of a task only where no task has it whole
     used = {name for label in found for name in label_columns(label)}

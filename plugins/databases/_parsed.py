@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -19,20 +18,18 @@ from abawbench import cache_folder, hold_shared
 
 LEAST = 2_000_000
 """Bytes of text below which nothing is kept: parsing that takes a few hundredths of a second."""
-_SETTLED = 2.0
-"""Seconds that a file must be old: another change within the clock's resolution could keep its time and size."""
 _DTYPES = {"<f8", "|i1", "<i8"}
 _PARSERS = ("_annotations.py", "_listings.py", "_parsed.py")
 
 Arrays = Mapping[str, NDArray[Any]]
-_Stamp = tuple[str, int, int]
-"""Name, bytes and modification time in ns of a file."""
+_Stamp = tuple[str, int, str]
+"""Name, bytes and SHA-256 of a file: an edit may keep its size and its time."""
 
 
 class ParsedFiles:
     """The parsed files of one folder, read back from one cache file and written there at the end of a ``with``.
 
-    An entry counts only for the same name, size and modification time, parsed by the same code. The cache file ends
+    An entry counts only for the same name and content, parsed by the same code. The cache file ends
     with a digest of all of it: one that is truncated, damaged or foreign is as good as none, and may be deleted.
     """
 
@@ -57,16 +54,16 @@ class ParsedFiles:
 
         Whatever ``parse`` raises passes through.
         """
-        status = path.stat()
-        stamp = (path.name, status.st_size, status.st_mtime_ns)
+        content = path.read_bytes()
+        stamp = (path.name, len(content), hashlib.sha256(content).hexdigest())
         arrays = self._known.get(stamp)
         if arrays is None:
             arrays = parse()
-            if not keep() or time.time() - status.st_mtime < _SETTLED:
+            if not keep():
                 return arrays
             self._fresh = True
         self._used[stamp] = arrays
-        self._bytes += status.st_size
+        self._bytes += len(content)
         return arrays
 
 
@@ -114,7 +111,7 @@ def _read(path: Path, key: str) -> dict[_Stamp, Arrays]:
         return {}
     found: dict[_Stamp, Arrays] = {}
     at = 8 + length
-    for (name, size, changed), rows in header["files"]:
+    for (name, size, digest), rows in header["files"]:
         arrays: dict[str, NDArray[Any]] = {}
         for label, dtype, shape in rows:
             assert dtype in _DTYPES, dtype
@@ -122,5 +119,5 @@ def _read(path: Path, key: str) -> dict[_Stamp, Arrays]:
             # Copied, because views would be read-only and keep the whole file in memory.
             arrays[label] = np.frombuffer(content, dtype, count, at).reshape(shape).copy()
             at += arrays[label].nbytes
-        found[name, size, changed] = arrays
+        found[name, size, digest] = arrays
     return found

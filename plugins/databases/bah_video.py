@@ -8,7 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from abawbench.contracts.database import LabelledTrack, Labels
+from abawbench.contracts.inspection import Expected
 from abawbench_plugins.databases._database import SPLITS
+from abawbench_plugins.databases._expected import expected_counts
 from abawbench_plugins.databases._folders import below, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
@@ -61,9 +63,15 @@ class BAHVideo(AnswerDatabase):
         templates = [path for folder in folders for path in sorted(folder.glob("*.txt")) if _lists_videos(path)]
         self._template = templates[0] if templates and "test" not in self._lists else None
         if self._template:
+            if not self._lists:
+                self.released = ("test",)
             self._lists["test"] = self._template
         if not self._lists:
             raise self._error("no split/*.txt and no submissions/*.txt; unpack the ABAW10 or ABAW11 package there")
+
+    def expected(self, edition: int | None = None) -> Sequence[Expected]:
+        """Return the numbers that an official copy has: of the private test set where this is one."""
+        return expected_counts(f"{self.name}-private" if self._template else self.name, edition)
 
     @cached_property
     def _face_folders(self) -> list[tuple[Path, Path]]:

@@ -287,6 +287,7 @@ class ManifestDatabase(Database):
                     found = self._split(label, split)
                     counts += count_tracks(label, split, found, [self._labels_of(track, label) for track in found])
                     tracks |= {track.id: track for track in found}
+        self._note_shared_subjects()
         parts: list[FileGroup] = []
         for track in tracks.values():
             media = dict.fromkeys(path for path in (track.cell("video"), track.cell("audio")) if path)
@@ -294,6 +295,16 @@ class ManifestDatabase(Database):
             if not track.cell("video") and (images := tuple(path for path in track.paths if path)):
                 parts.append(ListedImages(self.path.parent, images))
         return Inspection(counts, parts)
+
+    def _note_shared_subjects(self) -> None:
+        splits = {split: {t.subject for t in self._all if (t.cell("split") or "train") == split} for split in SPLITS}
+        both = sorted(splits["train"] & (splits["val"] | splits["test"]))
+        if both:
+            shown = ", ".join(both[:3]) + (", ..." if len(both) > 3 else "")
+            what = (
+                f"{len(both)} subject(s) stand in the training and in another split ({shown}): values may be too high"
+            )
+            self.problems.add(self.path, what)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 over the manifest's contents and form."""

@@ -37,7 +37,7 @@ from abawbench.harness.request.journal import READ, Journal
 from abawbench.harness.request.protocol import Protocol
 from abawbench.harness.request.rules import forbidden, layout_of
 from abawbench.harness.request.settings import apply
-from abawbench.harness.request.splits import Split, split_tracks
+from abawbench.harness.request.splits import Split, check_people, split_tracks
 from abawbench.harness.score.scoring import count_dropped, tracks_digest
 from abawbench.plugins import SCOPE, Plugin, Plugins
 from abawbench.records.record import DatabaseRecord, PluginRecord
@@ -179,6 +179,7 @@ class _Preparation:
         database, train, validation = self.open_database(task, protocol)
         task = task.leave_out(database.lacks(task.label))
         metric: Metric = self.at_work(metric_plugin).build_under(job.protocol.assumptions, task)
+        check_people(database, () if protocol.pooled else train, validation)
         self.at_work(model_plugin)
         protocol = replace(
             protocol, assumptions=select_assumptions(protocol.assumptions, task, self.took_part.values())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import DataError, LabelledTrack, UsageError
+from abawbench.contracts import Database, DataError, LabelledTrack, PluginError, UsageError
 from abawbench.harness.request.protocol import Protocol
 
 
@@ -48,6 +48,22 @@ def split_tracks(
         )
         for k in range(protocol.folds)
     ]
+
+
+def check_people(database: Database, train: Sequence[LabelledTrack], scored: Sequence[LabelledTrack]) -> None:
+    """Note the subjects that stand in the training and the scored split. Raises PluginError for an id given twice."""
+    for tracks in (train, scored):
+        ids = [one.track.id for one in tracks]
+        if len(set(ids)) < len(ids):
+            twice = next(name for place, name in enumerate(ids) if name in ids[:place])
+            raise PluginError(f"database '{database.name}' gives track '{twice}' twice in one split; ids are unique")
+    both = sorted({one.track.subject for one in train} & {one.track.subject for one in scored})
+    if both:
+        shown = ", ".join(both[:3]) + (", ..." if len(both) > 3 else "")
+        what = (
+            f"{len(both)} subject(s) stand in the training and in the scored split ({shown}): the value may be too high"
+        )
+        database.problems.add(database.name, what)
 
 
 def without_labels(tracks: Sequence[LabelledTrack]) -> tuple[LabelledTrack, ...]:
