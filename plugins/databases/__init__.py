@@ -28,6 +28,20 @@ CONTEMPT = Assumption(
     source="open-data, facial-expressions (INFERRED: Aff-Wild2 has no contempt, the photographs no Other)",
 )
 
+CREMA_LABEL = Assumption(
+    name="crema-label",
+    values=("acted", "both", "face", "voice"),
+    fact="a clip shows what was acted; the others are what most of a crowd perceived, ties without annotation",
+    source="open-data, CREMA-D (INFERRED: work on it takes either)",
+)
+
+CALM = Assumption(
+    name="calm",
+    values=("left-out", "neutral"),
+    fact="a calm clip of RAVDESS is not annotated; 'neutral' counts it as Neutral",
+    source="open-data, RAVDESS (INFERRED: no other database has the class)",
+)
+
 
 @hookimpl
 def abawbench_plugins() -> list[Declaration]:
@@ -92,6 +106,21 @@ def abawbench_plugins() -> list[Declaration]:
             build="abawbench_plugins.databases.facial_expressions:open_database",
             licence="Apache-2.0",
             assumptions=(CONTEMPT,),
+        ),
+        DatabaseDeclaration(
+            name="crema-d",
+            summary="CREMA-D: 91 actors, 7,442 clips with one of 6 acted emotions each; no form to sign",
+            build="abawbench_plugins.databases.crema_d:open_database",
+            licence="ODbL 1.0",
+            assumptions=(CREMA_LABEL,),
+            example="abawbench_plugins.databases.synthetic.write_crema_d:write",
+        ),
+        DatabaseDeclaration(
+            name="ravdess",
+            summary="RAVDESS: 24 actors, spoken clips with one of 8 emotions each; no form to sign",
+            build="abawbench_plugins.databases.ravdess:open_database",
+            licence="CC BY-NC-SA 4.0",
+            assumptions=(CALM,),
         ),
         DatabaseDeclaration(
             name="manifest",

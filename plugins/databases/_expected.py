@@ -10,7 +10,7 @@ from abawbench.contracts.inspection import Confidence, Expected
 def expected_counts(database: str, edition: int | None) -> list[Expected]:
     """Return the known numbers of a database under an edition (None: the last with any), none for one without any.
 
-    Sources are sections of abaw-protocols.
+    Sources are sections of abaw-protocols, and open-data for the databases without a form to sign.
     """
     text = files(__package__).joinpath("counts.csv").read_text(encoding="utf-8")
     rows = [row for row in csv.DictReader(text.splitlines()) if row["database"] == database]

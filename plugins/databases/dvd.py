@@ -13,8 +13,8 @@ from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._folders import below, entries
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
-from abawbench_plugins.databases._tracks import FileTrack
 from abawbench_plugins.databases._video import Video
+from abawbench_plugins.databases._video_tracks import SceneTrack
 
 _FOLDERS = {"train": "Training", "val": "Validation", "test": "Test"}
 _TABLES = {"train": "annotations", "val": "annotations", "test": "templates"}
@@ -28,46 +28,6 @@ def open_database(roots: Sequence[Path], vd_first_frame: str = "1", vd_violent: 
     The assumptions say from which number the tables count frames, and which label means violent.
     """
     return DVD(roots, int(vd_first_frame), int(vd_violent))
-
-
-class SceneTrack(FileTrack):
-    """A video whose frames are read from its images where a folder of them is there, else decoded from its file."""
-
-    def __init__(self, id: str, numbers: NDArray[np.int64], images: Images, video: Video | None, root: Path):
-        self.id = self.subject = id
-        self.numbers, self.images, self._scene, self._root = numbers, images, video, root
-        self.media = video.path if video else None
-        self.frame_name = "{:05d}.jpg"
-        self.__post_init__()
-
-    @property
-    def _decoded(self) -> Video | None:
-        return None if self.images.folders else self._scene
-
-    def frame_mask(self) -> NDArray[np.bool_]:
-        """Return [n_frames], true where the video has such a frame, or an image file exists."""
-        video = self._decoded
-        return super().frame_mask() if video is None else self.numbers <= len(video)
-
-    def frames(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Return RGB images [T, H, W, 3] and a mask [T], false (and black) where a frame is missing or broken."""
-        video = self._decoded
-        if video is None:
-            return super().frames(indices)
-        return video.read(self.numbers[np.asarray(indices, dtype=np.intp)] - 1)
-
-    def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
-        """Return per frame (``<video file>#<frame>``, bytes and modification time of the video), or None without."""
-        video = self._decoded
-        if video is None:
-            return super().frame_files()
-        try:
-            status = video.path.stat()
-        except OSError:
-            return [None] * self.n_frames
-        name = video.path.relative_to(self._root).as_posix()
-        exists = zip(self.numbers.tolist(), self.frame_mask().tolist(), strict=True)
-        return [(f"{name}#{n}", status.st_size, status.st_mtime_ns) if there else None for n, there in exists]
 
 
 class DVD(FolderDatabase):

@@ -48,6 +48,12 @@ def abawbench_plugins() -> list[Declaration]:
             assumptions=(ABSENT_CLASS,),
         ),
         MetricDeclaration(
+            name="macro-f1-uar",
+            summary="Mean F1 over the classes, with the unweighted average recall beside it.",
+            build="abawbench_plugins.metrics.recall:MacroF1WithUAR",
+            assumptions=(ABSENT_CLASS,),
+        ),
+        MetricDeclaration(
             name="sum-of-parts",
             summary="Sum of the official metrics of a multitask task's parts: P_MTL = P_VA + P_EXPR + P_AU.",
             build="abawbench_plugins.metrics.multitask:SumOfParts",

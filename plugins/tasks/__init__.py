@@ -91,6 +91,11 @@ def abawbench_plugins() -> list[Declaration]:
             build="abawbench_plugins.tasks.vd:task",
             assumptions=(VD_FILE, VD_FIRST_FRAME, VD_VIOLENT),
         ),
+        TaskDeclaration(
+            name="expr-clip",
+            summary="One of seven expressions for every clip; macro F1 and UAR (CREMA-D, RAVDESS).",
+            build="abawbench_plugins.tasks.expr_clip:task",
+        ),
         SuiteDeclaration(
             name="abaw8",
             summary="The six tasks of the 8th challenge (CVPR 2025); also called all.",

@@ -1,6 +1,7 @@
 """Encoded pictures, sound and video, the same bytes every time."""
 
 import io
+import wave
 from collections.abc import Sequence
 
 import av
@@ -33,14 +34,44 @@ def mp4(
     pictures: Sequence[NDArray[np.uint8]], frame_rate: int, samples: NDArray[np.float32], sample_rate: int
 ) -> bytes:
     """Return pictures, uint8 RGB [H, W, 3] of even size, and mono samples in [-1, 1] as an MP4 file (MPEG-4, AAC)."""
+    return _film(("mp4", "mpeg4", "aac", "fltp"), pictures, frame_rate, samples, sample_rate)
+
+
+def flv(
+    pictures: Sequence[NDArray[np.uint8]], frame_rate: int, samples: NDArray[np.float32], sample_rate: int
+) -> bytes:
+    """Return the same as a Flash video (Sorenson, MP3); its sound has 11,025, 22,050 or 44,100 samples a second."""
+    return _film(("flv", "flv", "libmp3lame", "s16p"), pictures, frame_rate, samples, sample_rate)
+
+
+def wav(samples: NDArray[np.float32], rate: int) -> bytes:
+    """Return mono samples in [-1, 1] as a WAV file of 16 bits."""
     file = io.BytesIO()
-    with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        video = container.add_stream("mpeg4", rate=frame_rate, options={"flags": "+bitexact"})
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate)
+        sound.writeframes(np.rint(samples * 32767).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def _film(
+    formats: tuple[str, str, str, str],
+    pictures: Sequence[NDArray[np.uint8]],
+    frame_rate: int,
+    samples: NDArray[np.float32],
+    sample_rate: int,
+) -> bytes:
+    """Return a video; ``formats`` are those of the file, its pictures, its sound, and the samples of that."""
+    form, picture_codec, sound_codec, sample_form = formats
+    file = io.BytesIO()
+    with av.open(file, "w", format=form, options={"fflags": "+bitexact"}) as container:
+        video = container.add_stream(picture_codec, rate=frame_rate, options={"flags": "+bitexact"})
         video.height, video.width = pictures[0].shape[:2]
         video.pix_fmt = "yuv420p"
         video.bit_rate = 150_000
         video.codec_context.thread_count = 1
-        sound = container.add_stream("aac", rate=sample_rate, options={"flags": "+bitexact"})
+        sound = container.add_stream(sound_codec, rate=sample_rate, options={"flags": "+bitexact"})
         sound.bit_rate = 48_000
         sound.layout = "mono"
         for t, picture in enumerate(pictures):
@@ -48,7 +79,7 @@ def mp4(
             frame.pts = t
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        _encode_sound(container, sound, samples, sample_rate, "fltp")
+        _encode_sound(container, sound, samples, sample_rate, sample_form)
     return file.getvalue()
 
 
