@@ -47,7 +47,9 @@ class MacroF1(Metric):
 
     def value(self, statistics: Statistics) -> Statistics:
         """Return the mean F1, [...], for statistics [..., S]; NaN where no frame is annotated."""
-        scores = self.scores(statistics)[..., self.task.counted]
+        scores = self.scores(statistics)
+        if self.task.left_out:  # else untouched: another layout in memory would be summed in another order
+            scores = np.ascontiguousarray(scores[..., self.task.counted])
         if np.isnan(self._absent):
             there = ~np.isnan(scores)
             count = there.sum(axis=-1)
