@@ -46,7 +46,7 @@ class Clip:
 class ActedClips(FolderDatabase):
     """Clips of actors, each labelled as a whole."""
 
-    labels = ("expr-clip",)
+    label_names = ("expr-clip",)
     classes: ClassVar = {"expr-clip": CLASSES}
     participants = True
     remedy: ClassVar[str]

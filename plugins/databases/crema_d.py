@@ -119,7 +119,7 @@ class CremaD(ActedClips):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that have clips, in the order train, val, test; none for another label."""
-        if label not in self.labels:
+        if label not in self.label_names:
             return ()
         found = {split_of_actor(actor_of(name)) for name in self._emotions}
         return [split for split in SPLITS if split in found]

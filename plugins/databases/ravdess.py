@@ -78,7 +78,7 @@ class Ravdess(ActedClips):
 
     def splits(self, label: str) -> Sequence[str]:
         """Return the splits that have clips, in the order train, val, test; none for another label."""
-        if label not in self.labels:
+        if label not in self.label_names:
             return ()
         found = {split_of_actor(actor_of(clip)) for clip in self._files}
         return [split for split in SPLITS if split in found]

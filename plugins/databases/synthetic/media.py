@@ -3,6 +3,7 @@
 import io
 import wave
 from collections.abc import Sequence
+from typing import Any
 
 import av
 import cv2
@@ -66,12 +67,12 @@ def _film(
     form, picture_codec, sound_codec, sample_form = formats
     file = io.BytesIO()
     with av.open(file, "w", format=form, options={"fflags": "+bitexact"}) as container:
-        video = container.add_stream(picture_codec, rate=frame_rate, options={"flags": "+bitexact"})
+        video: Any = container.add_stream(picture_codec, rate=frame_rate, options={"flags": "+bitexact"})
         video.height, video.width = pictures[0].shape[:2]
         video.pix_fmt = "yuv420p"
         video.bit_rate = 150_000
         video.codec_context.thread_count = 1
-        sound = container.add_stream(sound_codec, rate=sample_rate, options={"flags": "+bitexact"})
+        sound: Any = container.add_stream(sound_codec, rate=sample_rate, options={"flags": "+bitexact"})
         sound.bit_rate = 48_000
         sound.layout = "mono"
         for t, picture in enumerate(pictures):
