@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from abawbench.compare.sides import Run
 from abawbench.compare.ties import Separate, compare_neighbours, count_all_apart
+from abawbench.contracts.model import FROM_NOTHING, NOTHING
 from abawbench.plugins import Plugins, default_plugins
 from abawbench.records.published import PUBLISHED, Published, load
 from abawbench.records.record import Record
@@ -28,6 +29,8 @@ from abawbench.system.files import replace_file
 from abawbench.system.text import NONE, markdown
 
 PAGE = "README.md"
+DRAWN = "synthetic.md"
+"""The page of what was measured on synthetic data."""
 LONGEST = 300
 """Characters of what a system needs to be measured."""
 TASKS = {
@@ -74,12 +77,35 @@ def render(published: Sequence[Published], records: Sequence[Record], separated:
 
 
 def write(folder: Path) -> Path:
-    """Write ``README.md`` anew from ``published.yaml`` and ``results/*.json`` in a folder, and return its path."""
-    page = folder / PAGE
-    text = page_text(folder)
-    with replace_file(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return page
+    """Write the pages of a folder anew from ``published.yaml`` and ``results/*.json``; return that of real data."""
+    for name, text in pages(folder).items():
+        with replace_file(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return folder / PAGE
+
+
+def pages(folder: Path) -> dict[str, str]:
+    """Return what the pages in a folder should hold by file name: real results, and synthetic ones where there are."""
+    runs = load_measured(folder)
+    records = [run.record for run in runs]
+    separated = compare_neighbours(runs, default_plugins())
+    real = render(load(folder / PUBLISHED), [one for one in records if not one.database.synthetic], separated)
+    synthetic = [one for one in records if one.database.synthetic and one.score and one.score.value is not None]
+    if not synthetic:
+        return {PAGE: real}
+    link = f"Results on drawn faces stand on [a page of their own]({DRAWN}).\n\n## Published\n"
+    tables = _measured_section(synthetic, separated)
+    return {
+        PAGE: real.replace("## Published\n", link, 1),
+        DRAWN: "\n".join([_about_drawings(synthetic), *tables]).rstrip("\n") + "\n",
+    }
+
+
+def _about_drawings(records: Sequence[Record]) -> str:
+    """Return the beginning of the page of synthetic results: what they are, and who has seen such drawings before."""
+    seen = sorted({one.model for one in records if one.weights and one.weights.source == one.database.name})
+    who = f"The weights of {', '.join(seen)} were trained on such drawings" if seen else "No weights saw such drawings"
+    return f"# Measured on synthetic data\n\n{SYNTHETIC}. {who}; no other model saw any before its training here.\n"
 
 
 def page_text(folder: Path, more: Sequence[Run] = (), plugins: Plugins | None = None) -> str:
@@ -151,6 +177,8 @@ def _measured_table(records: Sequence[Record], separated: Separate) -> str:
     columns = {
         "rank": rank_words(ordered, separated),
         "model": [markdown(record.describe(), 60) for record in ordered],
+        **_differing_settings(ordered),
+        "pretrained on": [markdown(_pretrained_on(record), 60) for record in ordered],
         "seed": [str(record.seed) for record in ordered],
         "value [interval]": [value_text(record.score) for record in ordered],
         "floor": [NONE if floor is None else f"{floor:.3f}" for floor in floors],
@@ -159,6 +187,26 @@ def _measured_table(records: Sequence[Record], separated: Separate) -> str:
         "runtime": [markdown(_runtime(record), 40) for record in ordered],
     }
     return _table(columns)
+
+
+def _differing_settings(records: Sequence[Record]) -> dict[str, list[str]]:
+    """Return a column with the settings in which the results of one model differ, nothing where none do."""
+    cells = []
+    for record in records:
+        others = [one.settings for one in records if one.model == record.model]
+        names = [name for name, value in record.settings.items() if any(one.get(name) != value for one in others)]
+        cells.append(markdown(" ".join(f"{name}={record.settings[name]}" for name in names), 80))
+    return {"settings": cells} if any(cells) else {}
+
+
+def _pretrained_on(record: Record) -> str:
+    """Return what the weights had seen before the training, ``nothing`` for random ones, a dash without any."""
+    if record.weights is None or record.weights.source == NOTHING:
+        return NONE
+    if record.weights.source == FROM_NOTHING:
+        return "nothing"
+    seen = [*record.weights.trained_on, *(name for part in record.weights.parts for name in part.trained_on)]
+    return ", ".join(dict.fromkeys(seen)) or "not declared"
 
 
 def order_results(records: Sequence[Record]) -> list[Record]:

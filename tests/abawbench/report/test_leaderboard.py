@@ -10,7 +10,7 @@ from abawbench.plugins import default_plugins
 from abawbench.records.published import Published, load
 from abawbench.records.record import Cost, DatabaseRecord, Latency, ProtocolRecord, Record, WeightsRecord
 from abawbench.report import leaderboard
-from abawbench.report.leaderboard import page_text, render, write
+from abawbench.report.leaderboard import DRAWN, PAGE, page_text, pages, render, write
 
 Make = Callable[..., Record]
 FOLDER = Path(__file__).resolve().parents[3] / "leaderboards"
@@ -38,8 +38,31 @@ def section(page: str, heading: str) -> str:
 
 
 def test_the_page_is_what_its_sources_make_of_it() -> None:
-    page = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert page == page_text(FOLDER), "stale; run: abawbench leaderboard --write"
+    found = {name: (FOLDER / name).read_text(encoding="utf-8") for name in (PAGE, DRAWN)}
+    assert found == pages(FOLDER), "stale; run: abawbench leaderboard --folder leaderboards --write"
+
+
+def test_drawn_faces_have_a_page_that_says_whose_weights_saw_such() -> None:
+    real, drawn = ((FOLDER / name).read_text(encoding="utf-8") for name in (PAGE, DRAWN))
+    assert "on synthetic val" not in real
+    assert "on facial-expressions val" in section(real, "Measured")
+    assert "The weights of mnv4-tam, mnv4-tam-1, mnv4-tam-2 were trained on such drawings" in drawn.splitlines()[2]
+
+
+def test_a_table_says_what_was_pretrained_on_what_and_which_settings_differ(make_record: Make) -> None:
+    frozen = WeightsRecord(source="faces=f", trained_on=("AffectNet", "ImageNet"))
+    page = render(
+        [],
+        [
+            make_record(weights=frozen, settings={"lr": 0.1, "freeze": "all"}),
+            make_record(weights=frozen, settings={"lr": 0.1, "freeze": "none"}),
+            make_record(model="scratch", source="none"),
+        ],
+    )
+    rows = [[cell.strip() for cell in line.split("|")[1:]] for line in page.splitlines() if line.startswith("|")]
+    at = [rows[0].index(name) for name in ("settings", "pretrained on")]
+    found = {tuple(row[place] for place in at) for row in rows[2:]}
+    assert found == {("freeze=all", "AffectNet, ImageNet"), ("freeze=none", "AffectNet, ImageNet"), ("", "nothing")}
 
 
 def test_the_published_results_hold_the_paper_and_the_baselines() -> None:
