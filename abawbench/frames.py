@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from abawbench.compare.sides import Run
 from abawbench.contracts.errors import UsageError
 from abawbench.plugins import Plugins, default_plugins
-from abawbench.records.store import find
+from abawbench.records.store import find, find_failed
 from abawbench.report.rows import Row, part_rows, result_row, track_rows
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def read(runs: str | Path, rows: Rows = "results", *, plugins: Plugins | None = 
 
     Raises UsageError where there is no run, and DataError for a file that cannot be read.
     """
-    found = find(Path(runs), _refuse)
+    found = [*find(Path(runs), _refuse), *find_failed(Path(runs), _refuse)]
     if not found:
         raise UsageError(f"{runs}: no run at or below this folder; 'abawbench run --out {runs}' makes some")
     known = plugins or default_plugins()

@@ -10,7 +10,7 @@ import abawbench as ab
 from abawbench.plugins import Plugins
 from abawbench.records.record import Record
 from abawbench.records.scores import Confusion, PartScore, Score
-from abawbench.records.store import read, write
+from abawbench.records.store import read, write, write_failed
 
 MakeRun = Callable[..., Path]
 
@@ -31,7 +31,7 @@ def test_a_row_is_a_result_a_part_or_a_track(make_run: MakeRun, tmp_path: Path) 
 
 def test_parts_have_their_names_and_failed_runs_no_parts(make_record: Callable[..., Record], tmp_path: Path) -> None:
     write(tmp_path / "a", make_record(score=Score(metric="m", value=0.5, parts={"AU1": PartScore(value=0.25)})))
-    write(tmp_path / "b", make_record(status="failed", reason="no memory", score=None))
+    write_failed(tmp_path / "b", make_record(status="failed", reason="no memory", score=None))
     assert ab.read(tmp_path, "parts").to_pylist()[0]["part"] == "AU1"
     assert ab.read(tmp_path).to_pandas()["reason"].tolist()[1] == "no memory"
 

@@ -27,10 +27,13 @@ def report(runs: Path, html: Path | None, form: Form) -> int:
     from abawbench.compare.sides import Run
     from abawbench.contracts.errors import UsageError
     from abawbench.plugins import default_plugins
-    from abawbench.records.store import find
+    from abawbench.records.store import find, find_failed
     from abawbench.system.text import plain
 
-    found = find(runs, lambda error: click.echo(f"warning: skipped {plain(str(error))}", err=True))
+    def warn(error: Exception) -> None:
+        click.echo(f"warning: skipped {plain(str(error))}", err=True)
+
+    found = [*find(runs, warn), *find_failed(runs, warn)]
     if not found:
         raise UsageError(f"{runs}: no run at or below this folder; 'abawbench run --out {runs}' makes some")
     if html is None:
