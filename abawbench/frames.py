@@ -43,7 +43,7 @@ def read(runs: str | Path, rows: Rows = "results", *, plugins: Plugins | None = 
             of_run = track_rows(Run(folder, record), known)
         else:
             raise UsageError(f"unknown rows '{rows}'; use results, parts or tracks")
-        made += [{**row, "folder": str(folder)} for row in of_run]
+        made += [{**row, "folder": str(folder if folder.is_dir() else folder.parent)} for row in of_run]
     return _table(made)
 
 
