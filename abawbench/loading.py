@@ -20,7 +20,13 @@ from typing import Any, NoReturn
 import pluggy
 
 from abawbench import hookspecs
-from abawbench.contracts.declarations import CONTRACT_VERSION, Assumption, Declaration, SuiteDeclaration
+from abawbench.contracts.declarations import (
+    CONTRACT_VERSION,
+    Assumption,
+    Declaration,
+    ModelDeclaration,
+    SuiteDeclaration,
+)
 from abawbench.contracts.errors import PluginError
 
 LOAD_SECONDS = 30.0
@@ -240,6 +246,10 @@ def _require_valid(declaration: object) -> Declaration:
             raise PluginError(f"suite '{declaration.name}' declares tasks that are not a tuple of names")
     elif not all(declaration.build.partition(":")):
         raise PluginError(f"{kind} '{declaration.name}' declares build {declaration.build!r}, not package.module:name")
+    if isinstance(declaration, ModelDeclaration) and not (
+        _are(str, declaration.claims) and all(claim.find(":") == len(claim) - 1 > 0 for claim in declaration.claims)
+    ):
+        raise PluginError(f"model '{declaration.name}' claims {declaration.claims!r}, not names up to a colon")
     if not _are(str, declaration.needs):
         raise PluginError(f"{kind} '{declaration.name}' declares needs that are not a tuple of text")
     if not _are(Assumption, declaration.assumptions) or not all(

@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from abawbench.contracts.declarations import Declaration
+from abawbench.contracts.declarations import Declaration, ModelDeclaration
 from abawbench.contracts.errors import PluginError, UsageError
 from abawbench.loading import KINDS as KINDS
 from abawbench.loading import SUITE as SUITE
@@ -43,6 +43,11 @@ class Plugin:
     def name(self) -> str:
         """The name users type."""
         return self.declaration.name
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The beginnings of the names that it serves, where it stands for many models."""
+        return self.declaration.claims if isinstance(self.declaration, ModelDeclaration) else ()
 
     def __str__(self) -> str:
         return f"{self.kind} '{self.name}' of {self.distribution} {self.version}"
@@ -81,7 +86,7 @@ class Plugin:
             raise PluginError(f"{self} cannot be imported: {one_line(error)}{remedy}") from error
         if not callable(builder):
             raise PluginError(f"{self}: {self.declaration.build} is not callable")
-        return builder
+        return builder(self.name) if self.claims else builder
 
     def build(self, *args: Any, **kwargs: Any) -> Any:
         """Build the plugin's object, under the name of its declaration; the builder's own errors pass through."""
@@ -171,8 +176,11 @@ class Plugins:
         return sorted((p for p in self._loaded[0] if p.kind == kind), key=lambda p: (p.name, p.distribution))
 
     def names(self, kind: str) -> dict[str, Plugin]:
-        """Return the plugins of a kind by the name to give for each, ``distribution:name`` where two share a name."""
-        found = self.all(kind)
+        """Return the plugins of a kind by the name to give for each, ``distribution:name`` where two share a name.
+
+        Those that stand for many models have no name of their own to give.
+        """
+        found = [plugin for plugin in self.all(kind) if not plugin.claims]
         claims = Counter(p.name for p in found)
         return {p.name if claims[p.name] == 1 else p.reference: p for p in found}
 
@@ -190,8 +198,7 @@ class Plugins:
         UsageError for an unknown name, with near misses among the plugins and ``others``, and for one that two
         distributions claim.
         """
-        distribution, _, bare = name.rpartition(":")
-        matches = [p for p in self.all(kind) if p.name == bare and distribution in ("", p.distribution)]
+        matches = self._matches(kind, name)
         if len(matches) == 1:
             return matches[0]
         for preferred in near:
@@ -203,10 +210,18 @@ class Plugins:
             raise UsageError(f"{kind} '{name}' is given by {len(matches)} plugins; write {claims}")
         raise UsageError(self._unknown(kind, name, others))
 
+    def _matches(self, kind: str, name: str) -> list[Plugin]:
+        claiming = [p for p in self.all(kind) if name.startswith(p.claims) and name not in p.claims]
+        if claiming:
+            return [replace(p, declaration=replace(p.declaration, name=name)) for p in claiming]
+        distribution, _, bare = name.rpartition(":")
+        named = [p for p in self.all(kind) if not p.claims]
+        return [p for p in named if p.name == bare and distribution in ("", p.distribution)]
+
     def _unknown(self, kind: str, name: str, others: Iterable[str]) -> str:
         from difflib import get_close_matches
 
-        names = [*(p.name for p in self.all(kind)), *others]
+        names = [*(name for p in self.all(kind) for name in p.claims or (p.name,)), *others]
         near = get_close_matches(name, names, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
         broken = f" ({len(self.failures)} plugins failed to load, see 'abawbench list')" if self.failures else ""

@@ -156,9 +156,17 @@ def _sources(model: str | None, name: str | None) -> "Sequence[tuple[Plugin, Sou
 
     plugins = default_plugins()
     chosen = plugins.all("model") if model is None else [plugins.get("model", model)]
-    declared: Any = [(plugin, one) for plugin in chosen for one in plugin.declaration.sources]  # type: ignore[attr-defined]
+    declared = [(plugin, one) for plugin in chosen for one in _declared(plugin)]
     found = [(plugin, one) for plugin, one in declared if name in (None, one.name)]
     if model is not None and not found:
         known = ", ".join(one.name for _, one in declared) or "none"
         raise UsageError(f"model '{model}' has no weights {name or 'to fetch'!r}; it knows {known}")
     return found
+
+
+def _declared(plugin: "Plugin") -> Sequence[Source]:
+    """Return the sources of a model; one that stands for many has those of the name it is used by."""
+    named = bool(plugin.claims) and plugin.name.startswith(plugin.claims)
+    declared: Any = plugin.builder() if named else plugin.declaration
+    sources: Sequence[Source] = declared.sources
+    return sources

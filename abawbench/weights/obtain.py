@@ -133,8 +133,7 @@ def _require_consent(source: Source, model: str) -> None:
     if not network_wanted(Path.cwd()):
         raise UsageError(
             f"{model} needs {source.what} ({source.origin}; {source.licence or 'no licence named'}), and nothing is "
-            f"fetched unasked: give --weights {source.name}=FILE, or run: abawbench weights fetch "
-            f"{_names(source, model)} --network"
+            f"fetched unasked; run: abawbench weights fetch {_names(source, model)} --network"
         )
 
 

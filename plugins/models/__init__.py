@@ -14,7 +14,7 @@ _OURS = "Apache-2.0 (this implementation)"
 @hookimpl
 def abawbench_plugins() -> list[Declaration]:
     """Return the declarations of the models."""
-    return [*_mobilenets(), *_rivals(), *_baselines(), *_multimodal(), _classical(), *_floors()]
+    return [*_mobilenets(), *_rivals(), *_baselines(), *_multimodal(), _classical(), *_any(), *_floors()]
 
 
 def _mobilenets() -> list[Declaration]:
@@ -143,6 +143,20 @@ def _classical() -> Declaration:
         licence="Apache-2.0",
         weights="none to have",
     )
+
+
+def _any() -> list[Declaration]:
+    """Return those that stand for many models, by names such as ``timm:resnet18``."""
+    return [
+        ModelDeclaration(
+            name="encoders",
+            summary="timm:NAME and hf:NAME, several with + between them: any encoder, frozen or tuned, and a head",
+            build=f"{_ROOM}.encoders.model:build",
+            licence=f"{_OURS}; each encoder has its own",
+            weights="the encoder's own, from the Hugging Face hub",
+            claims=("timm:", "hf:"),
+        ),
+    ]
 
 
 def _floors() -> list[Declaration]:

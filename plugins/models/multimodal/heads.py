@@ -40,6 +40,21 @@ class Linear(nn.Module):
         return logits
 
 
+class MLP(nn.Module):
+    """A hidden layer and a linear one."""
+
+    def __init__(self, features: int, hidden: int, outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits [B, T, K] from features [B, T, D]."""
+        logits: Tensor = self.layers(x)
+        return logits
+
+
 class FramesHead(nn.Module):
     """One body over the frames alone, in the form of a network that sees nothing else."""
 
