@@ -5,6 +5,7 @@ python tools/tiny_encoders.py FOLDER && python tools/local_hub.py FOLDER
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+TIMM = ("test_resnet", "resnet18", "mobilenetv4_conv_small.e2400_r224_in1k")
 
-def write(folder: Path) -> None:
+
+def write(folder: Path, timm_names: Sequence[str] = TIMM) -> None:
     """Write FOLDER/OWNER/NAME for each: vision (ViT, ConvNeXt, CLIP, VideoMAE), speech (WavLM, HuBERT), text, timm."""
     import transformers as t
 
@@ -45,7 +48,7 @@ def write(folder: Path) -> None:
     for name in ("wavlm", "hubert"):
         said = {"sampling_rate": 16_000, "do_normalize": True}
         (folder / "tiny" / name / "preprocessor_config.json").write_text(json.dumps(said))
-    for name in ("test_resnet", "resnet18", "mobilenetv4_conv_small.e2400_r224_in1k"):
+    for name in timm_names:
         path = folder / str(timm.get_pretrained_cfg(name).hf_hub_id) / "model.safetensors"
         path.parent.mkdir(parents=True)
         save_file(timm.create_model(name, pretrained=False).state_dict(), path)

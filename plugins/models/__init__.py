@@ -156,6 +156,16 @@ def _any() -> list[Declaration]:
             weights="the encoder's own, from the Hugging Face hub",
             claims=("timm:", "hf:"),
         ),
+        ModelDeclaration(
+            name="onnx-file",
+            summary="onnx:FILE: a network exported elsewhere, as it is, with a model.toml beside it",
+            build=f"{_ROOM}.onnx_file.model:build",
+            extra="abawbench[onnx]",
+            needs=("onnx", "onnxruntime"),
+            licence=f"{_OURS}; the file has its own",
+            weights="the file",
+            claims=("onnx:",),
+        ),
     ]
 
 

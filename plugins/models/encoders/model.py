@@ -90,17 +90,23 @@ class Encoders(Model):
         """
         if spec not in (None, PRETRAINED, NONE.source):
             raise UsageError(f"{self.name} has no weights {spec!r}; give --weights {PRETRAINED} or {NONE.source}")
-        random, found = spec == NONE.source, []
-        for one in self.parts:
-            # timm knows its networks without a file
-            known = isinstance(one, TimmEncoder) and (random or not one.source.repository)
-            path = None if known else fetch_weights(one.source, self.name)
-            one.open(path)
-            found.append(_weights(one, None if random else path))
-        self._take_on()
+        random = spec == NONE.source
+        paths = self._open(random)
+        found = [_weights(one, None if random else path) for one, path in zip(self.parts, paths, strict=True)]
         if all(part.path is None for part in found):
             return NONE
         return found[0] if len(found) == 1 else _named(together(found))
+
+    def _open(self, random: bool) -> list[Path | None]:
+        """Let every encoder learn from its files what it takes, take that on, and return the files."""
+        paths = []
+        for one in self.parts:
+            # timm knows its networks without a file
+            known = isinstance(one, TimmEncoder) and (random or not one.source.repository)
+            paths.append(None if known else fetch_weights(one.source, self.name))
+            one.open(paths[-1])
+        self._take_on()
+        return paths
 
     def _take_on(self) -> None:
         s, seen = self.settings, [one for one in self.parts if one.input == "frames"]
@@ -120,8 +126,10 @@ class Encoders(Model):
 
     def network(self, task: Task, weights: Weights) -> nn.Module:
         """Return the network for a task, its encoders loaded from ``weights``."""
-        given = weights.parts or [weights] * len(self.parts)
-        built = [one.build(Path(part.path) if part.path else None) for one, part in zip(self.parts, given, strict=True)]
+        random = weights.source == NONE.source
+        # each fold has a model of its own, which has not seen the weights
+        paths = self._open(random)
+        built = [one.build(None if random else path) for one, path in zip(self.parts, paths, strict=True)]
         embed: dict[str, nn.Module] = {}
         for name in sorted(self.inputs):
             same = [(one, network) for one, network in zip(self.parts, built, strict=True) if one.input == name]

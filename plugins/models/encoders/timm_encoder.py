@@ -44,7 +44,8 @@ class TimmEncoder(Encoder):
         import torch
 
         with torch.device("meta"):
-            self.dims = int(timm.create_model(self.name, pretrained=False, num_classes=0).num_features)
+            network: Any = timm.create_model(self.name, pretrained=False, num_classes=0)
+            self.dims = int(network.num_features)
 
     def build(self, path: Path | None) -> nn.Module:
         """Return the network, its parameters read strictly, the classifier's too before it goes."""
