@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -99,7 +100,7 @@ class HubEncoder(Encoder):
                 dtype=torch.float32,
                 **extra,
             )
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, UnpicklingError) as error:
             raise UsageError(f"hf:{self.name}: its files cannot be loaded: {_first(error)}") from error
         finally:
             transformers.logging.set_verbosity(before)

@@ -50,6 +50,7 @@ def build(name: str, **settings: Any) -> Model:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "inputs"),
     [

@@ -86,6 +86,7 @@ def build(path: Path) -> Model:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [dynamic, transformer, colours_last, eight_bits])
 def test_a_file_gives_what_onnxruntime_gives_and_is_counted(write: Callable[[Path], str], tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
