@@ -71,7 +71,7 @@ def test_everything_first_party_comes_through_the_entry_points() -> None:
 
 def test_every_first_party_builder_can_be_imported() -> None:
     plugins = default_plugins()
-    assert all(callable(p.builder()) for kind in KINDS for p in plugins.all(kind))
+    assert all(callable(p.builder()) for kind in KINDS for p in plugins.names(kind).values())
 
 
 def test_a_plugin_that_fails_to_import_is_named_with_its_error_and_the_others_work(install: Install) -> None:

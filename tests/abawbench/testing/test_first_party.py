@@ -15,7 +15,7 @@ PLUGINS = Plugins(third_party=False)
 CASES = [
     pytest.param(plugin, check, id=f"{plugin.kind}-{plugin.name}-{check.name}")
     for kind in KINDS
-    for plugin in PLUGINS.all(kind)
+    for plugin in PLUGINS.names(kind).values()
     if plugin.distribution == FIRST_PARTY and not plugin.declaration.missing
     for check in checks(kind)
 ]

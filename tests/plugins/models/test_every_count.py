@@ -28,7 +28,7 @@ def built(model: Model) -> nn.Module:
     raise AssertionError(f"{model.name} has a network for no task")
 
 
-@pytest.mark.parametrize("plugin", PLUGINS.all("model"), ids=lambda plugin: plugin.name)
+@pytest.mark.parametrize("plugin", PLUGINS.names("model").values(), ids=lambda plugin: plugin.name)
 def test_two_counters_agree_or_operators_explain_the_rest(plugin: Plugin) -> None:
     builder: Any = plugin.builder()
     model: Model = builder(builder.Settings(**builder.Settings.on_synthetic))

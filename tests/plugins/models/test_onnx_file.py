@@ -108,7 +108,7 @@ def test_a_file_gives_what_onnxruntime_gives_and_is_counted(write: Callable[[Pat
     assert macs["flop_counter"] == macs["fvcore"] > 0
     more = {"img_size": 64} if write is transformer else {}
     whole = sum(p.numel() for p in network("test_vit" if more else "test_resnet", **more).parameters())
-    assert count_parameters(made).total == pytest.approx(whole, rel=0.01)
+    assert count_parameters(made).total == pytest.approx(whole, rel=0.02)
     assert not any(p.requires_grad for p in made.parameters())
 
 
