@@ -24,7 +24,7 @@ from abawbench_plugins.models.onnx_file.operators import (
 @operator("Shape")
 def shape(values: Sequence[Value], attributes: Attributes) -> Any:
     # where torch records a trace a size is a tensor, which numpy does not take
-    sizes = [int(n) if torch.jit.is_tracing() else n for n in values[0].shape]  # type: ignore[attr-defined]
+    sizes = [int(n) if torch.jit.is_tracing() else n for n in values[0].shape]  # type: ignore[attr-defined, no-untyped-call]
     found = sizes[attributes.get("start", 0) : attributes.get("end")]
     return np.array(found, dtype=np.int64 if all(isinstance(n, int) for n in found) else object)
 
