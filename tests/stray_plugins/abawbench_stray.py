@@ -1,7 +1,10 @@
 """Models that do well and leave something behind them; installed as the broken plugins are, which they need."""
 
 import os
+import random
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ def abawbench_plugins() -> list[Declaration]:
             licence="Apache-2.0",
             weights="none",
         )
-        for build in ("Elsewhere", "Undone", "Daemon", "Orphan", "Parent", "Deserter")
+        for build in ("Elsewhere", "Undone", "Daemon", "Orphan", "Parent", "Deserter", "Group", "Regicide", "Chance")
     ]
 
 
@@ -81,4 +84,30 @@ class Parent(Small):
         child = subprocess.Popen(["sleep", "300"], start_new_session=True)
         Path("started").touch()
         child.wait()
+        return super().network(task, weights)
+
+
+class Group(Small):
+    """Ends its process group, which is that of its workers alone."""
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        os.killpg(0, signal.SIGTERM)
+        return super().network(task, weights)
+
+
+class Regicide(Small):
+    """Ends the process that started it."""
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+        return super().network(task, weights)
+
+
+class Chance(Small):
+    """Says what Python's own chance gives."""
+
+    def network(self, task: Task, weights: Weights) -> nn.Module:
+        with open("chance.txt", "a") as file:
+            print(random.random(), hash("a word"), file=file)
         return super().network(task, weights)

@@ -243,6 +243,40 @@ def test_what_a_job_started_ends_with_it(tmp_path: Path, model: str) -> None:
     assert left_behind(tmp_path) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a job ends with its guard on Linux alone")
+def test_a_job_that_ends_its_group_or_its_parent_costs_no_other(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    models = [word for name in ("stray-group", "stray-regicide", "healthy") for word in ("--model", name)]
+    done = abawbench("run", *models, *OPTIONS, "--jobs", "2", cwd=tmp_path, **STRAY)
+    assert done.returncode == 1, done.stderr
+    group, parent, healthy = json.loads(done.stdout)
+    assert [group["status"], parent["status"], healthy["status"]] == ["failed", "failed", "ok"]
+    assert "ended by SIGTERM" in group["reason"]
+    assert "ended by SIGKILL" in parent["reason"]
+    assert left_behind(tmp_path) == []
+
+
+def test_chance_is_the_same_in_every_run_and_nothing_of_the_folder_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "selectors.py").write_text("open('ran', 'w'); from nowhere import nothing")
+    for out in ("one", "other"):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "abawbench", "run", "--model", "stray-chance", *OPTIONS, "--out", out],
+            cwd=tmp_path,
+            env=os.environ | STRAY | {"ABAWBENCH_CACHE": str(tmp_path / "cache"), "ABAWBENCH_STRICT": "0"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        (record,) = json.loads(done.stdout)
+        assert (record["process"]["own"], record["process"]["hash_seed"]) == (True, 0)
+        assert record["process"]["waiting"] in ("PASSIVE", "ACTIVE")
+    one, other = (tmp_path / "chance.txt").read_text().splitlines()
+    assert one == other
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_is_ended_takes_all_its_processes_with_it(tmp_path: Path, number: signal.Signals) -> None:
