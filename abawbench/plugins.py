@@ -234,8 +234,10 @@ def default_plugins() -> Plugins:
     ``ABAWBENCH_THIRD_PARTY=0`` leaves strangers' plugins out; ``ABAWBENCH_STRICT=1`` (the default where ``CI`` is
     set) makes a plugin that does not load fatal.
     """
-    strict = os.environ.get("ABAWBENCH_STRICT", "1" if os.environ.get("CI") else "0")
-    return Plugins(third_party=os.environ.get("ABAWBENCH_THIRD_PARTY", "1") != "0", strict=strict not in ("", "0"))
+    strict = os.environ.get("ABAWBENCH_STRICT", os.environ.get("CI", ""))
+    return Plugins(
+        third_party=os.environ.get("ABAWBENCH_THIRD_PARTY", "1") != "0", strict=strict.lower() not in ("", "0", "false")
+    )
 
 
 def one_line(error: BaseException) -> str:

@@ -169,6 +169,9 @@ def test_ci_is_strict_and_a_switch_turns_strangers_off(monkeypatch: pytest.Monke
     monkeypatch.setenv("CI", "true")
     with pytest.raises(PluginError):
         default_plugins().all("model")
+    monkeypatch.setenv("CI", "false")
+    assert [p.name for p in default_plugins().all("model")] == ["m"]
+    monkeypatch.setenv("CI", "true")
     monkeypatch.setenv("ABAWBENCH_THIRD_PARTY", "0")
     assert [p.name for p in default_plugins().all("model")] == ["m"]
 
