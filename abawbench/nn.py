@@ -28,11 +28,6 @@ class ClipNetwork(nn.Module):
         self.embed = embed
         self.head = head
 
-    @property
-    def cacheable(self) -> bool:
-        """Whether ``embed`` computes something and none of it trains, so that its results can be kept."""
-        return is_frozen(self.embed)
-
     def forward(self, clips: Tensor) -> Tensor:
         """Return the logits [B, K] or [B, T, K] of clips [B, T, 3, S, S], as ``embed`` and ``head`` together."""
         batch, length = clips.shape[:2]

@@ -61,7 +61,7 @@ def test_an_embed_that_trains_is_left_in_training_mode() -> None:
 
 
 def test_only_a_frozen_embed_with_parameters_is_worth_keeping_results_of() -> None:
-    assert network(frozen=True).cacheable
-    assert not network(frozen=False).cacheable
-    assert not ClipNetwork(nn.Identity(), Mean()).cacheable
+    assert is_frozen(network(frozen=True).embed)
+    assert not is_frozen(network(frozen=False).embed)
+    assert not is_frozen(nn.Identity())
     assert is_frozen(freeze(nn.Linear(1, 1)))

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from abawbench.harness.measure.fvcore_counts import count_with_fvcore
 from abawbench.nn import ClipNetwork, Features
-from abawbench.records.cost import COUNTERS, is_unexplained
+from abawbench.records.cost import COUNTERS
 
 FLOP_COUNTER, FVCORE = COUNTERS
 _HIDES_PRODUCTS = re.compile(
@@ -75,11 +75,6 @@ class Macs:
         if "matmul" in found and (missed := self.missed_products.get(short)):
             found["matmul in " + ", ".join(missed)] = found.pop("matmul")
         return found
-
-    @property
-    def explained(self) -> bool:
-        """Whether the counters agree to 0.1%, or named operators account for what they differ by."""
-        return not is_unexplained(self.total, self.difference)
 
     @property
     def missed(self) -> list[str]:

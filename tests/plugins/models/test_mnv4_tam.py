@@ -17,6 +17,7 @@ from torch import Tensor
 from abawbench.contracts import Clip, Task, UsageError, Weights
 from abawbench.harness.data.frames import digest_of
 from abawbench.harness.measure.counting import count_macs, count_parameters
+from abawbench.nn import is_frozen
 from abawbench.plugins import Plugins
 from abawbench_plugins.models._sources import MNV4_SYNTHETIC, MNV4_TAM
 from abawbench_plugins.models.mnv4_tam import model, sources
@@ -78,7 +79,7 @@ def test_freezing_trains_the_named_part_of_the_backbone(freeze: str, trained: in
     assert count_parameters(network.head.trunk).trained == trained
     assert count_parameters(network.embed).trained == 0
     assert count_parameters(network.embed).total == 1_261_664 - trained
-    assert network.cacheable is (freeze != "none")
+    assert is_frozen(network.embed) is (freeze != "none")
 
 
 @pytest.mark.parametrize(("freeze", "levels"), [("paper", 3), ("paper", 1), ("code", 2), ("none", 3)])
