@@ -1,5 +1,7 @@
 """The command line: one module per command, each of which parses, calls and prints; ``results`` reads runs."""
 
+import io
+import os
 import signal
 import sys
 import threading
@@ -13,6 +15,7 @@ import click
 
 from abawbench._version import __version__
 from abawbench.contracts.errors import AbawbenchError
+from abawbench.system.cache import name_user
 from abawbench.system.text import plain
 
 COMMANDS = {
@@ -25,6 +28,7 @@ COMMANDS = {
         "results.leaderboard:leaderboard",
         "Print published results and measured ones, synthetic apart from real.",
     ),
+    "runs": ("results.runs:runs", "List the runs of a folder, the newest first; --prune removes outdated ones."),
     "report": ("results.report:report", "Show the runs of a folder; --html writes a page for a browser."),
     "data": ("data:data", "Look at databases on disk."),
     "compare": (
@@ -50,6 +54,7 @@ Examples:
   abawbench list models
   abawbench data verify aff-wild2 /data/Aff-Wild2
   abawbench leaderboard
+  abawbench runs
   abawbench report runs --html report.html
   abawbench compare runs/before runs/after
   abawbench weights fetch mnv4-tam --network
@@ -70,6 +75,9 @@ abawbench --help lists every command; abawbench COMMAND --help shows its example
 Names complete in a shell: eval "$(_ABAWBENCH_COMPLETE=bash_source abawbench)"    (or zsh_source, fish_source)
 """
 """What ``abawbench`` alone says."""
+
+READER_GONE = 141
+"""Exit status where nobody reads the output any more, as in ``abawbench list | head -1``."""
 
 
 class LazyGroup(click.Group):
@@ -98,6 +106,19 @@ class LazyGroup(click.Group):
             )
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. An end of file or of the reader is none of what click would make of it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # as a program that the signal ends; click's 1 means something else here
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(READER_GONE)
+        except EOFError as error:  # click takes it for Ctrl-D
+            raise AbawbenchError(
+                "a helper process ended before it could begin, so something that it imports does not work here; "
+                "run with --in-process to see what"
+            ) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands and their lines."""
         with formatter.section("Commands"):
@@ -122,8 +143,12 @@ def main() -> None:
     """Run the command line.
 
     Exit status: 0 done, 1 a job failed, 2 wrong usage or data (of compare, whose 2 is an answer, 3), 130 interrupted,
-    143 ended by SIGTERM.
+    141 nobody reads the output, 143 ended by SIGTERM.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what an encoding lacks is spelt out, and ends nothing
+            stream.reconfigure(errors="backslashreplace")
+    name_user()
     try:
         with _unwinding():
             status = group.main(standalone_mode=False)

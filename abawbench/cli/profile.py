@@ -18,7 +18,7 @@ Examples:
   abawbench profile mnv4-tam --set levels=1 --seconds 60 --json > profile.json
 
 Networks see noise: what a runtime does to the answers on real clips is measured by a run.
-Exit status: 0 done (read VALID or INVALID), 2 wrong usage, 130 interrupted.
+Exit status: 0 done (read valid, noisy or invalid), 2 wrong usage, 130 interrupted.
 """
 
 

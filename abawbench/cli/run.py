@@ -9,6 +9,7 @@ import click
 
 from abawbench.cli import options
 from abawbench.cli.options import LOST, Bytes, Form, Seconds, gather, show
+from abawbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
     from abawbench.harness.request.databases import Sources
@@ -34,8 +35,8 @@ Examples:
 Each job has a process of its own: one that raises, hangs, takes too much memory or crashes is named with the phase it
 was in, leaves failed.json and log.txt in its run folder, and the others go on.
 
-Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage, 3 results, but scored data was lost (a track of
-the scored split could not be read; the table says how much), 130 interrupted.
+Exit status: 0 every job gave a result, 1 some did not, 2 wrong usage (no job can do what was asked for), 3 results, but
+scored data was lost (a track of the scored split could not be read; the table says how much), 130 interrupted.
 """
 
 
@@ -216,8 +217,13 @@ def run(form: Form, quiet: bool, **given: Any) -> int:
         click.echo(f"\ninterrupted: {kept}; run again to finish the rest", err=True)
         show(done if speaks else [], form)
         return 130
+    impossible = bool(done) and all(record.status == "unsupported" for record in done)
+    if impossible and not (form.as_json or form.as_csv):
+        raise UsageError("; ".join(dict.fromkeys(str(record.reason) for record in done)))
     if speaks:
         show(done, form)
+    if impossible:
+        return 2
     if any(record.status != "ok" for record in done):
         return 1
     return LOST if any(record.counts and record.counts.lost_tracks for record in done) else 0

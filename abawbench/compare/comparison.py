@@ -36,6 +36,8 @@ class Ratio(RecordPart):
     a: Number
     b: Number
     ratio: Number
+    reason: str | None = None
+    """Why there is no ratio of two numbers that are there."""
 
 
 class Speed(RecordPart):
@@ -76,8 +78,11 @@ class TaskComparison(RecordPart):
     tracks: int
     units: int
     """Subjects, which are resampled."""
+    lowest: Number
+    """The lowest difference of any resample of these tracks: what holds of them, and is no claim about others."""
+    highest: Number
     reason: str | None
-    """Why there is no difference, where there is none."""
+    """Why there is no difference, or why nothing is claimed of it."""
     cost: dict[str, Ratio]
     speed: dict[str, Speed]
     differs: tuple[str, ...] = ()
@@ -298,6 +303,8 @@ def _task(
         seed_sd_b=spread_of_seeds(metric.value, sides.b),
         tracks=len(sides.subjects),
         units=found.units,
+        lowest=found.lowest,
+        highest=found.highest,
         reason=found.reason,
         cost=_cost(one, other),
         speed=_compare_speeds(one, other),
@@ -313,11 +320,15 @@ def _cost(a: Record, b: Record) -> dict[str, Ratio]:
     def ratio(one: float | None, other: float | None) -> Ratio:
         return Ratio(a=one, b=other, ratio=other / one if one and other is not None else None)
 
+    missed = dict.fromkeys([*a.macs_missed, *b.macs_missed])
+    macs = ratio(a.macs_per_frame, b.macs_per_frame)
+    if missed:
+        macs = macs.model_copy(update={"ratio": None, "reason": f"the counts are short: {', '.join(missed)}"})
     costs = a.cost, b.cost
     latency = [cost.latency.p50_ms if cost and cost.latency else None for cost in costs]
     return {
         "parameters": ratio(*(cost.parameters_total if cost else None for cost in costs)),
-        "macs": ratio(a.macs_per_frame, b.macs_per_frame),
+        "macs": macs,
         "latency": ratio(latency[0], latency[1]),
         "memory": ratio(*(cost.peak_memory_bytes if cost else None for cost in costs)),
     }

@@ -142,13 +142,16 @@ def _accuracy(gate: Gate, task: TaskComparison) -> Iterator[Check]:
     drop = gate.tasks[task.task].max_drop if task.task in gate.tasks else gate.max_drop
     if drop is None:
         return
-    what, bounds = f"{task.task} {task.metric}", task.simultaneous
-    if task.difference is None or bounds.low is None or bounds.high is None:
+    what, gain, low, high = f"{task.task} {task.metric}", task.difference, task.simultaneous.low, task.simultaneous.high
+    beyond = ""
+    if low is None or high is None:  # nothing is claimed of other tracks; these are judged all the same
+        low, high = task.lowest, task.highest
+        beyond = f" on every resample of these {task.units} subjects, with no claim about others"
+    if gain is None or low is None or high is None:
         yield Check(what, "unsure", task.reason or "no difference")
         return
     worse = "drop" if task.higher_is_better else "rise"
-    words = f"{task.difference:+.4f} [{bounds.low:+.4f}, {bounds.high:+.4f}], a {worse} of {drop:g} is allowed"
-    gain, low, high = task.difference, bounds.low, bounds.high
+    words = f"{gain:+.4f} [{low:+.4f}, {high:+.4f}]{beyond}, a {worse} of {drop:g} is allowed"
     if not task.higher_is_better:
         gain, low, high = -gain, -high, -low
     if high < -drop:
@@ -173,9 +176,9 @@ def _cost(gate: Gate, task: TaskComparison) -> Iterator[Check]:
     for name, limit in (("parameters", gate.max_parameters), ("macs", gate.max_macs), ("memory", gate.max_memory)):
         if limit is None:
             continue
-        what, ratio = f"{task.task} {name}", task.cost[name].ratio
+        what, ratio, reason = f"{task.task} {name}", task.cost[name].ratio, task.cost[name].reason
         if ratio is None:
-            yield Check(what, "unsure", "not measured on both sides; run with --latency-seconds above 0")
+            yield Check(what, "unsure", reason or "not measured on both sides; run with --latency-seconds above 0")
         else:
             words = f"{number(ratio, 4)} times, {limit:g} allowed"
             yield Check(what, "fail" if ratio > limit else "pass", words)

@@ -45,5 +45,5 @@ def _p_value(a: Run | None, b: Run | None, plugins: Plugins) -> float:
         return 0.0
     if set(one.tracks) != set(other.tracks):
         return 0.0
-    p_value = compare_paired(metric.value, one.values, other.in_order_of(one.tracks), groups=one.subjects).p_value
-    return p_value if p_value == p_value else 0.0
+    found = compare_paired(metric.value, one.values, other.in_order_of(one.tracks), groups=one.subjects)
+    return found.p_value if found.reason is None else 1.0  # nothing is claimed

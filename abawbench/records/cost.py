@@ -1,8 +1,9 @@
 """What a network costs to run, as the record holds it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from statistics import median
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +16,43 @@ TOLERANCE = 1e-3
 """Share of the MACs by which the counters may differ without an explanation."""
 UNNAMED = frozenset({"matmul", "convolution", "attention"})
 """Kinds that name no operator: a difference in them is unexplained."""
+
+
+TOO_NOISY = 0.1
+"""Noise above which a time is not to be quoted."""
+_PRODUCTS = re.compile(
+    r"lstm|gru|rnn|attention|encoder_layer|conv(?!ert)|(?<!bi)linear|mm\b|matmul|einsum|bilinear\b|dot\b|mv\b|cdist|fft|_trilinear",
+    re.ASCII,
+)
+"""In the names of torch's own operators: those that hold products or convolutions."""
+_OURS = frozenset({"aten", "prim", "prims", "profiler", "quantized", "onnx"})
+"""Whose operators torch names itself."""
+_NO_PRODUCTS = frozenset({"nms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool"})
+"""Operators of other packages that are known to hold none."""
+State = Literal["valid", "noisy", "invalid"]
+
+
+def hiding_products(operators: Iterable[str]) -> list[str]:
+    """Return those of the uncounted operators that may hold products or convolutions, so that a count is short by them.
+
+    Of torch's own operators the name tells. One of another package, and a Python function that calls a kernel past
+    torch (``prim::PythonOp``), may hold anything.
+    """
+    return [name for name in operators if _hides_products(name)]
+
+
+def _hides_products(operator: str) -> bool:
+    package, _, name = operator.replace("::", ".").partition(".")
+    if is_python_call(operator):
+        return True
+    if package not in _OURS:
+        return name not in _NO_PRODUCTS
+    return _PRODUCTS.search(name) is not None
+
+
+def is_python_call(operator: str) -> bool:
+    """Return whether fvcore saw a Python function of its own, in which a kernel may run that torch knows nothing of."""
+    return operator.startswith("prim::PythonOp")
 
 
 def is_unexplained(total: Mapping[str, float | None], difference: Mapping[str, float | None]) -> bool:
@@ -46,6 +84,13 @@ class Timed(RecordPart):
     """Whether the rules of the scenario were kept; null in results from before there were rules."""
     advice: tuple[str, ...] = ()
     """What would make it valid, and warnings."""
+
+    @property
+    def state(self) -> State:
+        """Return whether it may be quoted: it keeps the rules, keeps them but drifted, or breaks them."""
+        if self.valid is False:
+            return "invalid"
+        return "noisy" if self.noise is not None and self.noise > TOO_NOISY else "valid"
 
     @property
     def where(self) -> str:
@@ -172,7 +217,7 @@ class Cost(RecordPart):
     """Operator -> MACs by fvcore minus MACs by flop_counter, per clip."""
     macs_missed: tuple[str, ...] = ()
     """Operators that may compute products and that no counter has a formula for: every count of MACs is short by them,
-    and none is to be ranked."""
+    is printed as a lower bound, and is not ranked."""
     count_failures: dict[str, str] = Field(default_factory=dict)
     """Counter -> why it gave no number."""
     macs_by_stage: dict[str, Number] = Field(default_factory=dict)

@@ -347,12 +347,16 @@ class Record(RecordPart):
     def macs_per_frame(self) -> float | None:
         """Return the MACs of one frame by flop_counter, or by another counter where that one gave none.
 
-        None where the counters differ by more than named operators account for, and where both missed an operator:
-        neither is to be believed then.
+        None where the counters differ by more than named operators account for: neither is to be believed then. A lower
+        bound where ``macs_missed`` names operators.
         """
-        told = self.cost is not None and self.cost.macs_explained and not self.cost.macs_missed
-        counts = self.cost.macs_per_frame if self.cost and told else {}
+        counts = self.cost.macs_per_frame if self.cost and self.cost.macs_explained else {}
         return counts.get("flop_counter") or next((value for value in counts.values() if value is not None), None)
+
+    @property
+    def macs_missed(self) -> tuple[str, ...]:
+        """Return the operators by which ``macs_per_frame`` is known to be short; such a result has no rank by MACs."""
+        return self.cost.macs_missed if self.cost else ()
 
     @property
     def scored_part(self) -> str:

@@ -18,6 +18,8 @@ class Interval(RecordPart):
     replicates: Count
     units: str
     """What was resampled, for example ``tracks``."""
+    reason: str | None = None
+    """Why there is none, where ``low`` and ``high`` are null: too few units claim nothing."""
 
 
 class PartScore(RecordPart):

@@ -146,6 +146,15 @@ def claim(folder: Path, waits: Callable[[bool], None] = lambda waiting: None) ->
                 folder.rmdir()
 
 
+def remove(path: Path) -> None:
+    """Remove a run, given its folder, or a failure, given its file; files that are not a run's stay."""
+    folder = path if path.is_dir() else path.parent
+    names = (RESULT, FAILED, ASKED, LOG, PREDICTIONS, STATISTICS, WEIGHTS) if path.is_dir() else (path.name,)
+    with claim(folder):
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+
+
 def read(folder: Path) -> Record:
     """Return the record of a run folder, or of a record file. Raises DataError naming the file and what is wrong."""
     path = folder / RESULT if folder.is_dir() else folder
@@ -185,13 +194,19 @@ def read_run_statistics(path: Path, record: Record) -> TrackStatistics:
     Beside a record file of another name than ``result.json`` they lie under that name, with ``.parquet``. Raises
     DataError when the run has none and when the file is not the one the record names.
     """
-    if record.statistics is None:
+    file = statistics_file(path, record)
+    if file is None or record.statistics is None:
         raise DataError(f"{path}: the run has no statistics of its tracks, so it cannot be compared; run it again")
-    if path.is_dir():
-        file = path / record.statistics.file
-    else:
-        file = path.with_name(record.statistics.file) if path.name == RESULT else path.with_suffix(".parquet")
     return read_statistics(_require_unchanged(file, record.statistics))
+
+
+def statistics_file(path: Path, record: Record) -> Path | None:
+    """Return where the statistics of a run lie, None for one without; see ``read_run_statistics``."""
+    if record.statistics is None:
+        return None
+    if path.is_dir():
+        return path / record.statistics.file
+    return path.with_name(record.statistics.file) if path.name == RESULT else path.with_suffix(".parquet")
 
 
 def check_run_weights(folder: Path, record: Record) -> None:

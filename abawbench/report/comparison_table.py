@@ -25,7 +25,7 @@ def comparison_text(comparison: Comparison, found: Sequence[Check] = (), *, fmt:
         align = ["left" if name in ("task", "metric") else "right" for name in columns]
         rows = list(zip(*columns.values(), strict=True))
         lines += [tabulate(rows, headers=list(columns), tablefmt=fmt, disable_numparse=True, colalign=align), ""]
-        lines += _legend(comparison)
+        lines += [escape(line) if line else "" for line in _legend(comparison)]
     bullet = "- " if md else ""
     if not found:  # the gate's checks say it too
         lines += [f"{bullet}{escape(one.task)}: not compared: {escape(one.reason)}" for one in comparison.refused]
@@ -83,7 +83,19 @@ def _legend(comparison: Comparison) -> list[str]:
     lines += [
         f"{task.task}: {task.metric} is better when lower." for task in comparison.tasks if not task.higher_is_better
     ]
-    reasons = [f"{task.task}: {task.reason}" for task in comparison.tasks if task.reason]
+    systems = dict.fromkeys((task.a, task.b) for task in comparison.tasks)
+    lines += [f"A is {a}; B is {b}." for a, b in systems]
+    why: dict[str, list[str]] = {}
+    for task in comparison.tasks:
+        if task.reason:
+            why.setdefault(task.reason, []).append(task.task)
+    reasons = [f"{', '.join(names)}: {reason}" for reason, names in why.items()]
+    reasons += [
+        f"{task.task}: no ratio of {name}: {cost.reason}"
+        for task in comparison.tasks
+        for name, cost in task.cost.items()
+        if cost.reason
+    ]
     return [*lines, *reasons, ""]
 
 
@@ -107,8 +119,10 @@ def _value(value: float | None, seeds: float | None) -> str:
 
 def _difference(task: TaskComparison) -> str:
     low, high = task.interval.low, task.interval.high
-    if task.difference is None or low is None or high is None:
+    if task.difference is None:
         return NONE
+    if low is None or high is None:
+        return f"{task.difference:+.3f}"
     return f"{task.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TypeVar
 
 from abawbench.compare.sides import Run
 from abawbench.compare.ties import Separate, compare_neighbours, count_all_apart
+from abawbench.compare.verify import Verified, verify
 from abawbench.contracts.model import FROM_NOTHING, NOTHING
 from abawbench.plugins import Plugins, default_plugins
 from abawbench.records.published import PUBLISHED, Published, load
@@ -19,9 +20,10 @@ from abawbench.report.table import (
     COVERAGE,
     SYNTHETIC,
     cost_columns,
+    cost_notes,
     coverage_text,
     lacking_text,
-    timing_notes,
+    lost_text,
     value_text,
 )
 from abawbench.statistics.ranking import share_ranks
@@ -54,25 +56,37 @@ abawbench leaderboard --folder leaderboards --write -->
 Measured results come from `results/*.json`, the records of runs. Published ones come from `published.yaml` and were
 not measured here: `CONFIRMED` was read in the source itself or in two independent places, `SINGLE` in one place, often
 about the source, and `INFERRED` is recalled or derived and wants checking before it is quoted. Rows of different
-editions may rest on different data. Measured neighbours that the data cannot tell apart share a rank, marked `=`.
+editions may rest on different data. Measured neighbours that the data cannot tell apart share a rank, marked `=`. Every
+measured value is computed anew from the statistics beside its record; what does not fit is left out and named.
 """
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")
 
 
-def render(published: Sequence[Published], records: Sequence[Record], separated: Separate = count_all_apart) -> str:
+def render(
+    published: Sequence[Published],
+    records: Sequence[Record],
+    separated: Separate = count_all_apart,
+    found: Verified | None = None,
+) -> str:
     """Return the page: measured results, real apart from synthetic, then published ones, the best first.
 
     ``separated`` tells which neighbours differ; the others share a rank. Only runs with a value stand in it. Marked
-    runs (no weights, controls) stand below the others, without a rank.
+    runs (no weights, controls) and those that ``found`` has no rank for stand below the others, without a rank.
     """
+    found = found or Verified()
     scored = [record for record in records if record.status == "ok" and record.score and record.score.value is not None]
     real = [record for record in scored if not record.database.synthetic]
     synthetic = [record for record in scored if record.database.synthetic]
-    parts = [_HEAD, "## Measured\n", *_measured_section(real, separated)]
+    parts = [_HEAD, "## Measured\n", *_measured_section(real, separated, found.unranked)]
     if synthetic:
-        parts += [f"## Measured on synthetic data\n\n{SYNTHETIC}.\n", *_measured_section(synthetic, separated)]
+        parts += [
+            f"## Measured on synthetic data\n\n{SYNTHETIC}.\n",
+            *_measured_section(synthetic, separated, found.unranked),
+        ]
+    if found.left_out:
+        parts += ["## Left out\n", *(f"- {markdown(why)}" for _, why in found.left_out), ""]
     return "\n".join([*parts, "## Published\n", *_published_section(published)]).rstrip("\n") + "\n"
 
 
@@ -86,15 +100,16 @@ def write(folder: Path) -> Path:
 
 def pages(folder: Path) -> dict[str, str]:
     """Return what the pages in a folder should hold by file name: real results, and synthetic ones where there are."""
-    runs = load_measured(folder)
-    records = [run.record for run in runs]
-    separated = compare_neighbours(runs, default_plugins())
-    real = render(load(folder / PUBLISHED), [one for one in records if not one.database.synthetic], separated)
+    plugins = default_plugins()
+    found = verify(load_measured(folder), plugins)
+    records = [run.record for run in found.runs]
+    separated = compare_neighbours(found.runs, plugins)
+    real = render(load(folder / PUBLISHED), [one for one in records if not one.database.synthetic], separated, found)
     synthetic = [one for one in records if one.database.synthetic and one.score and one.score.value is not None]
     if not synthetic:
         return {PAGE: real}
     link = f"Results on drawn faces stand on [a page of their own]({DRAWN}).\n\n## Published\n"
-    tables = _measured_section(synthetic, separated)
+    tables = _measured_section(synthetic, separated, found.unranked)
     return {
         PAGE: real.replace("## Published\n", link, 1),
         DRAWN: "\n".join([_about_drawings(synthetic), *tables]).rstrip("\n") + "\n",
@@ -113,9 +128,10 @@ def page_text(folder: Path, more: Sequence[Run] = (), plugins: Plugins | None = 
 
     Neighbours are told apart by the statistics beside the records. Raises DataError when a source is unreadable.
     """
-    runs = load_measured(folder, more)
-    separated = compare_neighbours(runs, plugins or default_plugins())
-    return render(load(folder / PUBLISHED), [run.record for run in runs], separated)
+    plugins = plugins or default_plugins()
+    found = verify(load_measured(folder, more), plugins)
+    separated = compare_neighbours(found.runs, plugins)
+    return render(load(folder / PUBLISHED), [run.record for run in found.runs], separated, found)
 
 
 def load_measured(folder: Path, more: Sequence[Run] = ()) -> list[Run]:
@@ -123,7 +139,7 @@ def load_measured(folder: Path, more: Sequence[Run] = ()) -> list[Run]:
     return [*(Run(path, read(path)) for path in sorted((folder / "results").glob("*.json"))), *more]
 
 
-def _measured_section(records: Sequence[Record], separated: Separate) -> list[str]:
+def _measured_section(records: Sequence[Record], separated: Separate, unranked: Mapping[int, str]) -> list[str]:
     if not records:
         return ["None yet.\n"]
     parts = []
@@ -134,9 +150,8 @@ def _measured_section(records: Sequence[Record], separated: Separate) -> list[st
         parts += [
             f"### {title}\n",
             f"Annotations {markdown(str(fingerprint), 13)}\n",
-            _measured_table(group, separated),
-            *_lacking_section(group),
-            *_timing_section(group),
+            _measured_table(group, separated, unranked),
+            *_notes(group, unranked),
             *_seeds(group),
         ]
     return parts
@@ -146,15 +161,17 @@ def _metric(score: Score) -> str:
     return score.metric if score.higher_is_better else f"{score.metric} (lower is better)"
 
 
-def _lacking_section(records: Sequence[Record]) -> list[str]:
-    """Return a list of what is left out of the metric because the database has no labels of it."""
-    notes = {lacking_text(record.database, record.score.metric) for record in records if record.score} - {""}
-    return ["\n".join([*(f"- {markdown(note, LONGEST)}" for note in sorted(notes)), ""])] if notes else []
-
-
-def _timing_section(records: Sequence[Record]) -> list[str]:
-    """Return a list of the times above that are INVALID or too noisy to quote, nothing where none is."""
-    notes = [f"- {markdown(note)}" for note in timing_notes(records)]
+def _notes(records: Sequence[Record], unranked: Mapping[int, str]) -> list[str]:
+    """Return why results above have no rank or lack labels, and which times and counts are not to be quoted."""
+    why: dict[str, list[str]] = {}
+    for record in records:
+        if id(record) in unranked:
+            why.setdefault(unranked[id(record)], []).append(record.describe())
+    found = [f"no rank for {', '.join(names)}: {reason}" for reason, names in why.items()]
+    found += [f"{record.describe()}: {lost}" for record in records if (lost := lost_text(record.counts))]
+    lacking = {lacking_text(record.database, record.score.metric) for record in records if record.score} - {""}
+    notes = [f"- {markdown(note)}" for note in (*found, *cost_notes(records))]
+    notes = [*(f"- {markdown(note, LONGEST)}" for note in sorted(lacking)), *notes]
     return ["\n".join([*notes, ""])] if notes else []
 
 
@@ -171,11 +188,11 @@ def _seeds(records: Sequence[Record]) -> list[str]:
     return lines
 
 
-def _measured_table(records: Sequence[Record], separated: Separate) -> str:
-    ordered = order_results(records)
+def _measured_table(records: Sequence[Record], separated: Separate, unranked: Collection[int]) -> str:
+    ordered = order_results(records, unranked)
     floors = [record.floor.value if record.floor else None for record in ordered]
     columns = {
-        "rank": rank_words(ordered, separated),
+        "rank": rank_words(ordered, separated, unranked),
         "model": [markdown(record.describe(), 60) for record in ordered],
         **_differing_settings(ordered),
         "pretrained on": [markdown(_pretrained_on(record), 60) for record in ordered],
@@ -209,14 +226,22 @@ def _pretrained_on(record: Record) -> str:
     return ", ".join(dict.fromkeys(seen)) or "not declared"
 
 
-def order_results(records: Sequence[Record]) -> list[Record]:
-    """Return the results of one table, the best first; marked ones stand below the others."""
-    return sorted(records, key=lambda r: (bool(r.marks), -(r.score.merit or 0.0) if r.score else 0.0, r.model, r.seed))
+def order_results(records: Sequence[Record], unranked: Collection[int] = ()) -> list[Record]:
+    """Return the results of one table, the best first; those without a rank stand below the others.
+
+    These are the marked ones, and those whose ``id`` is among ``unranked``.
+    """
+
+    def place(record: Record) -> tuple[object, ...]:
+        merit = record.score.merit if record.score else None
+        return bool(record.marks) or id(record) in unranked, -(merit or 0.0), record.model, record.seed
+
+    return sorted(records, key=place)
 
 
-def rank_words(ordered: Sequence[Record], separated: Separate) -> list[str]:
+def rank_words(ordered: Sequence[Record], separated: Separate, unranked: Collection[int] = ()) -> list[str]:
     """Return the rank of each result that ``order_results`` gave: ``1``, ``2=`` where it is shared, a dash unranked."""
-    ranked = [record for record in ordered if not record.marks]
+    ranked = [record for record in ordered if not record.marks and id(record) not in unranked]
     ranks = share_ranks(separated(ranked)) if ranked else []
     words = [f"{rank}=" if ranks.count(rank) > 1 else str(rank) for rank in ranks]
     return [*words, *[NONE] * (len(ordered) - len(ranked))]

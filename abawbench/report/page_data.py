@@ -10,12 +10,13 @@ from abawbench._version import __version__
 from abawbench.compare.every_pair import Loaded, compare_every_pair, load_all
 from abawbench.compare.sides import Run
 from abawbench.compare.ties import Separate, compare_neighbours
+from abawbench.compare.verify import verify
 from abawbench.plugins import Plugins
 from abawbench.records.published import Published
 from abawbench.records.record import Record
 from abawbench.records.scores import Interval
 from abawbench.report.leaderboard import TASKS, group_by, order_results, rank_words, table_of
-from abawbench.report.table import lacking_text, lost_text, missing_text, timing_notes
+from abawbench.report.table import cost_notes, lacking_text, lost_text, missing_text, unclaimed_notes
 from abawbench.statistics.paired import Difference
 
 MOST_PAIRS = 60
@@ -37,7 +38,8 @@ Json = dict[str, Any]
 def page_data(runs: Sequence[Run], published: Sequence[Published], plugins: Plugins) -> Json:
     """Return the boards, real before synthetic and by task, the shared tables they refer to, and what was left out."""
     shared = _Shared()
-    shown = [run for run in runs if _value(run.record) is not None]
+    found = verify(runs, plugins)
+    shown = [run for run in found.runs if _value(run.record) is not None]
     order = {task: place for place, task in enumerate(TASKS)}
     groups = group_by(shown, lambda run: (run.record.database.synthetic, *table_of(run.record)))
     boards = []
@@ -46,17 +48,18 @@ def page_data(runs: Sequence[Run], published: Sequence[Published], plugins: Plug
         like = group[0].record
         rows = [] if like.database.synthetic else [row for row in published if _is_beside(row, like)]
         taken.update(id(row) for row in rows)
-        boards.append(_measured_board(group, rows, plugins, shared))
+        boards.append(_measured_board(group, rows, plugins, shared, found.unranked))
     left = [row for row in published if id(row) not in taken]
     by_board = group_by(left, lambda row: (row.task, row.edition, row.database, row.split, row.metric))
     boards += [_published_board(rows) for rows in by_board.values()]
     boards.sort(key=lambda board: (board["synthetic"], order.get(board["task"], len(order)), -board["edition"]))
-    absent = [run.record for run in runs if _value(run.record) is None]
+    absent = [(run.record, _why(run.record)) for run in found.runs if _value(run.record) is None]
+    absent += found.left_out
     return {
         "abawbench": __version__,
         "boards": boards,
         "shared": shared.tables,
-        "absent": [{"model": r.describe(), "task": r.task, "why": f"{r.status}: {_why(r)}"} for r in absent],
+        "absent": [{"model": r.describe(), "task": r.task, "why": why} for r, why in absent],
     }
 
 
@@ -80,7 +83,8 @@ def _value(record: Record) -> float | None:
 
 
 def _why(record: Record) -> str:
-    return record.reason or (record.score.reason if record.score else None) or "it has no value"
+    reason = record.reason or (record.score.reason if record.score else None) or "it has no value"
+    return f"{record.status}: {reason}"
 
 
 def _is_beside(row: Published, record: Record) -> bool:
@@ -90,11 +94,17 @@ def _is_beside(row: Published, record: Record) -> bool:
     return (row.task, row.edition, row.database, row.split) == same and METRICS.get(row.metric, row.metric) == metric
 
 
-def _measured_board(runs: Sequence[Run], published: Sequence[Published], plugins: Plugins, shared: _Shared) -> Json:
+def _measured_board(
+    runs: Sequence[Run],
+    published: Sequence[Published],
+    plugins: Plugins,
+    shared: _Shared,
+    unranked: Mapping[int, str],
+) -> Json:
     place = {id(run.record): run for run in runs}
-    ordered = [place[id(record)] for record in order_results([run.record for run in runs])]
+    ordered = [place[id(record)] for record in order_results([run.record for run in runs], unranked)]
     separated: Separate = compare_neighbours(runs, plugins)
-    ranks = rank_words([run.record for run in ordered], separated)
+    ranks = rank_words([run.record for run in ordered], separated, unranked)
     loaded = load_all(ordered, plugins)
     tracks = sorted({track for one in loaded if not isinstance(one, str) for track in one[1].tracks})
     like = runs[0].record
@@ -104,6 +114,8 @@ def _measured_board(runs: Sequence[Run], published: Sequence[Published], plugins
         _measured_row(run.record, rank, one, listed, shared)
         for run, rank, one in zip(ordered, ranks, loaded, strict=True)
     ]
+    for run, row in zip(ordered, measured, strict=True):
+        row["marks"] += [unranked[id(run.record)]] if id(run.record) in unranked else []
     return {
         "task": like.task,
         "edition": like.edition,
@@ -151,9 +163,10 @@ def _measured_row(record: Record, rank: str, loaded: Loaded | str, tracks: Mappi
         "problems": list(record.counts.problems[:5]) if record.counts else [],
         "notes": _notes(record),
         "params": cost.parameters_total if cost else None,
-        "macs": _short(record.macs_per_frame),
+        "macs": None if record.macs_missed else _short(record.macs_per_frame),
         "latency": [_short(t) for t in (latency.p50_ms, latency.p90_ms, latency.p99_ms)] if latency else None,
-        "valid": latency.valid if latency else None,
+        "valid": latency.state == "valid" if latency else None,
+        "state": latency.state if latency else None,
         "device": latency.device if latency else None,
         "threads": latency.threads if latency else None,
         "runtime": latency.runtime if latency else None,
@@ -192,7 +205,7 @@ def _notes(record: Record) -> list[str]:
         notes.append(record.parity.text)
     if record.cost and not record.cost.macs_explained:
         notes.append("no MACs: the two counters differ and no operator explains it")
-    return [*notes, *timing_notes([record])]
+    return [*notes, *unclaimed_notes([record]), *cost_notes([record])]
 
 
 def _worst(loaded: Loaded | str, places: Mapping[str, int]) -> list[list[Any]]:

@@ -49,17 +49,22 @@ def _clock(record: Record) -> str:
     return f"{latency.device}, {latency.threads} threads" if latency else ""
 
 
-def _keeps_rules(record: Record) -> bool:
+def _is_quotable(record: Record) -> bool:
     latency = record.cost.latency if record.cost else None
-    return latency is None or latency.valid is not False
+    return latency is None or latency.state == "valid"
 
 
 COSTS: Mapping[str, Cost] = {
-    "macs": Cost("MACs per frame", lambda record: record.macs_per_frame, lambda row: row.macs_per_frame),
+    "macs": Cost(
+        "MACs per frame",
+        lambda record: record.macs_per_frame,
+        lambda row: row.macs_per_frame,
+        valid=lambda record: not record.macs_missed,
+    ),
     "parameters": Cost(
         "parameters", lambda r: float(r.cost.parameters_total) if r.cost else None, lambda row: row.parameters
     ),
-    "latency": Cost("median latency of one clip, ms", _latency, lambda row: None, _clock, _keeps_rules),
+    "latency": Cost("median latency of one clip, ms", _latency, lambda row: None, _clock, _is_quotable),
 }
 
 
@@ -74,7 +79,7 @@ class Point:
     high: float | None = None
     published: bool = False
     ranked: bool = True
-    """Whether nothing marks it and its cost is not INVALID; only ranked measured points make the frontier."""
+    """Whether nothing marks it and its cost may be quoted; only ranked measured points make the frontier."""
     floor: float | None = None
     higher_is_better: bool = True
 
@@ -84,12 +89,15 @@ class Point:
         return self.value if self.higher_is_better else -self.value
 
 
-def panels(records: Sequence[Record], published: Sequence[Published], cost: str) -> dict[Panel, list[Point]]:
+def panels(
+    records: Sequence[Record], published: Sequence[Published], cost: str, unranked: Collection[int] = ()
+) -> dict[Panel, list[Point]]:
     """Return the points of each panel, the cheapest first; a result without a value or that cost is left out.
 
     Results on other annotations have a panel of their own, and so have times on another device or number of threads;
-    a published row stands in every panel of its data. Several seeds of a system are points of their own. Raises
-    ValueError when synthetic and real results are mixed.
+    a published row stands in every panel of its data. Several seeds of a system are points of their own. ``unranked``
+    are the ``id`` of records that have no rank beside those that are marked. Raises ValueError when synthetic and real
+    results are mixed.
     """
     if len({record.database.synthetic for record in records}) > 1 or (
         published and any(record.database.synthetic for record in records)
@@ -111,7 +119,7 @@ def panels(records: Sequence[Record], published: Sequence[Published], cost: str)
                     value=score.value,
                     low=interval.low if interval else None,
                     high=interval.high if interval else None,
-                    ranked=not record.marks and axis.valid(record),
+                    ranked=not record.marks and id(record) not in unranked and axis.valid(record),
                     floor=record.floor.value if record.floor else None,
                     higher_is_better=score.higher_is_better,
                 )

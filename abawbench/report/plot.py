@@ -1,6 +1,6 @@
 """A picture of metric against cost: one panel per task, the frontier marked, as SVG or PNG."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,12 +29,14 @@ _STYLES: dict[str, dict[str, Any]] = {
 }
 
 
-def draw(records: Sequence[Record], published: Sequence[Published], cost: str, path: Path) -> list[Path]:
+def draw(
+    records: Sequence[Record], published: Sequence[Published], cost: str, path: Path, unranked: Collection[int] = ()
+) -> list[Path]:
     """Draw the results into ``path`` and return the files written.
 
     Real and synthetic results get a picture each; where there are both, that of the synthetic ones is called
-    ``<name>-synthetic``. Raises UsageError without matplotlib, for another suffix than .svg and .png, and when no
-    result states the cost.
+    ``<name>-synthetic``. ``unranked`` are the ``id`` of records without a rank. Raises UsageError without matplotlib,
+    for another suffix than .svg and .png, and when no result states the cost.
     """
     if find_spec("matplotlib") is None:
         raise UsageError("drawing needs matplotlib; run: pip install 'abawbench[plot]'")
@@ -42,8 +44,8 @@ def draw(records: Sequence[Record], published: Sequence[Published], cost: str, p
         raise UsageError(f"{path}: give a file that ends in {' or '.join(FORMATS)}")
     order = {task: place for place, task in enumerate(TASKS)}
     records = sorted(records, key=lambda record: (order.get(record.task, len(order)), record.task))
-    real = panels([r for r in records if not r.database.synthetic], published, cost)
-    synthetic = panels([r for r in records if r.database.synthetic], [], cost)
+    real = panels([r for r in records if not r.database.synthetic], published, cost, unranked)
+    synthetic = panels([r for r in records if r.database.synthetic], [], cost, unranked)
     if not real and not synthetic:
         raise UsageError(f"no result states its {cost}, so there is nothing to draw")
     beside = path.with_name(f"{path.stem}-synthetic{path.suffix}") if real else path
@@ -88,7 +90,8 @@ def _save(path: Path, found: dict[Panel, list[Point]], cost: str, title: str) ->
     import matplotlib
 
     # without a date and with a fixed salt the same results give the same file; text stays text
-    with matplotlib.rc_context({"svg.hashsalt": "abawbench", "svg.fonttype": "none", "font.size": 9}):
+    plain_text: Any = {"svg.hashsalt": "abawbench", "svg.fonttype": "none", "text.parse_math": False, "font.size": 9}
+    with matplotlib.rc_context(plain_text):
         figure = _figure(found, cost, title)
         with replace_file(path) as temporary:
             metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {"Software": None}

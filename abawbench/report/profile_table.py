@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from abawbench.records.cost import Cost, Latency, Live, Throughput, Timed
 from abawbench.records.profile import PLAIN, Interleaved, ModuleCost, Profile
-from abawbench.system.text import NONE, millions, number, plain
+from abawbench.system.text import NONE, at_least, millions, number, plain
 
 _WIDTH = 110
 
@@ -45,18 +45,24 @@ def _counts(cost: Cost) -> list[str]:
     told = cost.macs_explained
     parts = stages if told else NONE
     second, kept = (value if told else None for value in (cost.macs_per_second, cost.macs_per_second_kept))
+
+    def macs(value: float | None) -> str:
+        return at_least(millions(value), bool(cost.macs_missed))
+
     lines = [
         f"parameters   {millions(cost.parameters_total)}, trained {millions(cost.parameters_trained)}, "
         f"{_megabytes(cost.weights_bytes)} MB of weights",
-        f"MACs         {millions(total)} a clip ({millions(flops)} FLOPs), {millions(per_frame)} a frame; {parts}",
-        f"             {millions(second)} a second of video at {rate} frames/s; "
-        f"{millions(kept)} where frames are embedded once",
+        f"MACs         {macs(total)} a clip ({macs(flops)} FLOPs), {macs(per_frame)} a frame; {parts}",
+        f"             {macs(second)} a second of video at {rate} frames/s; "
+        f"{macs(kept)} where frames are embedded once",
         f"peak memory  {_megabytes(cost.peak_memory_bytes)} MB for one clip, by eager execution",
     ]
     if not cost.macs_explained:
         lines.append("             no total: the two counters differ by more than 0.1% and no operator explains it")
-    for operator, macs in cost.macs_difference_by_operator.items():
-        lines.append(f"             fvcore differs by {millions(macs)} in {plain(operator)}")
+    if cost.macs_missed:
+        lines.append(f"             short: {plain(', '.join(cost.macs_missed))} is not counted")
+    for operator, more in cost.macs_difference_by_operator.items():
+        lines.append(f"             fvcore differs by {millions(more)} in {plain(operator)}")
     return lines
 
 
@@ -125,7 +131,7 @@ def _cores(one: Timed) -> str:
 
 
 def _verdict(one: Timed) -> list[str]:
-    lines = [f"               {'VALID' if one.valid else 'INVALID'}"]
+    lines = [f"               {one.state}"]
     for advice in one.advice:
         lines += textwrap.wrap(advice, _WIDTH, initial_indent=" " * 15 + "- ", subsequent_indent=" " * 17)
     return lines

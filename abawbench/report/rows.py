@@ -11,10 +11,11 @@ from abawbench.records.record import Record
 Row = dict[str, Any]
 
 
-def result_row(record: Record) -> Row:
+def result_row(record: Record, unranked: str | None = None) -> Row:
     """Return one result: what ran on what, its value with its interval, and what it costs; None where unknown.
 
     Units stand in the names; ``marks`` says why a result is not ranked, ``pretrained_on`` what its weights had seen.
+    ``unranked`` is a reason that does not stand in the record, as ``compare.verify`` finds them.
     """
     score, floor, counts, cost, weights = record.score, record.floor, record.counts, record.cost, record.weights
     interval = score.interval if score else None
@@ -34,16 +35,18 @@ def result_row(record: Record) -> Row:
         "scored_tracks": counts.tracks if counts else None,
         "annotated_frames": counts.annotated_frames if counts else None,
         "frames_without_image": counts.frames_without_image if counts else None,
-        "ranked": record.status == "ok" and not record.marks,
-        "marks": "; ".join(record.marks),
+        "ranked": record.status == "ok" and not record.marks and unranked is None,
+        "marks": "; ".join([*record.marks, *([unranked] if unranked else [])]),
         "weights": weights.source if weights else None,
         "pretrained_on": "; ".join(weights.trained_on) if weights else None,
         "parameters": cost.parameters_total if cost else None,
         "macs_per_frame": record.macs_per_frame,
+        "macs_missed": "; ".join(record.macs_missed),
         "p50_ms": latency.p50_ms if latency else None,
         "p90_ms": latency.p90_ms if latency else None,
         "p99_ms": latency.p99_ms if latency else None,
         "latency_valid": latency.valid if latency else None,
+        "latency_state": latency.state if latency else None,
         "runtime": latency.runtime if latency else None,
         "device": latency.device if latency else None,
         "threads": latency.threads if latency else None,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from abawbench.records.record import Counts, DatabaseRecord, Latency, Record, all_synthetic
 from abawbench.records.scores import Interval, Score
-from abawbench.system.text import NONE, markdown, millions, number, plain
+from abawbench.system.text import NONE, at_least, markdown, millions, number, plain
 
 MARKDOWN_FORMATS = frozenset({"github", "pipe"})
 SYNTHETIC = "SYNTHETIC DATA: these values say nothing about real faces"
@@ -148,7 +148,7 @@ def cost_columns(records: Sequence[Record]) -> dict[str, list[str]]:
     memory = [cost.peak_memory_bytes if cost else None for cost in costs]
     return {
         "params": [millions(cost.parameters_total if cost else None) for cost in costs],
-        "MACs/frame": [millions(record.macs_per_frame) for record in records],
+        "MACs/frame": [at_least(millions(record.macs_per_frame), bool(record.macs_missed)) for record in records],
         "p50/p90/p99 ms": [latency_text(cost.latency if cost else None) for cost in costs],
         "frames/s": [NONE if rate is None else f"{rate:.0f}" for rate in rates],
         "peak MB": [NONE if size is None else f"{size / 1e6:.0f}" for size in memory],
@@ -156,8 +156,17 @@ def cost_columns(records: Sequence[Record]) -> dict[str, list[str]]:
     }
 
 
-def timing_notes(records: Sequence[Record]) -> list[str]:
-    """Return a line for each model whose times do not keep the rules of their scenario or are too noisy to quote.
+def unclaimed_notes(records: Sequence[Record]) -> list[str]:
+    """Return a line for each reason why values have no interval, with the tasks it is of."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        if record.score and record.score.interval and record.score.interval.reason:
+            found.setdefault(record.score.interval.reason, []).append(record.task)
+    return [f"{', '.join(dict.fromkeys(tasks))}: no interval: {reason}" for reason, tasks in found.items()]
+
+
+def cost_notes(records: Sequence[Record]) -> list[str]:
+    """Return a line for each model whose times are noisy or invalid, or come with advice, and whose MACs are short.
 
     It says by what and on what the model was timed where that is not the same for all.
     """
@@ -172,7 +181,10 @@ def timing_notes(records: Sequence[Record]) -> list[str]:
     for name, one in timed:
         if one.advice:
             where = f" ({one.where})" if several else ""
-            found[f"{name}{where}: {'VALID' if one.valid else 'INVALID'}: {'; '.join(one.advice)}"] = None
+            found[f"{name}{where}: {one.state}: {'; '.join(one.advice)}"] = None
+    for record in records:
+        if record.macs_missed:
+            found[f"MACs of {record.model} are short: {', '.join(record.macs_missed)} is not counted"] = None
     return list(found)
 
 
@@ -200,4 +212,4 @@ def table_notes(records: Sequence[Record], fmt: str = "simple") -> list[str]:
             notes.append(escape(f"{record.task}: {record.score.metric} is better when lower"))
         if record.parity:
             notes.append(escape(f"{record.task} ({record.model}): {record.parity.text}"))
-    return [*notes, *(escape(note) for note in timing_notes(records))]
+    return [*notes, *(escape(note) for note in (*unclaimed_notes(records), *cost_notes(records)))]

@@ -37,8 +37,8 @@ def fitted_table(records: Sequence[Record], width: int, *, wide: bool = False, c
     """Return the table of a run in lines of at most ``width`` characters, and below it what found no place there.
 
     ``wide`` shows every column, whatever the width. Colour marks values at or below their floor and jobs without a
-    result (red), and results that are not ranked and times that are INVALID (yellow). Raises ValueError when synthetic
-    and real records are mixed.
+    result (red), and results that are not ranked and times that are noisy or invalid (yellow). Raises ValueError
+    when synthetic and real records are mixed.
     """
     if not records:
         return "no results"
@@ -142,14 +142,14 @@ def _line(cells: Sequence[str], shown: Sequence[str], widths: Mapping[str, int])
 
 
 def _coloured(line: str, cells: Sequence[str], shown: Sequence[str], value: str, record: Record) -> str:
-    """Return a row with colour: its value red at the floor or without a result, yellow unranked; INVALID times."""
+    """Return a row with colour: its value red at the floor or without a result, yellow unranked; times not to quote."""
     paint = {}
     if record.status != "ok" or _is_at_floor(record):
         paint[value] = _RED
     elif record.marks:
         paint[value] = _YELLOW
     latency = record.cost.latency if record.cost else None
-    if latency is not None and latency.valid is False:
+    if latency is not None and latency.state != "valid":
         paint |= {P50: _YELLOW, PERCENTILES: _YELLOW}
     done, rest = "", line
     for cell, name in zip(cells, shown, strict=True):

@@ -16,6 +16,9 @@ Method = Literal["percentile", "BCa", "widened"]
 with the tail of ``student.widen_tail``. Percentile errs where the metric is biased, BCa where a few tracks decide its
 correction; by simulation (``tests/simulations/coverage.py``) only both hold their level over 30 to 160 tracks."""
 REPLICATES = 10_000
+ENOUGH = 5
+"""Independent units below which nothing is claimed: by simulation a "95%" interval over 2, 3 and 4 covers 48, 78 and
+88%, and from 5 on it holds its level."""
 BLOCK = 250_000
 """Weights drawn at a time: 2 MB stay in the cache, and thousands of tracks (EMI has 4,588) need no gigabytes."""
 
@@ -138,8 +141,8 @@ def _interval(values: Statistics, units: int, level: float, seed: int, method: M
     drawn, without, estimate = values[: -units - 1], values[-units - 1 : -1], float(values[-1])
     usable = drawn[~np.isnan(drawn)]
     low, high, reason = np.nan, np.nan, None
-    if units < 2:
-        reason = f"an interval over tracks needs at least 2 independent tracks, there is {units}"
+    if units < ENOUGH:
+        reason = too_few(units)
     elif not usable.size:
         reason = "no replicate has a value"
     else:
@@ -160,6 +163,12 @@ def _interval(values: Statistics, units: int, level: float, seed: int, method: M
         units=units,
         reason=reason,
     )
+
+
+def too_few(units: int) -> str:
+    """Return why nothing is claimed from so few units."""
+    subjects = "subject is" if units == 1 else "subjects are"
+    return f"{units} independent {subjects} too few to claim anything, {ENOUGH} are needed"
 
 
 def narrowness(usable: Statistics, without: Statistics) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from abawbench.contracts.metric import Statistics
-from abawbench.statistics.bootstrap import REPLICATES, narrowness, resample, sum_by_group
+from abawbench.statistics.bootstrap import ENOUGH, REPLICATES, narrowness, resample, sum_by_group, too_few
 from abawbench.statistics.jackknife import Value, degrees_of_freedom, variance_of
 from abawbench.statistics.student import nominal_tail, quantile, widen_tail
 
@@ -15,7 +15,11 @@ POWER = 0.8
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """The value of B minus that of A on shared tracks. What cannot be computed is NaN, and ``reason`` says why."""
+    """The value of B minus that of A on shared tracks.
+
+    What cannot be computed or is not claimed is NaN, and ``reason`` says why: too few units, or an interval and a
+    p-value that disagree, which they do where the interval ends at the most extreme resample.
+    """
 
     value: float
     low: float
@@ -27,6 +31,9 @@ class Difference:
     """Over tracks, by the jackknife."""
     detectable: float
     """The smallest true difference that this data would have shown, with a probability of 80%."""
+    lowest: float
+    """The lowest difference of any resample: what holds of these tracks, and is no claim about others."""
+    highest: float
     units: int
     replicates: int
     reason: str | None = None
@@ -52,10 +59,9 @@ def compare_paired(
     & Hinkley (1997), 4.2; the smallest detectable difference: Bloom (1995), Evaluation Review 19.
     """
     units, seeds = _side_by_side(a, b, groups)
-    if len(units) < 2:
-        return _too_few(len(units), level)
-    total = units.sum(axis=0)
-    rows = np.concatenate([resample(units, replicates, seed), total - units, total[None]])
+    rows = total = units.sum(axis=0)[None]
+    if len(units) > 1:
+        rows = np.concatenate([resample(units, replicates, seed), total - units, total])
     values = value(rows.reshape(len(rows), 2, seeds, -1)).mean(axis=-1)
     return _difference(values[:, 1] - values[:, 0], len(units), level)
 
@@ -79,29 +85,43 @@ def resampled_values(
 
 def compare_resampled(a: Statistics, b: Statistics, units: int, level: float = 0.95) -> Difference:
     """Return the difference B - A that ``compare_paired`` gives, from ``resampled_values`` of both over ``units``."""
-    return _difference(b - a, units, level) if units >= 2 else _too_few(units, level)
+    return _difference(b - a, units, level)
 
 
 def _difference(differences: Statistics, units: int, level: float) -> Difference:
     """Return the difference, given those of each replicate, without each unit, and of all."""
     drawn, without = differences[: -units - 1], differences[-units - 1 : -1]
+    if units < 2:  # there is nothing to resample, and nothing to leave out
+        drawn = without = differences[-1:]
     drawn, without = drawn[~np.isnan(drawn)], without[~np.isnan(without)]
     if not drawn.size or np.isnan(differences[-1]):
         return _unknown("the metric is not defined on these tracks", units, level)
     factor, df, tail = narrowness(drawn, without), degrees_of_freedom(without), (1 - level) / 2
     share = widen_tail(tail, df, factor)
-    low, high = np.quantile(drawn, (share, 1 - share))
-    error = variance_of(without) ** 0.5
+    low, high = (float(end) for end in np.quantile(drawn, (share, 1 - share)))
+    p_value, error, reason = _p_value(drawn, df, factor), variance_of(without) ** 0.5, None
+    detectable = error * (quantile(tail, df) + quantile(1 - POWER, df))
+    if units < ENOUGH and drawn.any():  # that nothing differs at all holds of one track too
+        low = high = p_value = detectable = float("nan")
+        reason = too_few(units)
+    elif (low > 0 or high < 0) != (p_value < 1 - level):
+        reason = (
+            f"the {level:.4g} interval [{low:+.3f}, {high:+.3f}] and p = {p_value:.3f} disagree: nothing is claimed"
+        )
+        low = high = float("nan")
     return Difference(
         value=float(differences[-1]),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         level=level,
-        p_value=_p_value(drawn, df, factor),
+        p_value=p_value,
         standard_error=error,
-        detectable=error * (quantile(tail, df) + quantile(1 - POWER, df)),
+        detectable=detectable,
+        lowest=float(drawn.min()),
+        highest=float(drawn.max()),
         units=units,
         replicates=len(drawn),
+        reason=reason,
     )
 
 
@@ -135,10 +155,6 @@ def _p_value(drawn: Statistics, df: int, factor: float) -> float:
     return min(1.0, 2 * nominal_tail(share, df, factor)) if share < 0.5 else 1.0
 
 
-def _too_few(units: int, level: float) -> Difference:
-    return _unknown(f"a comparison needs at least 2 independent tracks, there is {units}", units, level)
-
-
 def _unknown(reason: str, units: int, level: float) -> Difference:
     none = float("nan")
     return Difference(
@@ -149,6 +165,8 @@ def _unknown(reason: str, units: int, level: float) -> Difference:
         p_value=none,
         standard_error=none,
         detectable=none,
+        lowest=none,
+        highest=none,
         units=units,
         replicates=0,
         reason=reason,

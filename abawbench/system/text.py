@@ -54,3 +54,12 @@ def millions(value: float | None) -> str:
     if value is None:
         return NONE
     return f"{number(value / 1e9)}G" if value >= 1e9 else f"{number(value / 1e6)}M"
+
+
+def at_least(text: str, short: bool) -> str:
+    """Return a count as it stands, or marked as one that is known to be short.
+
+    >>> at_least("2.46M", True), at_least("2.46M", False), at_least(NONE, True)
+    ('≥2.46M', '2.46M', '–')
+    """
+    return f"≥{text}" if short and text != NONE else text

@@ -248,9 +248,7 @@ def make_record() -> Callable[..., Record]:
             "plugins": [
                 PluginRecord(kind="task", name="va", distribution="abawbench", version="0.1.0", digest="cd" * 32)
             ],
-            "score": Score(
-                metric="concordance", value=value, interval=INTERVAL, parts={"valence": PartScore(value=0.5)}
-            ),
+            "score": Score(metric="ccc", value=value, interval=INTERVAL, parts={"valence": PartScore(value=0.5)}),
             "floor": Floor(value=0.0, what="the mean of the training labels"),
             "counts": Counts(tracks=3, frames=100, annotated_frames=90, coverage=1.0, frames_without_image=4),
             "cost": Cost(

@@ -48,7 +48,7 @@ def main(model: str, minutes: float, seconds: float, threads: int) -> None:
     print(tabulate(rows, headers=["figure", "first", "second", "difference", "noise", "within"], floatfmt=".4g"))
     for part in FIGURES:
         for one in (first, second):
-            print(f"{part}: {'VALID' if one[part]['valid'] else 'INVALID'} {'; '.join(one[part]['advice'])}")
+            print(f"{part}: {'valid' if one[part]['valid'] else 'invalid'} {'; '.join(one[part]['advice'])}")
     if any(row[-1] == "no" for row in rows):
         raise SystemExit(1)
 

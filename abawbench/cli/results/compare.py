@@ -59,6 +59,8 @@ def _explain_refusal() -> Iterator[None]:
     try:
         try:
             yield
+        except BrokenPipeError:
+            raise
         except OSError as error:
             raise DataError(str(error)) from error
     except (click.ClickException, AbawbenchError) as error:

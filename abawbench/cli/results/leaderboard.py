@@ -78,12 +78,17 @@ def leaderboard(
         click.echo(f"wrote {html}")
         return 0
     if plot is not None:
+        from abawbench.compare.verify import verify
+        from abawbench.plugins import default_plugins
         from abawbench.records.published import PUBLISHED, load
         from abawbench.report.plot import draw
 
         source = folder or installed_folder()
-        records = [run.record for run in load_measured(source, more)]
-        for path in draw(records, load(source / PUBLISHED), cost, plot):
+        found = verify(load_measured(source, more), default_plugins())
+        for _, why in found.left_out:
+            click.echo(f"warning: left out {plain(why)}", err=True)
+        records = [run.record for run in found.runs]
+        for path in draw(records, load(source / PUBLISHED), cost, plot, found.unranked):
             click.echo(f"wrote {path}")
         return 0
     click.echo(page_text(folder or installed_folder(), more), nl=False)
@@ -94,11 +99,17 @@ def _print_rows(folder: Path, more: "list[Run]", *, as_csv: bool) -> None:
     """Print measured and published results as flat rows."""
     import json
 
+    from abawbench.compare.verify import verify
+    from abawbench.plugins import default_plugins
     from abawbench.records.published import PUBLISHED, load
     from abawbench.report.leaderboard import load_measured
     from abawbench.report.rows import published_row, result_row
+    from abawbench.system.text import plain
 
-    rows = [result_row(run.record) for run in load_measured(folder, more)]
+    found = verify(load_measured(folder, more), default_plugins())
+    for _, why in found.left_out:
+        click.echo(f"warning: left out {plain(why)}", err=True)
+    rows = [result_row(run.record, found.unranked.get(id(run.record))) for run in found.runs]
     rows += [published_row(row) for row in load(folder / PUBLISHED)]
     if as_csv:
         options.print_csv(rows)

@@ -7,7 +7,6 @@ two for each MAC; nothing else counts (no bias, normalisation, activation, pooli
 import copy
 import logging
 import math
-import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,15 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from abawbench.harness.measure.fvcore_counts import count_with_fvcore
 from abawbench.nn import ClipNetwork, Features
-from abawbench.records.cost import COUNTERS
+from abawbench.records.cost import COUNTERS, hiding_products, is_python_call
 
 FLOP_COUNTER, FVCORE = COUNTERS
-_HIDES_PRODUCTS = re.compile(
-    r"lstm|gru|rnn|attention|encoder_layer|conv|(?<!bi)linear|mm\b|matmul|einsum|bilinear\b|dot\b|mv\b|cdist|fft|_trilinear",
-    re.ASCII,
-)
-_NO_PRODUCTS = ("nms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool")
-"""Operators of torchvision that choose or sample and multiply no matrices."""
 _STAGES = {"embed": "backbone", "head": "temporal head"}
 
 
@@ -80,12 +73,13 @@ class Macs:
     def missed(self) -> list[str]:
         """Operators in which products may be hidden and for which nobody gave a formula: the total is short by them."""
         ran = self.uncounted.get(FLOP_COUNTER) or self.uncounted.get(FVCORE, {})
-        return [name for name in ran if _HIDES_PRODUCTS.search(name) or _is_foreign(name)]
+        past_torch = [name for name in self.uncounted.get(FVCORE, {}) if is_python_call(name)]
+        return list(dict.fromkeys(hiding_products([*ran, *past_torch])))
 
     @property
     def missed_products(self) -> dict[str, list[str]]:
         """Counter -> the uncounted operators that hide products or convolutions: its total is too small by them."""
-        found = {name: [op for op in ops if _HIDES_PRODUCTS.search(op)] for name, ops in self.uncounted.items()}
+        found = {name: hiding_products(ops) for name, ops in self.uncounted.items()}
         return {name: ops for name, ops in found.items() if ops}
 
     def within(self, module: str) -> int:
@@ -98,12 +92,6 @@ class Macs:
         for name, macs in self.by_module.items():
             found[stage_of(network, name)] += macs
         return {stage: macs for stage, macs in found.items() if macs}
-
-
-def _is_foreign(operator: str) -> bool:
-    """Return whether an operator comes from another package than torch, which may compute anything in it."""
-    space, _, name = operator.replace("::", ".").partition(".")
-    return space not in ("aten", "prim", "prims", "profiler") and not (space == "torchvision" and name in _NO_PRODUCTS)
 
 
 Shapes = Sequence[Sequence[int] | None]

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from abawbench.records.cost import TOO_NOISY
+
 Call = Callable[..., Tensor]
 Example = tuple[Any, ...]
 """What a network is called with, ``network(*example)``."""
@@ -35,8 +37,6 @@ EARNED = {90: 64, 99: 662}
 """Percentile -> samples it takes to state it, by the rule of MLPerf's load generator."""
 PARTS = 8
 """Consecutive parts of a run whose medians tell its noise."""
-TOO_NOISY = 0.1
-"""Noise above which a time is not to be quoted."""
 STEADY = 0.05
 """Change of the median of five calls from that of the five before, below which a warm-up is over."""
 SCORED_TOLERANCE = 0.05

@@ -184,4 +184,5 @@ def _record(found: bootstrap.Interval) -> Interval:
         method=f"track bootstrap, {found.method}",
         replicates=found.replicates,
         units=f"{found.units} subjects",
+        reason=found.reason,
     )

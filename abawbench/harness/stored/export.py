@@ -49,7 +49,7 @@ def export(run: StoredRun, databases: Databases, format: str, out: Path | None, 
     runtime: Runtime = _runtime_for(run.plugins, format).build()
     record = run.record
     out = out or Path(f"{record.model}-{record.task}-{format}")
-    if out.exists():
+    if out.exists() or out.is_symlink():
         raise UsageError(f"{out}: already there; choose another folder with --out, or delete it")
     bench = bench_of_run(run, databases)
     learner = bench.learner

@@ -55,7 +55,7 @@
     { key: "params", name: "Parameters", get: (row) => row.params, text: (row) => large(row.params), up: true },
     { key: "macs", name: "MACs/frame", get: (row) => row.macs, text: (row) => large(row.macs), up: true },
     { key: "latency", name: "p50 ms", get: (row) => row.latency && row.latency[0], up: true,
-      text: (row) => (row.latency ? short(row.latency[0]) + (row.valid === false ? " INVALID" : "") : NONE) },
+      text: (row) => (row.latency ? short(row.latency[0]) + (row.valid === false ? ` ${row.state}` : "") : NONE) },
     { key: "memory", name: "Peak MB", get: (row) => row.memory, up: true,
       text: (row) => (known(row.memory) ? String(Math.round(row.memory / 1e6)) : NONE) },
     { key: "fps", name: "Frames/s", get: (row) => row.fps, text: (row) => short(row.fps) },
@@ -177,7 +177,7 @@
     if (column.key === "rank") return h("td", { class: "rank" }, row.published ? "published" : row.rank);
     if (column.key === "model") {
       const badges = [row.marks && row.marks.length ? "not ranked" : null, isBelowFloor(row) ? "at or below the floor" : null,
-        row.valid === false ? "time INVALID" : null];
+        row.valid === false ? `time ${row.state}` : null];
       return h("th", { scope: "row", class: "model" },
         button(row.name, () => toggle("open", row.id), { class: "opens" }),
         known(row.seed) ? h("small", {}, ` seed ${row.seed}`) : null,

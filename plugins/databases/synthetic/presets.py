@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from abawbench.contracts.errors import UsageError
 
@@ -88,5 +89,7 @@ def preset_named(name: str) -> Preset:
     """Return the preset of that name. Raises UsageError for any other, with the names there are."""
     known = {**PRESETS, LABELS_ONLY.name: LABELS_ONLY}
     if name not in known:
-        raise UsageError(f"There is no synthetic preset '{name}'; choose one of {', '.join(known)}.")
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(known)}"
+        raise UsageError(f"there is no synthetic preset '{name}'; {hint}")
     return known[name]

@@ -4,12 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from abawbench import cli
+from abawbench.contracts.errors import UsageError
 
 pytestmark = pytest.mark.slow
 
@@ -118,3 +120,23 @@ def test_wrong_usage_and_refused_files_are_told_from_cannot_tell(tmp_path: Path,
     status, errors = status_and_errors(tmp_path, *args)
     assert (status, message in errors) == (3, True), errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken by this commit"), UsageError("no longer possible")])
+def test_a_run_that_fails_now_fails_the_gate_beside_its_old_result(
+    call, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    call("baseline", "save", "toy", "good")
+    assert call("compare", "toy", "good", "--max-drop", "0").return_value == 0
+    again = (*RUN, "--set", "epochs=30", "--set", "lr=0.05", "--out", "good", "--force")
+    with monkeypatch.context() as patch:
+
+        def broken(*args: object) -> None:
+            raise error
+
+        patch.setattr("abawbench.harness.jobs.job.fit_and_predict", broken)
+        with suppress(UsageError):  # what no job can do is wrong usage
+            assert call(*again).return_value == 1
+    assert call("compare", "toy", "good", "--max-drop", "0").return_value == 1
+    call(*again[:-1])  # read back: the old result is what was asked for now
+    assert call("compare", "toy", "good", "--max-drop", "0").return_value == 0

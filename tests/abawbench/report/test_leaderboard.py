@@ -154,7 +154,7 @@ def test_times_that_break_the_rules_or_drifted_are_named_under_their_table(make_
         return Cost(parameters_total=1, parameters_trained=1, latency=latency)
 
     short = timed(valid=False, advice=("9 of 662 samples",))
-    noisy = timed(valid=True, advice=("the times drifted by 12%",), runtime="onnx")
+    noisy = timed(valid=True, noise=0.12, advice=("the times drifted by 12%",), runtime="onnx")
     records = [
         make_record(model="one", cost=short),
         make_record(model="one", cost=short, seed=1),
@@ -163,8 +163,8 @@ def test_times_that_break_the_rules_or_drifted_are_named_under_their_table(make_
     ]
     va, au = section(render([], records), "Measured").split("### ")[1:]
     assert [line for line in va.splitlines() if line.startswith("- ")] == [
-        "- latency of one (eager, cpu, 1 threads): INVALID: 9 of 662 samples",
-        "- latency of two (onnx, cpu, 1 threads): VALID: the times drifted by 12%",
+        "- latency of one (eager, cpu, 1 threads): invalid: 9 of 662 samples",
+        "- latency of two (onnx, cpu, 1 threads): noisy: the times drifted by 12%",
     ]
     assert va.index("| two") < va.index("- latency")
     assert "- latency" not in au

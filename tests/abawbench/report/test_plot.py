@@ -94,3 +94,10 @@ def test_the_command_draws_the_measured_results(tmp_path: Path) -> None:
     assert "mnv4-tam" in (tmp_path / "p.svg").read_text(encoding="utf-8")
     refused = CliRunner().invoke(leaderboard, ["--plot", "p.svg", "--write", "--folder", str(tmp_path)])
     assert refused.exit_code == 2
+
+
+def test_names_are_drawn_as_they_stand(make_record: Make, tmp_path: Path) -> None:
+    names = [r"$\frac{1}{0$", "a_b^c", "100%", "\\"]
+    draw([make_record(model=name) for name in names], [], "macs", tmp_path / "o.svg")
+    text = (tmp_path / "o.svg").read_text(encoding="utf-8")
+    assert all(f">{name}<" in text for name in names)

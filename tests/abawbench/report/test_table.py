@@ -21,7 +21,7 @@ def cells(text: str, first: str) -> list[str]:
 def test_one_row_shows_accuracy_and_cost(make_record: Make) -> None:
     assert cells(table([make_record()], "github"), "va") == [
         "va",
-        "concordance",
+        "ccc",
         "0.412 [0.380, 0.441]",
         "0.000",
         "100% (4)",
@@ -120,7 +120,7 @@ def test_a_time_that_breaks_the_rules_is_marked_once_for_a_model(make_record: Ma
     )
     cost = Cost(parameters_total=1, parameters_trained=1, latency=latency)
     text = table([make_record(cost=cost), make_record(cost=cost, task="au")])
-    assert text.count("latency of mnv4-tam: INVALID: 9 of 662 samples") == 1
+    assert text.count("latency of mnv4-tam: invalid: 9 of 662 samples") == 1
 
 
 @pytest.mark.parametrize("fmt", ["simple", "github", "plain"])

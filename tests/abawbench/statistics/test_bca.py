@@ -62,10 +62,10 @@ def test_a_widened_interval_holds_both_others_and_comes_near_student() -> None:
     assert (wide.high - wide.low) / student == pytest.approx(1.05, abs=0.12)
 
 
-@pytest.mark.parametrize("units", [2, 3])
-def test_two_or_three_units_give_the_whole_range_and_no_error(units: int) -> None:
-    found = interval(mean, tracks(np.arange(units, dtype=float)), method="widened")
-    assert (found.low, found.high) == (0, units - 1)
+def test_five_units_give_nearly_the_whole_range_and_no_error() -> None:
+    found = interval(mean, tracks(np.arange(5, dtype=float)), method="widened")
+    assert 0 <= found.low < 0.6
+    assert 3.4 < found.high <= 4
 
 
 def test_a_constant_has_an_interval_of_no_width() -> None:

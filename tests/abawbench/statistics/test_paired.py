@@ -103,10 +103,12 @@ def test_the_spread_between_seeds_is_that_of_their_values() -> None:
     assert np.isnan(spread_of_seeds(mean, a[None]))
 
 
-def test_one_subject_gives_a_reason_instead_of_a_number() -> None:
-    found = compare_paired(mean, *pair(1, 0, 0))
-    assert np.isnan([found.value, found.p_value]).all()
-    assert "at least 2" in str(found.reason)
+def test_one_subject_gives_its_difference_and_claims_nothing() -> None:
+    a, b = pair(1, 0, 0)
+    found = compare_paired(mean, a, b)
+    assert found.value == pytest.approx(float(mean(b[0]) - mean(a[0])))
+    assert np.isnan([found.low, found.high, found.p_value]).all()
+    assert "too few" in str(found.reason)
 
 
 def test_a_metric_without_a_value_gives_a_reason() -> None:

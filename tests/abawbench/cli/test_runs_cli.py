@@ -1,0 +1,61 @@
+"""``abawbench runs``: the newest first, filters, and what is removed."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from abawbench import cli
+from abawbench.records import store
+
+Make = Callable[..., Path]
+DAY = timedelta(days=1)
+FIRST = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def call(*args: str, answer: str = "") -> Result:
+    return CliRunner().invoke(cli.group, ["runs", *args], standalone_mode=False, catch_exceptions=False, input=answer)
+
+
+def listed(*args: str) -> list[str]:
+    return [Path(run["path"]).name for run in json.loads(call(*args, "--json").stdout)]
+
+
+def test_runs_are_listed_newest_first_and_filtered(make_run: Make, make_record: Any, tmp_path: Path) -> None:
+    for place, (name, model) in enumerate((("a", "x"), ("b", "y"), ("c", "x"))):
+        make_run(f"runs/{name}", model=model, finished=FIRST + place * DAY)
+    store.write_failed(
+        tmp_path / "runs" / "d", make_record(status="failed", reason="broken", score=None, finished=FIRST + 9 * DAY)
+    )
+    runs = str(tmp_path / "runs")
+    assert listed(runs) == ["failed.json", "c", "b", "a"]
+    assert listed(runs, "--model", "x") == ["c", "a"]
+    assert listed(runs, "--status", "failed") == ["failed.json"]
+    assert listed(runs, "--task", "au") == []
+    text = call(runs).stdout
+    assert text.index(" c\n") < text.index(" a\n")
+    assert "d: broken" in text
+
+
+def test_pruning_removes_what_was_asked_for_again_and_nothing_else(
+    make_run: Make, make_record: Any, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    make_run("runs/old", finished=FIRST)
+    make_run("runs/new", finished=FIRST + DAY, versions={"torch": "3"})
+    make_run("runs/other-settings", finished=FIRST, settings={"epochs": 3})
+    make_run("runs/other-seed", finished=FIRST, seed=1)
+    store.write_failed(runs / "broke", make_record(status="failed", reason="x", score=None, finished=FIRST))
+    later = make_record(status="failed", reason="x", score=None, finished=FIRST + 2 * DAY)
+    store.write_failed(runs / "broke-later", later)
+    (runs / "old" / "mine.txt").write_text("mine", encoding="utf-8")
+    assert call(str(runs), "--prune", answer="n\n").return_value == 1
+    assert len(listed(str(runs))) == 6
+    assert call(str(runs), "--prune", answer="y\n").return_value == 0
+    assert set(listed(str(runs))) == {"new", "other-settings", "other-seed", "failed.json"}
+    assert sorted(path.name for path in runs.iterdir()) == ["broke-later", "new", "old", "other-seed", "other-settings"]
+    assert [path.name for path in (runs / "old").iterdir()] == ["mine.txt"]
+    assert "nothing is outdated" in call(str(runs), "--prune").stdout
