@@ -60,6 +60,9 @@ class FolderDatabase(Database):
                 first = f" (first problem: {self.problems.items[0]})" if self.problems.items else ""
                 where = self._where(label, split)
                 raise DataError(f"{where} holds no usable track{first}; unpack the official files anew.")
+            odd = next((one.track.id for one in tracks if any("\ud800" <= x <= "\udfff" for x in one.track.id)), None)
+            if odd is not None:
+                raise self._error(f"track {odd!a} has a name that is no UTF-8 text; rename its files and folders")
             self._tracks[label, split] = tracks
         return self._tracks[label, split]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Database, DataError, Decided, LabelledTrack, Labels, Metric, Task
+from abawbench.contracts import Database, DataError, Decided, LabelledTrack, Labels, Metric, PluginError, Task
 from abawbench.contracts.metric import Statistics
 from abawbench.records.scores import Confusion, Floor, Interval, PartScore, Score
 from abawbench.records.track_statistics import TrackStatistics
@@ -41,7 +41,11 @@ def statistics_of(
             rows.append(_statistics(metric, found, known))
         except ValueError as error:
             raise DataError(f"track '{name}': {error}") from error
-    return np.stack(rows)
+    found = np.stack(rows)
+    if found.dtype.kind not in "fiu" or not np.isfinite(found).all():
+        bad = found.dtype if found.dtype.kind not in "fiu" else "NaN or infinity"
+        raise PluginError(f"metric '{task.metric}' gives statistics that are {bad}; they are finite float64")
+    return found
 
 
 def track_statistics(

@@ -1,0 +1,145 @@
+"""Every command on every damaged copy of every database: an exit status that means it, no traceback, few lines."""
+
+import gzip
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from abawbench import cli
+from abawbench.contracts import AbawbenchError
+from abawbench_plugins.databases.synthetic.generate import ensure
+from abawbench_plugins.databases.synthetic.presets import preset_named
+
+pytestmark = pytest.mark.slow
+
+TASKS = {"aff-wild2": "expr", "bah": "ah", "hume-vidmimic2": "emi", "dvd": "vd", "c-expr-db": "ce", "manifest": "va"}
+"""Database -> the task whose files are damaged."""
+WHAT: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "cut": lambda content: content[: len(content) * 2 // 3],
+    "noise": lambda content: bytes(range(256)) * 8,
+    "gzip": gzip.compress,
+    "html": lambda content: b"<!DOCTYPE html>\n<html>log in</html>\n",
+    "utf-16": lambda content: content.decode("latin-1").encode("utf-16"),
+    "latin-1": lambda content: b"caf\xe9," + content,
+    "header alone": lambda content: content.split(b"\n")[0] + b"\n",
+    "nan": lambda content: content.replace(b"0", b"nan", 3),
+    "semicolons": lambda content: content.replace(b",", b";"),
+    "zeros": lambda content: bytes(len(content)),
+}
+GONE = ("gone", "folder", "pipe")
+"""What else may stand where a file stood."""
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The tiny databases, and a manifest."""
+    cache = tmp_path_factory.mktemp("cache")
+    whole = ensure(cache, preset_named("tiny"), 0)
+    found = {name: whole / name for name in ("aff-wild2", "bah", "hume-vidmimic2", "c-expr-db")}
+    found["dvd"] = ensure(cache, preset_named("tiny"), 0, None, "dvd") / "dvd"
+    own = tmp_path_factory.mktemp("own")
+    face = next((whole / "aff-wild2").rglob("*.jpg"))
+    film = next(path for path in (whole / "bah").rglob("*.mp4") if path.is_file())
+    shutil.copy(face, own / "face.jpg")
+    shutil.copy(film, own / "film.mp4")
+    rows = ["track,frame,image,video,split,valence,arousal"]
+    rows += [f"{t},{f},face.jpg,,{s},0.{f},-0.{f}" for t, s in (("a", "train"), ("b", "val")) for f in (1, 2, 3)]
+    rows += [f"c,{f},,film.mp4,val,0.{f},0.1" for f in (1, 2)]
+    (own / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return {**found, "manifest": own}
+
+
+def files(name: str, root: Path) -> Iterator[Path]:
+    """One file of each kind that the task needs: annotations of both splits, a list, an image, media."""
+    patterns = {
+        "aff-wild2": ("*Annotations/EXPR*/Train_Set/*.txt", "*Annotations/EXPR*/Validation_Set/*.txt",
+                      "**/*Expr*test_set_sample.txt", "cropped_aligned*/*/*.jpg", "batch*/*.mp4"),
+        "bah": ("**/default-split/val.txt", "**/annotation.yml", "**/trial-1.txt", "**/*.yml", "videos/**/*.mp4"),
+        "hume-vidmimic2": ("train_split.csv", "valid_split.csv", "audio/*.mp3", "vit/*.pkl", "face_images/*/*.jpg"),
+        "dvd": ("Training/annotations/*.csv", "Validation/annotations/*.csv", "Validation/videos/*"),
+        "c-expr-db": ("**/*CE*test_set_sample.txt",),
+        "manifest": ("manifest.csv", "face.jpg", "film.mp4"),
+    }  # fmt: skip
+    for pattern in patterns[name]:
+        found = sorted(path for path in root.glob(pattern) if path.is_file())
+        yield from found[:1]
+
+
+def damage(path: Path, how: str) -> None:
+    content = path.read_bytes()
+    if how in WHAT:
+        path.write_bytes(WHAT[how](content))
+        return
+    path.unlink()
+    if how == "folder":
+        path.mkdir()
+    if how == "pipe":
+        os.mkfifo(path)
+
+
+def commands(name: str, root: Path, out: Path) -> list[list[str]]:
+    data, task = f"{name}={root}", TASKS[name]
+    split = "test" if name == "c-expr-db" else "val"
+    machine = ["--latency-seconds", "0", "--in-process", "--device", "cpu", "--quiet", "--out", str(out)]
+    return [
+        ["data", "verify", name, str(root), "--jobs", "1", "--quiet", "--label", task],
+        [
+            "score",
+            str(out / "predictions.txt"),
+            "--task",
+            task,
+            "--data",
+            data,
+            "--split",
+            split,
+            "--missing",
+            "nearest",
+        ],
+        ["run", "--model", "constant", "--task", task, "--data", data, *machine],
+    ]
+
+
+def call(arguments: list[str]) -> tuple[int, str]:
+    """Return the exit status of a command and what it says; anything but its own errors passes through."""
+    try:
+        result = CliRunner().invoke(cli.group, arguments, standalone_mode=False, catch_exceptions=False)
+    except (click.ClickException, AbawbenchError) as error:
+        said = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        assert len(said.splitlines()) <= 3, said
+        return int(error.exit_code), said
+    return int(result.return_value or 0), result.output
+
+
+def found_in(name: str, copies: dict[str, Path], folder: Path, how: str) -> Iterator[str]:
+    """Yield what is wrong with the answers of the commands to copies that are damaged in one way."""
+    for place, original in enumerate(files(name, copies[name])):
+        root = folder / f"{place}"
+        shutil.copytree(copies[name], root / "data")
+        damage(root / "data" / original.relative_to(copies[name]), how)
+        (root / "out").mkdir()
+        (root / "out" / "predictions.txt").write_text("track,frame,class\nx,0,0\n")
+        for arguments in commands(name, root / "data", root / "out"):
+            what = f"{name} {original.name} {how}: {arguments[0]}"
+            try:
+                status, said = call(arguments)
+            except Exception as error:
+                yield f"{what}: {type(error).__name__}: {error}"[:300]
+                continue
+            if status not in (0, 1, 2, 3) or "Traceback" in said:
+                yield f"{what}: status {status}: {said[:200]}"
+            named = original.name in said or original.stem in said or original.parent.name in said
+            if arguments[0] == "data" and how not in ("gone", "semicolons", "header alone", "nan") and not named:
+                yield f"{what}: does not name the file: {said[-300:]}"
+        shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("how", [*WHAT, *GONE])
+@pytest.mark.parametrize("name", TASKS)
+def test_every_command_answers_on_a_damaged_copy(name: str, how: str, copies: dict[str, Path], tmp_path: Path) -> None:
+    assert list(found_in(name, copies, tmp_path, how)) == []
