@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import EINVAL
 from io import BytesIO, StringIO
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -67,6 +68,13 @@ def _name_zip(data: bytes) -> tuple[str, str]:
     if names and all(name.endswith(".npy") for name in names):
         return "NumPy arrays (.npz)", _CONVERT
     return "a zip archive", _UNPACK
+
+
+def read_regular(path: Path) -> bytes:
+    """Return the content of a regular file. Raises OSError for anything else: a pipe or a device may have no end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(EINVAL, "not a regular file")
+    return path.read_bytes()
 
 
 def read_text(path: Path) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.database import Labels
-from abawbench.contracts.text import name_kind
+from abawbench.contracts.text import name_kind, read_regular
 
 EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
 ACTION_UNITS = ("AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26")
@@ -72,7 +72,7 @@ def read_annotation(path: Path, form: Format) -> NDArray[np.float64]:
 
     Raises RowError, naming the line, for anything but a header and well-formed rows, and OSError.
     """
-    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    data = read_regular(path).removeprefix(b"\xef\xbb\xbf")
     kind = name_kind(data)
     if kind is not None:
         raise RowError(f"this is {kind[0]}; {kind[1]}")
@@ -98,7 +98,7 @@ def count_annotated(path: Path, form: Format) -> int:
     Those that say plainly that they are not are left out.
     """
     try:
-        rows = path.read_bytes().rstrip().split(b"\n")[1:]
+        rows = read_regular(path).rstrip().split(b"\n")[1:]
     except OSError:
         return 0
     cells = [row.decode("utf-8", "replace").split(",") for row in rows]

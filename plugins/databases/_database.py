@@ -10,6 +10,7 @@ from abawbench.contracts.database import Database, LabelledTrack
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.inspection import Count, Expected, FileGroup, Inspection
 from abawbench.contracts.problems import Problems, lost_frames
+from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._expected import expected_counts
 from abawbench_plugins.databases._file_groups import ImageFolder, MediaFile
 from abawbench_plugins.databases._folders import check_roots
@@ -76,7 +77,7 @@ class FolderDatabase(Database):
         digest = hashlib.sha256()
         for name, path in sorted((self._relative(path), path) for path in self._annotation_files()):
             try:
-                content = path.read_bytes()
+                content = read_regular(path)
             except OSError as error:
                 self.problems.add(path, f"cannot be read: {error.strerror}")
                 continue

@@ -7,6 +7,7 @@ from pathlib import Path
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.inspection import FileGroup
 from abawbench.contracts.problems import Problem, Problems
+from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._folders import entries
 from abawbench_plugins.databases._images import NUMBERED, decode_jpeg, jpeg_size
 from abawbench_plugins.databases._media import check_inside
@@ -36,7 +37,7 @@ class ImageFolder(FileGroup):
                 continue
             names.setdefault(int(match[1]), []).append(entry.name)
             try:
-                data = Path(entry.path).read_bytes()
+                data = read_regular(Path(entry.path))
                 found = jpeg_size(data) if fast else decode_jpeg(data).shape[:2]
                 if not fast:
                     check_inside(data)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.problems import Problems
+from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._folders import entries
 
 EMPTY_SIZE = (112, 112)
@@ -131,7 +132,7 @@ class Images:
             return None
         path = found[0]
         try:
-            return decode_jpeg(path.read_bytes())
+            return decode_jpeg(read_regular(path))
         except (OSError, ValueError) as error:
             self.problems.add(path, f"{error}; treated as missing")
             return None

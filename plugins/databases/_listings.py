@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.problems import Problems
-from abawbench.contracts.text import name_kind
+from abawbench.contracts.text import name_kind, read_regular
 
 _ROW = re.compile(r"\s*(.+)/(?:frame-)?(\d{1,9})\.jpe?g\s*(?:,(.*))?$", re.IGNORECASE | re.DOTALL)
 _CLASS = re.compile(r"\s*[-+]?\d{1,9}\s*$", re.ASCII)
@@ -33,7 +33,7 @@ class _Rows:
 def read_lines(path: Path) -> list[str]:
     """Return the lines of a text file, without blank ones at its end. Raises DataError when it cannot be read."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); unpack it anew.") from error
     kind = name_kind(data)

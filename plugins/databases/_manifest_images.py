@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts import Count, FileGroup, Labels
 from abawbench.contracts.problems import Problem, Problems
+from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._images import decode_jpeg
 from abawbench_plugins.databases._media import check_inside
 from abawbench_plugins.databases._video import SIDE
@@ -64,7 +65,7 @@ class ListedImages(FileGroup):
             try:
                 if fast and path.stat().st_size:
                     continue
-                data = path.read_bytes()
+                data = read_regular(path)
                 decode_image(data)
                 check_inside(data)
             except OSError as error:

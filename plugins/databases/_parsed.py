@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench import cache_folder, hold_shared
+from abawbench.contracts.text import read_regular
 
 LEAST = 2_000_000
 """Bytes of text below which nothing is kept: parsing that takes a few hundredths of a second."""
@@ -54,7 +55,7 @@ class ParsedFiles:
 
         Whatever ``parse`` raises passes through.
         """
-        content = path.read_bytes()
+        content = read_regular(path)
         stamp = (path.name, len(content), hashlib.sha256(content).hexdigest())
         arrays = self._known.get(stamp)
         if arrays is None:

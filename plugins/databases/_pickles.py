@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.errors import DataError
+from abawbench.contracts.text import read_regular
 
 
 def read_array(path: Path) -> NDArray[np.float32]:
@@ -18,8 +20,7 @@ def read_array(path: Path) -> NDArray[np.float32]:
     such a file, for a broken one, and for anything but a finite array of numbers.
     """
     try:
-        with path.open("rb") as file:
-            found = _ArrayUnpickler(file).load()
+        found = _ArrayUnpickler(BytesIO(read_regular(path))).load()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); unpack it anew.") from error
     except Exception as error:  # a broken pickle may raise anything

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abawbench.contracts.errors import DataError
+from abawbench.contracts.text import read_regular
 
 if TYPE_CHECKING:
     import yaml
@@ -18,7 +19,7 @@ def compose(path: Path) -> "yaml.Node | None":
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        node: yaml.Node | None = yaml.compose(path.read_bytes().decode("utf-8-sig"), Loader=loader)
+        node: yaml.Node | None = yaml.compose(read_regular(path).decode("utf-8-sig"), Loader=loader)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read ({error}); unpack it anew.") from error
     except yaml.YAMLError as error:

@@ -20,6 +20,7 @@ from abawbench.contracts import (
     UsageError,
 )
 from abawbench.contracts.problems import Problems
+from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._file_groups import MediaFile
 from abawbench_plugins.databases._images import EMPTY_SIZE
 from abawbench_plugins.databases._manifest import SPLITS, TRACK_LEVEL, Manifest, read_manifest
@@ -170,7 +171,7 @@ class ManifestTrack(Track):
             return None
         file = self._folder / path
         try:
-            return shrink(decode_image(file.read_bytes()))
+            return shrink(decode_image(read_regular(file)))
         except (OSError, ValueError) as error:
             self._problems.add(file, f"{error}; treated as missing")
             return None
