@@ -41,11 +41,11 @@ def statistics_of(
             rows.append(_statistics(metric, found, known))
         except ValueError as error:
             raise DataError(f"track '{name}': {error}") from error
-    found = np.stack(rows)
-    if found.dtype.kind not in "fiu" or not np.isfinite(found).all():
-        bad = found.dtype if found.dtype.kind not in "fiu" else "NaN or infinity"
+    stacked = np.stack(rows)
+    if stacked.dtype.kind not in "fiu" or not np.isfinite(stacked).all():
+        bad = stacked.dtype if stacked.dtype.kind not in "fiu" else "NaN or infinity"
         raise PluginError(f"metric '{task.metric}' gives statistics that are {bad}; they are finite float64")
-    return found
+    return stacked
 
 
 def track_statistics(
