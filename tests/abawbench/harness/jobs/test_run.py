@@ -223,3 +223,14 @@ def test_a_synthetic_database_has_settings_of_its_own_until_weights_are_named(ru
     (named,) = run(settings={"lr": 0.05, "epochs": 2}, weights="toy")
     assert (own.settings["batch"], own.settings["epochs"]) == (3, 2)
     assert (named.settings["batch"], named.settings["epochs"]) == (8, 2)
+
+
+def test_a_precision_that_is_recorded_was_used(run) -> None:
+    (full,), (half,) = run(), run(precision="bf16")
+    assert (full.settings["precision"], half.settings["precision"]) == ("no", "bf16")
+    assert full.training[0].loss != half.training[0].loss
+
+
+def test_a_precision_that_nothing_was_trained_in_is_not_recorded(run) -> None:
+    (record,) = run(model="constant", task="colour", precision="bf16")
+    assert record.settings["precision"] == "no"
