@@ -76,6 +76,7 @@ def run(
         weights=weights,
         device=machine.device,
         precision=machine.precision,
+        workers=machine.workers,
         runtime=machine.runtime,
         protocol=as_protocol(protocol),
         control=control,

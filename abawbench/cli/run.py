@@ -70,12 +70,20 @@ def _limits(at_once: int, job_timeout: float, job_memory: int | None, network: b
     return (None if in_process else own), network
 
 
-def _machine(device: str, precision: str, runtime: str, latency_seconds: float, checkpoint_minutes: float) -> "Machine":
+def _machine(
+    device: str,
+    precision: str,
+    workers: int | None,
+    runtime: str,
+    latency_seconds: float,
+    checkpoint_minutes: float,
+) -> "Machine":
     from abawbench.harness.request.jobs import Machine
 
     return Machine(
         device=device,
         precision=precision,
+        workers=workers,
         runtime=runtime,
         latency_seconds=latency_seconds,
         checkpoint_minutes=checkpoint_minutes,
@@ -133,6 +141,11 @@ def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
     _machine,
     click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
     click.option("--precision", default="no", show_default=True, help="Mixed precision: no, fp16 or bf16."),
+    click.option(
+        "--workers",
+        type=click.IntRange(0),
+        help="Processes that read images, 0 for none; default: one per processor where there are many images.",
+    ),
     click.option(
         "--runtime",
         default="eager",

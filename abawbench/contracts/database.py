@@ -1,7 +1,7 @@
 """What a database plugin reads: tracks with frames, audio and text, and labels beside them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,8 +71,15 @@ class Track(ABC):
     def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
         """Return per frame (path relative to the root, bytes, modification time in ns), or None without an image.
 
-        These key the feature cache, so that a changed image is embedded anew.
+        They tell which files are meant, and unless ``identify_frames`` does so more quickly, a changed image.
         """
+
+    def identify_frames(self) -> object:
+        """Return what tells the track's images from others, as JSON; optional.
+
+        It keys the feature cache and the digest of a run, so that a changed image is embedded anew.
+        """
+        return list(self.frame_files())
 
     def labels(self, label: str) -> Labels:
         """Raise PluginError: a track carries no labels. ``fit`` is given those of its tracks; see ``LabelledTrack``."""
@@ -168,6 +175,12 @@ class Database(ABC):
         """
         return lost_frames(self.problems.items)
 
+    def list_images(self, tracks: Sequence[Track], report: Callable[[int, int, str], None]) -> None:  # noqa: B027
+        """Look which images the tracks have; optional, for that takes a while where there are millions.
+
+        ``report`` is told (done, total, what). What is not listed here is listed when it is asked for.
+        """
+
     def template(self, label: str) -> Path | None:
         """Return the official template (or list) of the test split, None where there is none."""
         return None
@@ -183,6 +196,13 @@ class Database(ABC):
         not to show is not one of them.
         """
         return ()
+
+    def pack(self, out: Path, report: Callable[[int, int, str], None]) -> int:
+        """Write a copy with few files, which this plugin reads as it reads its roots; return how many were packed.
+
+        Optional. Results are the same from it, bit by bit. Raises UsageError where it cannot be done.
+        """
+        raise UsageError(f"database '{self.name}' cannot be packed: its plugin has no pack().")
 
     def expected(self, edition: int | None = None) -> "Sequence[Expected]":
         """Return the numbers that an official copy has under an edition (None: the latest known); optional."""

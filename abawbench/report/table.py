@@ -208,6 +208,9 @@ def table_notes(records: Sequence[Record], fmt: str = "simple") -> list[str]:
             notes.append(escape(f"{record.task} ({name}): {lost}; not ranked"))
         if absent := missing_text(record.counts):
             notes.append(escape(f"{record.task} ({name}): predicted without {absent}"))
+        if record.counts and record.counts.frames_without_image > 0.5 * record.counts.frames:
+            share = 1 - record.counts.frames_without_image / record.counts.frames
+            notes.append(escape(f"{record.task} ({name}): only {share:.0%} of the frames have an image of their own"))
         if record.score and not record.score.higher_is_better:
             notes.append(escape(f"{record.task}: {record.score.metric} is better when lower"))
         if record.parity:

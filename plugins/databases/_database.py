@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from abawbench.contracts.database import Database, LabelledTrack
+from abawbench.contracts.database import Database, LabelledTrack, Track
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.inspection import Count, Expected, FileGroup, Inspection
 from abawbench.contracts.problems import Problems, lost_frames
@@ -14,7 +14,10 @@ from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._expected import expected_counts
 from abawbench_plugins.databases._file_groups import ImageFolder, MediaFile
 from abawbench_plugins.databases._folders import check_roots
+from abawbench_plugins.databases._image_folders import ImageFolders
+from abawbench_plugins.databases._image_index import Report
 from abawbench_plugins.databases._inspect import count_label, double_tracks
+from abawbench_plugins.databases._packs import pack_tree
 from abawbench_plugins.databases._tracks import FileTrack, files_of, without_person
 
 SPLITS = ("train", "val", "test")
@@ -64,6 +67,7 @@ class FolderDatabase(Database):
             odd = next((one.track.id for one in tracks if any("\ud800" <= x <= "\udfff" for x in one.track.id)), None)
             if odd is not None:
                 raise self._error(f"track {odd!a} has a name that is no UTF-8 text; rename its files and folders")
+            ImageFolders(files_of(tracks), self.problems)
             self._tracks[label, split] = tracks
         return self._tracks[label, split]
 
@@ -71,6 +75,18 @@ class FolderDatabase(Database):
         """Return the tracks of a split that could not be used, and how many annotated frames each had, at least 1."""
         self.tracks(label, split)
         return self._dropped[label, split]
+
+    def list_images(self, tracks: Sequence[Track], report: Report) -> None:
+        """List the image folders of the tracks, from the cache where they have not changed."""
+        for folders in dict.fromkeys(one.images.together for one in tracks if isinstance(one, FileTrack)):
+            if folders is not None:
+                folders.list(report)
+
+    def pack(self, out: Path, report: Report) -> int:
+        """Write a copy whose folders of images are one file each; see ``Database.pack``."""
+        if len(self.roots) > 1:
+            raise UsageError(f"{self.name} lies in {len(self.roots)} roots; pack them one by one")
+        return pack_tree(self.roots[0], out, report)
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over the names, sizes and contents of the annotation files; images do not enter."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.inspection import FileGroup
 from abawbench.contracts.problems import Problem, Problems
-from abawbench.contracts.text import read_regular
-from abawbench_plugins.databases._folders import entries
-from abawbench_plugins.databases._images import NUMBERED, decode_jpeg, jpeg_size
+from abawbench_plugins.databases._image_index import NUMBERED
+from abawbench_plugins.databases._images import decode_image, image_size
 from abawbench_plugins.databases._media import check_inside
+from abawbench_plugins.databases._packs import each_file, list_images
 from abawbench_plugins.databases._text import compose, mapping, scalar
 
 
@@ -30,22 +30,27 @@ class ImageFolder(FileGroup):
         problems = Problems()
         names: dict[int, list[str]] = {}
         missized = []
-        for entry in entries(self.path, problems):
-            match = NUMBERED.match(entry.name)
-            if match is None:
-                problems.add(entry.path, "is not a numbered .jpg image; ignored", extra=True)
+        try:
+            strays = frozenset(list_images(self.path).strays)
+        except (OSError, DataError) as error:
+            problems.add(self.path, f"cannot be read: {error}")
+            return problems.items
+        for name, read in each_file(self.path):
+            match = NUMBERED.match(name)
+            if match is None or name in strays:
+                problems.add(self.path / name, "is not a numbered image; ignored", extra=True)
                 continue
-            names.setdefault(int(match[1]), []).append(entry.name)
+            names.setdefault(int(match[2]), []).append(name)
             try:
-                data = read_regular(Path(entry.path))
-                found = jpeg_size(data) if fast else decode_jpeg(data).shape[:2]
+                data = read()
+                found = image_size(data) if fast else decode_image(data).shape[:2]
                 if not fast:
                     check_inside(data)
             except (OSError, ValueError) as error:
-                problems.add(entry.path, f"{error}; treated as missing")
+                problems.add(self.path / name, f"{error}; treated as missing")
             else:
                 if self.size is not None and found != self.size:
-                    missized.append(f"{entry.name} is {found[1]}x{found[0]}")
+                    missized.append(f"{name} is {found[1]}x{found[0]}")
         if not names:
             problems.add(self.path, "holds no image")
         self._check_names(names, problems)

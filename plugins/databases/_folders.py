@@ -16,6 +16,13 @@ _ALIGNED = re.compile(r"cropped_aligned.*", re.IGNORECASE)
 _UNALIGNED = re.compile(r"batch_?\d+|cropped(_(?!aligned).*)?", re.IGNORECASE)
 _CROPS = re.compile(f"{_ALIGNED.pattern}|{_UNALIGNED.pattern}", re.IGNORECASE)
 _MEDIA = (".mp4", ".avi")
+PACKED = ".arrow"
+"""What follows the name of a folder of images in that of the file which stands for it; see ``_packs``."""
+
+
+def holds_images(folder: Path) -> bool:
+    """Return whether a folder is there, or a pack that stands for it."""
+    return folder.is_dir() or folder.with_name(folder.name + PACKED).is_file()
 
 
 def entries(folder: Path, problems: Problems) -> list[os.DirEntry[str]]:
@@ -54,11 +61,13 @@ def below(roots: Sequence[Path], problems: Problems) -> Iterator[tuple[Path, Pat
 
 
 def subfolders(folder: Path, problems: Problems) -> list[str]:
-    """Return the names of the folders in a folder; any other file but a video is a problem."""
+    """Return the names of the folders in a folder, packed ones too; any other file but a video is a problem."""
     names = []
     for entry in entries(folder, problems):
         if entry.is_dir():
             names.append(entry.name)
+        elif entry.name.endswith(PACKED):
+            names.append(entry.name.removesuffix(PACKED))
         elif not entry.name.lower().endswith((*_MEDIA, ".zip", ".rar", ".tar.gz")):
             problems.add(entry.path, "is a stray file among the track folders; ignored", extra=True)
     return names

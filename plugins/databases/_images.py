@@ -1,11 +1,12 @@
-"""Folders of JPEG images: found by one directory listing, decoded when asked for."""
+"""The numbered images of a track: found by the index of its folders, decoded when asked for."""
 
-import re
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +14,37 @@ from numpy.typing import NDArray
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.problems import Problems
 from abawbench.contracts.text import read_regular
-from abawbench_plugins.databases._folders import entries
+from abawbench_plugins.databases._image_index import Listing
+from abawbench_plugins.databases._packs import list_images, open_pack, pack_of
+
+if TYPE_CHECKING:
+    from abawbench_plugins.databases._image_folders import ImageFolders
 
 EMPTY_SIZE = (112, 112)
 """Height and width of the black frames of a track that has no readable image: the size of the aligned faces."""
 
-NUMBERED = re.compile(r"(?:frame-)?(\d{1,9})\.jpe?g$", re.IGNORECASE)
-"""Names of numbered images: the number is group 1."""
+_NONE = np.zeros(0, dtype=np.int64)
+_NOTHING = Listing(_NONE, _NONE, _NONE, ("", 1, ".jpg"), {})
+
+
+class _Index(NamedTuple):
+    """The images of a track by number, from all its folders."""
+
+    listings: list[Listing]
+    """Of each folder."""
+    numbers: NDArray[np.int64]
+    """Ascending, as frames are numbered."""
+    owners: NDArray[np.int16]
+    """The folder of each."""
+    places: NDArray[np.int64]
+    """Its place in the listing of the folder."""
+    shift: int
+    """What is added to the number in a file's name to get the frame's."""
 
 
 @dataclass
 class Images:
-    """The images of one track, by the number in their file name.
+    """The images of one track, by the number of their frame: that in their file name, or one more; see ``together``.
 
     ``folders`` pairs each folder with the root its paths are told from; where two folders hold the same number, the
     first wins. Nothing is listed before something is asked.
@@ -35,59 +55,97 @@ class Images:
     absent: str = ""
     """Why the database has no image folder at all; asking for images then raises DataError with this sentence."""
     frame_name: str = "{:05d}.jpg"
-    """How files are usually called; only names that differ are remembered, for there are millions."""
+    """How files are called officially."""
+    together: "ImageFolders | None" = field(default=None, repr=False)
+    """Those of the other tracks, which are listed together and tell from which number files count."""
     _size: tuple[int, int] | None = field(default=None, repr=False)
+    numbered: ClassVar[bool] = True
+    """Whether the names of the files hold the numbers."""
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy in another process reports to nobody, so it need not carry what was found here.
-        return {**self.__dict__, "problems": Problems()}
+        # A copy in another process reports to nobody, so it need not carry what was found here, nor the other tracks.
+        if self.together is not None and not self.absent:
+            _ = self._index
+        return {**self.__dict__, "problems": Problems(), "together": None}
 
     @cached_property
-    def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int16], dict[int, str]]:
-        """Ascending numbers, the folder of each, and the names that are not ``frame_name``."""
+    def _index(self) -> _Index:
         if self.absent and not self.folders:
             raise DataError(self.absent)
-        owner: dict[int, int] = {}
-        unusual: dict[int, str] = {}
-        for place, (folder, _) in enumerate(self.folders):
-            for entry in entries(folder, self.problems):
-                match = NUMBERED.match(entry.name)
-                if match is None:
-                    self.problems.add(entry.path, "is not a numbered .jpg image; ignored", extra=True)
-                elif (number := int(match[1])) not in owner:
-                    owner[number] = place
-                    if entry.name != self.frame_name.format(number):
-                        unusual[number] = entry.name
-        numbers = np.asarray(sorted(owner), dtype=np.int64)
-        return numbers, np.asarray([owner[n] for n in numbers.tolist()], dtype=np.int16), unusual
+        listings = [self._list(folder) for folder, _ in self.folders]
+        shift = 0 if self.together is None else self.together.shift
+        numbers = np.concatenate([one.numbers for one in listings]) if listings else _NOTHING.numbers
+        counts = [len(one.numbers) for one in listings]
+        owners = np.repeat(np.arange(len(listings), dtype=np.int16), counts)
+        places = np.concatenate([np.arange(count) for count in (*counts, 0)])
+        numbers, first = np.unique(numbers, return_index=True)
+        return _Index(listings, numbers + shift, owners[first], places[first], shift)
+
+    def _list(self, folder: Path) -> Listing:
+        listing = None if self.together is None else self.together.listings.get(folder)
+        if listing is None:
+            try:
+                listing = list_images(folder)
+            except OSError as error:
+                self.problems.add(folder, f"cannot be listed: {error.strerror}")
+                return _NOTHING
+        for name in listing.strays:
+            self.problems.add(folder / name, "is not a numbered image; ignored", extra=True)
+        return listing
 
     @property
     def numbers(self) -> NDArray[np.int64]:
-        """The numbers that have an image file, ascending by value (``9`` before ``10``)."""
-        return self._index[0]
+        """The numbers of frames that have an image file, ascending by value (``9`` before ``10``)."""
+        return self._index.numbers
 
-    def _find(self, number: int) -> tuple[Path, Path] | None:
-        numbers, owner, unusual = self._index
-        place = int(np.searchsorted(numbers, number))
-        if place == len(numbers) or numbers[place] != number:
+    def _find(self, number: int) -> tuple[int, int] | None:
+        """Return the folder of a number and its place in the listing of it."""
+        index = self._index
+        place = int(np.searchsorted(index.numbers, number))
+        if place == len(index.numbers) or index.numbers[place] != number:
             return None
-        folder, root = self.folders[owner[place]]
-        return folder / unusual.get(number, self.frame_name.format(number)), root
+        return int(index.owners[place]), int(index.places[place])
+
+    def _select(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Return the places of numbers in the index, and which of them are there."""
+        known = self._index.numbers
+        at = np.searchsorted(known, numbers).clip(max=max(len(known) - 1, 0))
+        return at, known[at] == numbers if len(known) else np.zeros(len(numbers), dtype=np.bool_)
 
     def files(self, numbers: NDArray[np.int64]) -> list[tuple[str, int, int] | None]:
-        """Return (path relative to its root, bytes, modification time in ns) per number, or None without an image."""
-        return [self._stat(int(number)) for number in numbers]
+        """Return (path relative to its root, bytes, modification time in ns) per number, or None without an image.
 
-    def _stat(self, number: int) -> tuple[str, int, int] | None:
-        found = self._find(number)
-        if found is None:
-            return None
-        path, root = found
-        try:
-            status = path.stat()
-        except OSError:
-            return None
-        return path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns
+        They are those of when the folder was listed.
+        """
+        index = self._index
+        found: list[tuple[str, int, int] | None] = []
+        folders = [folder.relative_to(root).as_posix() for folder, root in self.folders]
+        for number, at, there in zip(numbers.tolist(), *self._select(numbers), strict=True):
+            if not there:
+                found.append(None)
+                continue
+            owner, place = index.owners[at], index.places[at]
+            one = index.listings[owner]
+            path = f"{folders[owner]}/{one.name(number - index.shift)}"
+            found.append((path, int(one.sizes[place]), int(one.times[place])))
+        return found
+
+    def identify(self, numbers: NDArray[np.int64]) -> str:
+        """Return a SHA-256 of what ``files`` returns, without going through all of it."""
+        index = self._index
+        at, there = self._select(numbers)
+        at = at[there]
+        sha = hashlib.sha256(np.packbits(there).tobytes())
+        sha.update(numbers.astype("<i8").tobytes())
+        for owner, ((folder, root), one) in enumerate(zip(self.folders, index.listings, strict=True)):
+            mine = at[index.owners[at] == owner]
+            places = index.places[mine]
+            used = set((index.numbers[mine] - index.shift).tolist()) & one.unusual.keys() if one.unusual else ()
+            unusual = [one.unusual[number] for number in sorted(used)]
+            about = [folder.relative_to(root).as_posix(), one.form if len(mine) else None, index.shift, unusual]
+            sha.update(json.dumps(about).encode())
+            sha.update(one.sizes[places].astype("<i8").tobytes() + one.times[places].astype("<i8").tobytes())
+        return sha.hexdigest()
 
     def read(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Return RGB images [T, H, W, 3] and a mask [T], false and black where there is none or it cannot be read.
@@ -130,41 +188,74 @@ class Images:
         found = self._find(number)
         if found is None:
             return None
-        path = found[0]
+        owner, place = found
+        folder, pack = self._sources[owner]
+        name = self._index.listings[owner].name(number - self._index.shift)
         try:
-            return decode_jpeg(read_regular(path))
+            if pack is not None:
+                return decode_image(open_pack(pack).read(place))
+            with open(f"{folder}/{name}", "rb", buffering=0) as file:
+                return decode_image(file.read())
         except (OSError, ValueError) as error:
-            self.problems.add(path, f"{error}; treated as missing")
+            self.problems.add(f"{folder}/{name}", f"{error}; treated as missing")
             return None
+
+    @cached_property
+    def _sources(self) -> list[tuple[str, str | None]]:
+        """Each folder, and the pack that stands for it."""
+        packs = [(folder, pack_of(folder)) for folder, _ in self.folders]
+        return [(str(folder), None if pack is None else str(pack)) for folder, pack in packs]
+
+
+_PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
 def check_whole(data: bytes) -> None:
-    """Raise ValueError, saying why, unless the bytes begin and end like one whole JPEG file."""
-    if not data.startswith(b"\xff\xd8"):
-        raise ValueError("is empty" if not data else "is not a JPEG image")
-    # OpenCV decodes the upper part of a truncated file and only warns. Neither marker can occur inside coded data, so a
-    # whole file has its last end of image (D9) after its last start of scan (DA), whatever thumbnails it embeds.
-    if data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda"):
-        raise ValueError("is a truncated JPEG image")
+    """Raise ValueError, saying why, for a file of an image that is empty or not there to its end.
+
+    OpenCV decodes the upper part of a truncated JPEG file and only warns, and formats that are not known here are left
+    to it.
+    """
+    if not data:
+        raise ValueError("is empty")
+    if data.startswith(b"\xff\xd8"):
+        # Neither marker can occur inside coded data, so a whole file has its last end of image (D9) after its last
+        # start of scan (DA), whatever thumbnails it embeds.
+        if data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda"):
+            raise ValueError("is a truncated JPEG image")
+    elif data.startswith(_PNG):
+        if _PNG_END not in data[-1024:]:
+            raise ValueError("is a truncated PNG image")
+    elif data.startswith(b"RIFF") and data[8:12] == b"WEBP" and len(data) < int.from_bytes(data[4:8], "little") + 8:
+        raise ValueError("is a truncated WebP image")
 
 
-def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
-    """Return the RGB image [H, W, 3] of a whole JPEG file; greyscale gets three equal channels. Raises ValueError."""
+def decode_image(file: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the RGB image [H, W, 3] of a whole file in any format that OpenCV reads; greyscale gets equal channels.
+
+    Raises ValueError saying what it is.
+    """
     import cv2
 
+    data = file if isinstance(file, bytes) else file.tobytes()
     check_whole(data)
     try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error:
         image = None
     if image is None:
-        raise ValueError("is an unreadable JPEG image")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+        raise ValueError(f"is an unreadable {form}" if (form := _form(data)) else "is not a readable image")
+    return np.asarray(image, dtype=np.uint8)
 
 
-def jpeg_size(data: bytes) -> tuple[int, int]:
-    """Return height and width from the headers of a JPEG file, decoding nothing. Raises ValueError."""
+def image_size(data: bytes) -> tuple[int, int]:
+    """Return height and width of a whole file, from the headers of a JPEG or PNG image. Raises ValueError."""
     check_whole(data)
+    if data.startswith(_PNG) and len(data) > 24:
+        return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
+    if not data.startswith(b"\xff\xd8"):
+        height, width = decode_image(data).shape[:2]
+        return height, width
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
@@ -172,3 +263,9 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
             return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
         at += 2 + length
     raise ValueError("is an unreadable JPEG image")
+
+
+def _form(data: bytes) -> str:
+    """Return the format that a file begins like, empty for one that is none of ours."""
+    begins = {b"\xff\xd8": "JPEG image", _PNG: "PNG image", b"RIFF": "WebP image"}
+    return next((form for start, form in begins.items() if data.startswith(start)), "")

@@ -11,27 +11,12 @@ from numpy.typing import NDArray
 from abawbench.contracts import Count, FileGroup, Labels
 from abawbench.contracts.problems import Problem, Problems
 from abawbench.contracts.text import read_regular
-from abawbench_plugins.databases._images import decode_jpeg
+from abawbench_plugins.databases._images import decode_image
 from abawbench_plugins.databases._media import check_inside
 from abawbench_plugins.databases._video import SIDE
 
 if TYPE_CHECKING:
     from abawbench_plugins.databases.manifest import ManifestTrack
-
-
-def decode_image(data: bytes) -> NDArray[np.uint8]:
-    """Return the RGB image [H, W, 3] of a file in any format that OpenCV reads. Raises ValueError saying what it is."""
-    import cv2
-
-    if data.startswith(b"\xff\xd8"):
-        return decode_jpeg(data)
-    try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise ValueError("is not a readable image")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -42,6 +42,8 @@ class FileTrack(Track):
     """Frames per second where no video beside the images tells."""
     first: ClassVar[int] = 1
     """The number of the frame with which sound and video begin."""
+    counted: ClassVar[bool] = False
+    """Whether its images make its frames, rather than rows of an annotation."""
 
     def __post_init__(self) -> None:
         self.n_frames = len(self.numbers)
@@ -71,6 +73,10 @@ class FileTrack(Track):
     def frame_files(self) -> Sequence[tuple[str, int, int] | None]:
         """Return per frame (path relative to its root, bytes, modification time in ns), or None without an image."""
         return self.images.files(self.numbers)
+
+    def identify_frames(self) -> object:
+        """Return what tells its images from others: a SHA-256 of which there are, their sizes and times."""
+        return self.images.identify(self.numbers)
 
     def frame_names(self) -> Sequence[str]:
         """Return the official name of every frame, as submission files spell it."""
@@ -110,6 +116,8 @@ class CountedTrack(FileTrack):
 
     One without a face must still be predicted and therefore has one frame whose mask is false.
     """
+
+    counted = True
 
     def __init__(self, *, id: str, subject: str, rate: float, images: Images, frame_name: str) -> None:
         self.id, self.subject, self.assumed = id, subject, rate

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench_plugins.databases._images import Images
-from abawbench_plugins.databases._tracks import FileTrack
+from abawbench_plugins.databases._tracks import FileTrack, identity
 from abawbench_plugins.databases._video import Video
 
 
@@ -50,6 +50,11 @@ class SceneTrack(FileTrack):
         name = video.path.relative_to(self._root).as_posix()
         exists = zip(self.numbers.tolist(), self.frame_mask().tolist(), strict=True)
         return [(f"{name}#{n}", status.st_size, status.st_mtime_ns) if there else None for n, there in exists]
+
+    def identify_frames(self) -> object:
+        """Return what tells its frames from others: the video and how many frames it has, or its images."""
+        video = self._decoded
+        return super().identify_frames() if video is None else [identity(video.path), len(video)]
 
 
 class ClipTrack(SceneTrack):

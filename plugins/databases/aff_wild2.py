@@ -24,6 +24,7 @@ from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._file_groups import ImageFolder
 from abawbench_plugins.databases._folders import entries, find_faces, find_lists, find_matching, find_videos
 from abawbench_plugins.databases._listings import read_lines, read_listing
+from abawbench_plugins.databases._packs import count_files
 from abawbench_plugins.databases._parsed import ParsedFiles
 from abawbench_plugins.databases._tracks import FileTrack, face_track
 
@@ -187,7 +188,7 @@ class AffWild2(FolderDatabase):
         sizes = {part.path: part.files for part in super()._image_folders(tracks)}
         for path, _ in (pair for pairs in self._faces.values() for pair in pairs):
             aligned = path.parent.name.lower().startswith("cropped_aligned")
-            files = sizes.get(path) or len(entries(path, self.problems))
+            files = sizes.get(path) or count_files(path, self.problems)
             yield ImageFolder(path, FRAME_NAME, ALIGNED_SIZE if aligned else None, files)
 
     def _media(self, tracks: Iterable[FileTrack]) -> Iterable[Path]:

@@ -15,9 +15,10 @@ from abawbench.contracts.inspection import FileGroup
 from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._file_groups import ImageFolder, Transcript
-from abawbench_plugins.databases._folders import below, entries, subfolders
+from abawbench_plugins.databases._folders import below, holds_images, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import Listing, read_lines, read_listing
+from abawbench_plugins.databases._packs import count_files
 from abawbench_plugins.databases._text import compose, items, mapping, scalar
 from abawbench_plugins.databases._tracks import FileTrack
 
@@ -190,7 +191,7 @@ class BAH(AnswerDatabase):
         return Listing(numbers, np.asarray([rows[number] for number in numbers.tolist()], dtype=np.int64))
 
     def _track(self, video: str, listing: Listing, spoken: str | None) -> AnswerTrack:
-        folders = [(folder / video, root) for folder, root in self._face_folders if (folder / video).is_dir()]
+        folders = [(folder / video, root) for folder, root in self._face_folders if holds_images(folder / video)]
         name = Path(video).name.removesuffix(".mp4")
         return AnswerTrack(
             id=video,
@@ -210,7 +211,7 @@ class BAH(AnswerDatabase):
     def _image_folders(self, tracks: Iterable[FileTrack]) -> Iterator[ImageFolder]:
         sizes = {part.path: part.files for part in super()._image_folders(tracks)}
         for path in self._face_videos.values():
-            yield ImageFolder(path, FRAME_NAME, None, sizes.get(path) or len(entries(path, self.problems)))
+            yield ImageFolder(path, FRAME_NAME, None, sizes.get(path) or count_files(path, self.problems))
 
     def _annotation_files(self) -> Iterable[Path]:
         return [*self._lists.values(), *self._annotations]

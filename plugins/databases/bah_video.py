@@ -11,7 +11,7 @@ from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench.contracts.inspection import Expected
 from abawbench_plugins.databases._database import SPLITS
 from abawbench_plugins.databases._expected import expected_counts
-from abawbench_plugins.databases._folders import below, subfolders
+from abawbench_plugins.databases._folders import below, holds_images, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._tracks import CountedTrack
@@ -108,7 +108,7 @@ class BAHVideo(AnswerDatabase):
     def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         self._note_unlisted(self._unlisted, ())
         for video, (present, spoken) in self._listed(split).items():
-            folders = [(folder / video, root) for folder, root in self._face_folders if (folder / video).is_dir()]
+            folders = [(folder / video, root) for folder, root in self._face_folders if holds_images(folder / video)]
             track = VideoTrack(
                 id=f"{_VIDEOS}/{video}",
                 subject=video.partition("/")[0],

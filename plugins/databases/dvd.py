@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench_plugins.databases._annotations import RowError
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
-from abawbench_plugins.databases._folders import below, entries
+from abawbench_plugins.databases._folders import below, entries, holds_images
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._video import Video
@@ -87,9 +87,9 @@ class DVD(FolderDatabase):
                 seen.add(path.stem)
                 images = folder / "images" / path.stem
                 video = Video(videos[path.stem], self.problems) if path.stem in videos else None
-                if video is None and not images.is_dir():
+                if video is None and not holds_images(images):
                     self.problems.add(path, "has neither a video nor images; all its frames are missing")
-                pairs = [(images, root)] if images.is_dir() else []
+                pairs = [(images, root)] if holds_images(images) else []
                 track = SceneTrack(path.stem, numbers, Images(pairs, self.problems), video, root)
                 values = values if self._violent else 1 - values
                 labels = None if split == "test" else Labels(values, np.ones(len(values), dtype=np.bool_))

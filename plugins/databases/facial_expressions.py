@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from abawbench.contracts import Count, DataError, Inspection, LabelledTrack, Labels
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._file_groups import ImageFolder
 from abawbench_plugins.databases._folders import below, entries
+from abawbench_plugins.databases._image_index import Listing
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._manifest_images import ListedImages
-from abawbench_plugins.databases._tracks import FileTrack
+from abawbench_plugins.databases._tracks import FileTrack, identity
 
 EMOTIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "contempt")
 """In the order of the classes of Aff-Wild2; contempt stands in the place of its class Other."""
@@ -61,12 +61,12 @@ class NamedImage(Images):
 
     name: str = ""
 
-    @cached_property
-    def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int16], dict[int, str]]:
-        if self.absent:
-            raise DataError(self.absent)
-        there = int(any((folder / self.name).is_file() for folder, _ in self.folders))
-        return np.ones(there, dtype=np.int64), np.zeros(there, dtype=np.int16), {1: self.name}
+    numbered: ClassVar = False
+
+    def _list(self, folder: Path) -> Listing:
+        found = identity(folder / self.name)
+        numbers, sizes, times = (np.array([] if found is None else [one]) for one in (1, *(found or (0, 0, 0))[1:]))
+        return Listing(numbers.astype(np.int64), sizes, times, ("", 1, ""), {1: self.name})
 
 
 class FacialExpressions(FolderDatabase):

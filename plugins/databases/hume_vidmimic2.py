@@ -15,9 +15,10 @@ from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._annotations import is_number
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._file_groups import ImageFolder
-from abawbench_plugins.databases._folders import below, entries
+from abawbench_plugins.databases._folders import PACKED, below, entries
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
+from abawbench_plugins.databases._packs import count_files
 from abawbench_plugins.databases._pickles import read_array
 from abawbench_plugins.databases._tracks import CountedTrack, FileTrack, identity
 
@@ -150,8 +151,9 @@ class HumeVidmimic2(FolderDatabase):
     def _files(self, package: Path, kind: str, suffix: str) -> Iterator[Path]:
         folder = package / kind
         for entry in entries(folder, self.problems) if folder.is_dir() else ():
-            path = folder / entry.name
-            if path.suffix.lower() == suffix and path.stem.isdecimal() and entry.is_dir() == (not suffix):
+            path = folder / (entry.name if suffix else entry.name.removesuffix(PACKED))
+            whole = entry.is_dir() == (not suffix) or path.name != entry.name
+            if path.suffix.lower() == suffix and path.stem.isdecimal() and whole:
                 yield path
             else:
                 self.problems.add(path, f"is not a clip of {kind}; ignored", extra=True)
@@ -211,7 +213,7 @@ class HumeVidmimic2(FolderDatabase):
     def _image_folders(self, tracks: Iterable[FileTrack]) -> Iterator[ImageFolder]:
         sizes = {part.path: part.files for part in super()._image_folders(tracks)}
         for path, _ in (pair for pairs in self._clips["face_images"].values() for pair in pairs):
-            yield ImageFolder(path, FRAME_NAME, FACE_SIZE, sizes.get(path) or len(entries(path, self.problems)))
+            yield ImageFolder(path, FRAME_NAME, FACE_SIZE, sizes.get(path) or count_files(path, self.problems))
 
     def _media(self, tracks: Iterable[FileTrack]) -> Iterable[Path]:
         return [path for kind in ("audio", "raw") for pairs in self._clips[kind].values() for path, _ in pairs]

@@ -22,9 +22,9 @@ from abawbench.contracts import (
 from abawbench.contracts.problems import Problems
 from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._file_groups import MediaFile
-from abawbench_plugins.databases._images import EMPTY_SIZE
+from abawbench_plugins.databases._images import EMPTY_SIZE, decode_image
 from abawbench_plugins.databases._manifest import SPLITS, TRACK_LEVEL, Manifest, read_manifest
-from abawbench_plugins.databases._manifest_images import ListedImages, count_tracks, decode_image, shrink
+from abawbench_plugins.databases._manifest_images import ListedImages, count_tracks, shrink
 from abawbench_plugins.databases._tracks import RATE
 from abawbench_plugins.databases._video import Video
 

@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 from tabulate import tabulate
 
 from abawbench.contracts import Clip, Track
-from abawbench.harness.data.frames import CachedImages, ImageRules, embed_images
+from abawbench.harness.data.frames import CachedImages, ImageRules, Where, embed_images
 from abawbench.plugins import Plugins
 from abawbench.progress import Progress
 from abawbench.statistics.bootstrap import interval
@@ -77,7 +77,7 @@ def bench_embedding(
 
     def ours() -> None:
         monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / str(next(caches))))  # nothing is read back
-        found = embed_images(network, tracks[:2], rules, cpu, Progress())
+        found = embed_images(network, tracks[:2], rules, Where(cpu, Progress()))
         assert isinstance(found, CachedImages)
         assert found.log.cached == 0
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,14 @@ class Entry:
 def limit() -> int:
     """Return the bytes the feature cache may hold."""
     return int(float(os.environ.get("ABAWBENCH_CACHE_LIMIT", DEFAULT_LIMIT)))
+
+
+def free_bytes() -> int:
+    """Return the bytes that are free where the cache lies, or would lie."""
+    place = folder()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
 
 
 def folder() -> Path:

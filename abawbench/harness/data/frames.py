@@ -4,7 +4,8 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from time import perf_counter
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,14 +13,28 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip, Track
-from abawbench.harness.data.feature_cache import Entry, entry_file, folder, limit, load, store, trim
-from abawbench.harness.data.images import TrackImages, read_images, resize, track_images
+from abawbench.harness.data.feature_cache import Entry, entry_file, folder, free_bytes, limit, load, store, trim
+from abawbench.harness.data.images import TrackImages, resize, resize_answer, track_images
+from abawbench.harness.data.loader import count_workers, stream_images
 from abawbench.harness.data.steps import ReadLog, Rows, Steps
 from abawbench.nn import as_tuple, is_frozen
 from abawbench.progress import Progress
 
 BATCH = 32
 """Images embedded together. Always exactly so many, so that no image's features depend on what else was missing."""
+
+MANY = 10_000
+"""Images from which on it is said, with the time that it takes, when their features are not kept."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where inputs are computed, who is told how far that is, and by how many processes images are read."""
+
+    device: torch.device
+    progress: Progress
+    workers: int | None = None
+    """None: as many as suit the machine and the images."""
 
 
 @dataclass(frozen=True)
@@ -95,20 +110,48 @@ class LiveImages(ImageSteps):
 
     def gather(self, pairs: Rows) -> tuple[Tensor, ...]:
         """Return the images, read now; a broken one is black and counted."""
+        return self.finish(self.take(pairs), torch.device("cpu"))
+
+    def take(self, pairs: Rows) -> dict[str, Any]:
+        """Return images as large as their files have them, in ``groups`` of one size, and which are ``broken``."""
         size = self.rules.clip.size
-        out = np.zeros((len(pairs), size, size, 3), dtype=np.uint8)
+        groups: dict[tuple[int, ...], list[tuple[Rows, NDArray[np.uint8]]]] = {}
         own = np.zeros(len(pairs), dtype=np.bool_)
+        broken = []
         for number in np.unique(pairs[:, 0]):
-            rows = self.images[number].rows
-            mine = np.flatnonzero((pairs[:, 0] == number) & (pairs[:, 1] < len(rows)))
-            own[mine] = True
-            if mine.size:
-                frames, readable = self._tracks[number].frames(rows[pairs[mine, 1]])
-                out[mine] = resize(frames, size)
-                for at in np.flatnonzero(~readable):
-                    self.log.note_image(self._tracks[number], int(rows[pairs[mine[at], 1]]))
-        images = torch.from_numpy(out).permute(0, 3, 1, 2)
-        return (images, torch.from_numpy(own)) if self.rules.stand_in == "zero" else (images,)
+            rows, mine = self.images[number].rows, np.flatnonzero(pairs[:, 0] == number)
+            real = mine[pairs[mine, 1] < len(rows)]
+            own[real] = True
+            if real.size:
+                frames, readable = self._tracks[number].frames(rows[pairs[real, 1]])
+                groups.setdefault(frames.shape[1:3], []).append((real, frames))
+                broken += [(number, rows[pairs[real[at], 1]]) for at in np.flatnonzero(~readable)]
+            if other := len(mine) - len(real):
+                black = np.zeros((other, size, size, 3), dtype=np.uint8)
+                groups.setdefault((size, size), []).append((mine[~own[mine]], black))
+        order = np.argsort(np.concatenate([at for group in groups.values() for at, _ in group]))
+        return {
+            "groups": [torch.from_numpy(_joined([images for _, images in group])) for group in groups.values()],
+            "order": None if (np.diff(order) == 1).all() else torch.from_numpy(order),
+            "own": torch.from_numpy(own),
+            "broken": broken,
+        }
+
+    def finish(self, raw: Any, device: torch.device) -> tuple[Tensor, ...]:
+        """Return the images resized on a device, uint8 [U, 3, size, size]; broken ones are counted."""
+        if raw is None:
+            return super().finish(raw, device)
+        for number, frame in raw["broken"]:
+            self.log.note_image(self._tracks[number], int(frame))
+        groups = [resize(one.to(device).permute(0, 3, 1, 2), self.rules.clip.size) for one in raw["groups"]]
+        images = groups[0] if len(groups) == 1 else torch.cat(groups)
+        if raw["order"] is not None:
+            images = images[raw["order"].to(device)]
+        return (images, raw["own"].to(device)) if self.rules.stand_in == "zero" else (images,)
+
+
+def _joined(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return images[0] if len(images) == 1 else np.concatenate(images)
 
 
 def normalise(images: Tensor, clip: Clip) -> Tensor:
@@ -125,7 +168,7 @@ def digest_of(embed: nn.Module, clip: Clip) -> str:
     device = next(embed.parameters()).device
     with torch.inference_mode():
         answer = as_tuple(embed(probe.to(device).contiguous(memory_format=torch.channels_last)))
-    return digest(embed, [clip.size, clip.mean, clip.std], answer)
+    return digest(embed, [clip.size, clip.mean, clip.std, resize_answer(clip.size, device)], answer)
 
 
 def digest(embed: nn.Module, prepared: Sequence[object], answer: Sequence[Tensor]) -> str:
@@ -144,17 +187,47 @@ def digest(embed: nn.Module, prepared: Sequence[object], answer: Sequence[Tensor
     return sha.hexdigest()
 
 
-def worth_caching(embed: nn.Module, clip: Clip, device: torch.device, images: int) -> bool:
-    """Return whether the frozen part gives no more numbers than an image has, and those of all images fit the cache."""
+@dataclass(frozen=True)
+class Caching:
+    """Whether the features of a frozen part are kept."""
+
+    kept: bool
+    size: int = 0
+    """Bytes that they take, or would take."""
+    reason: str = ""
+    """Why they are not kept, where there is a frozen part."""
+
+
+def decide_caching(embed: nn.Module, clip: Clip, device: torch.device, images: int) -> Caching:
+    """Return whether the frozen part gives no more numbers than an image has, and those of all images have room."""
     if not is_frozen(embed):
-        return False
+        return Caching(False)
     numbers = _numbers(embed, clip, device)
-    return numbers <= 3 * clip.size**2 and 2 * numbers * images <= limit()
+    size, free = 2 * numbers * images, free_bytes()
+    would = f"features of {images:,} images would take {size / 1e9:.3g} GB"
+    if numbers > 3 * clip.size**2:
+        return Caching(False, size, f"{would}, more than the images")
+    if size > limit():
+        return Caching(False, size, f"{would}, and their cache may hold {limit() / 1e9:.3g} ($ABAWBENCH_CACHE_LIMIT)")
+    if size > free:
+        return Caching(False, size, f"{would}, and the disk of the cache has {free / 1e9:.3g} free")
+    return Caching(True, size)
 
 
-def embed_images(
-    embed: nn.Module, tracks: Sequence[Track], rules: ImageRules, device: torch.device, progress: Progress
-) -> ImageSteps:
+def measure_embedding(embed: nn.Module, tracks: Sequence[Track], clip: Clip, where: Where, seconds: float) -> float:
+    """Return how many images a second are read by one process and embedded; the first batch does not count."""
+    done, began, spent = 0, 0.0, 0.0
+    for _, images, _ in stream_images(dict(enumerate(tracks)), clip.size, where.device, 0):
+        for batch in images.split(BATCH):
+            _half(embed, batch, clip)
+            done, began = (done + len(batch), began) if began else (0, perf_counter())
+            spent = perf_counter() - began
+            if spent > seconds:
+                return done / spent
+    return done / spent if spent else 0.0
+
+
+def embed_images(embed: nn.Module, tracks: Sequence[Track], rules: ImageRules, where: Where) -> ImageSteps:
     """Return the images of the tracks as steps: features from the cache where it has them, computed where not.
 
     Without a frozen part, when the features outgrow the cache or when ``rules.live`` asks for it, images are given.
@@ -164,10 +237,15 @@ def embed_images(
     masks = [track.frame_mask() for track in tracks]
     log.images = int(sum(mask.sum() for mask in masks))
     found: ImageSteps
-    if rules.live or not worth_caching(embed, clip, device, log.images):
+    caching = decide_caching(embed, clip, where.device, log.images)
+    if rules.live or not caching.kept:
+        if caching.reason and not rules.live and log.images >= MANY:
+            rate = measure_embedding(embed, tracks, clip, where, 2.0)
+            time = f"about {log.images / rate / 60:.0f} min at {rate:.0f} images/s by one process" if rate else ""
+            where.progress.note(f"{caching.reason}; the images are read anew each epoch: {time}")
         found = LiveImages(tracks, rules, log)
     else:
-        found = _cached(embed, tracks, rules, (device, progress), masks, log)
+        found = _cached(embed, tracks, rules, where, masks, log)
     if not rules.always:
         found.fill_blank()
     return found
@@ -177,18 +255,18 @@ def _cached(
     embed: nn.Module,
     tracks: Sequence[Track],
     rules: ImageRules,
-    on: tuple[torch.device, Progress],
+    where: Where,
     masks: list[NDArray[np.bool_]],
     log: ReadLog,
 ) -> CachedImages:
     key = digest_of(embed, rules.clip)
-    files = [entry_file(key, track, list(track.frame_files())) for track in tracks]
+    files = [entry_file(key, track, track.identify_frames()) for track in tracks]
     stored: list[Entry | None] = [load(file) for file in files]
     missing = [number for number, entry in enumerate(stored) if entry is None]
     log.cached = log.images - int(sum(masks[number].sum() for number in missing))
     if missing:
         total = log.images - log.cached
-        for number, entry in _embed(embed, rules.clip, {n: tracks[n] for n in missing}, on, total):
+        for number, entry in _embed(embed, rules.clip, {n: tracks[n] for n in missing}, where, total):
             store(files[number], entry)
             stored[number] = load(files[number])
         trim(folder(), keep=set(files))
@@ -204,46 +282,40 @@ def _cached(
         images.append(track_images(exists, rules.stand_in is not None))
         kept = np.flatnonzero(one.readable) if exists.any() else np.zeros(1, dtype=np.intp)
         levels.append(one.levels if len(kept) == len(one.readable) else tuple(x[kept] for x in one.levels))
-    return CachedImages(images, log, rules, levels, _stand_in(embed, rules.clip, on[0], rules.stand_in))
+    return CachedImages(images, log, rules, levels, _stand_in(embed, rules.clip, where.device, rules.stand_in))
 
 
 def _stand_in(embed: nn.Module, clip: Clip, device: torch.device, kind: str | None) -> tuple[Tensor, ...] | None:
     """Return the features of a black image, or zeros in their shape; None where nearest images are shown."""
     if kind is None:
         return None
-    black = _half(embed, np.zeros((BATCH, clip.size, clip.size, 3), dtype=np.uint8), clip, device)
+    black = _half(embed, torch.zeros((BATCH, 3, clip.size, clip.size), dtype=torch.uint8, device=device), clip)
     return tuple(torch.zeros_like(level[0]) if kind == "zero" else level[0].clone() for level in black)
 
 
-def _half(embed: nn.Module, images: NDArray[np.uint8], clip: Clip, device: torch.device) -> list[Tensor]:
-    """Return the features of images [U, size, size, 3], float16 on the CPU."""
+def _half(embed: nn.Module, images: Tensor, clip: Clip) -> list[Tensor]:
+    """Return the features of images uint8 [U, 3, size, size], float16 on the CPU."""
     with torch.inference_mode():
-        given = torch.from_numpy(images).permute(0, 3, 1, 2).to(device)
-        return [x.to(torch.float16).cpu().contiguous() for x in as_tuple(embed(normalise(given, clip)))]
+        return [x.to(torch.float16).cpu().contiguous() for x in as_tuple(embed(normalise(images, clip)))]
 
 
 def _embed(
-    embed: nn.Module,
-    clip: Clip,
-    tracks: Mapping[int, Track],
-    on: tuple[torch.device, Progress],
-    total: int,
+    embed: nn.Module, clip: Clip, tracks: Mapping[int, Track], where: Where, total: int
 ) -> Iterator[tuple[int, Entry]]:
     """Yield the entry of each track as soon as its last image went through the network."""
-    device, progress = on
-    owners: list[int] = []
     parts: dict[int, list[tuple[Tensor, ...]]] = {number: [] for number in tracks}
     readable: dict[int, list[NDArray[np.bool_]]] = {number: [] for number in tracks}
-    waiting = {number: max(int(tracks[number].frame_mask().sum()), 1) for number in tracks}
-    queue: list[NDArray[np.uint8]] = []
+    waiting = {number: max(int(track.frame_mask().sum()), 1) for number, track in tracks.items()}
+    owners: list[int] = []
+    queue: list[Tensor] = []
 
     def flush() -> Iterator[tuple[int, Entry]]:
-        batch = np.zeros((BATCH, clip.size, clip.size, 3), dtype=np.uint8)
+        batch = torch.zeros((BATCH, 3, clip.size, clip.size), dtype=torch.uint8, device=where.device)
         count = min(BATCH, len(queue))
-        batch[:count] = queue[:count]
+        batch[:count] = torch.stack(queue[:count])
         mine = owners[:count]
         del queue[:count], owners[:count]
-        levels = _half(embed, batch, clip, device)
+        levels = _half(embed, batch, clip)
         for at, number in enumerate(mine):
             parts[number].append(tuple(level[at] for level in levels))
             waiting[number] -= 1
@@ -251,30 +323,22 @@ def _embed(
                 stacked = tuple(torch.stack(level) for level in zip(*parts.pop(number), strict=True))
                 yield number, Entry(stacked, np.concatenate(readable.pop(number)))
 
-    for number in tracks:
-        if not tracks[number].frame_mask().any():
-            queue.append(np.zeros((clip.size, clip.size, 3), dtype=np.uint8))
+    for number, track in tracks.items():
+        if not track.frame_mask().any():
+            queue.append(torch.zeros((3, clip.size, clip.size), dtype=torch.uint8, device=where.device))
             owners.append(number)
             readable[number].append(np.zeros(1, dtype=bool))
-    chunks = read_images(tracks, clip)
-    for image in progress.track(_each(chunks, readable), "embed", total, "frame"):
-        number, pixels = image
-        queue.append(pixels)
-        owners.append(number)
-        if len(queue) >= BATCH:
+    workers = count_workers(where.workers, total)
+    with where.progress.bar("embed", total, "frame") as advance:
+        for number, images, good in stream_images(tracks, clip.size, where.device, workers):
+            readable[number].append(good)
+            queue += images
+            owners += [number] * len(images)
+            while len(queue) >= BATCH:
+                yield from flush()
+            advance(len(images))
+        while queue:
             yield from flush()
-    while queue:
-        yield from flush()
-
-
-def _each(
-    chunks: Iterator[tuple[int, NDArray[np.intp], NDArray[np.uint8], NDArray[np.bool_]]],
-    readable: dict[int, list[NDArray[np.bool_]]],
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    for number, _, images, good in chunks:
-        readable[number].append(good)
-        for image in images:
-            yield number, image
 
 
 def _numbers(embed: nn.Module, clip: Clip, device: torch.device) -> int:

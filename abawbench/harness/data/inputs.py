@@ -1,8 +1,8 @@
 """What a network is given of some tracks: its inputs by name, each a sequence of steps aligned with the frames."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from abawbench.contracts import DataError, Model, Track, UsageError
 from abawbench.harness.data.clips import ClipIndex, cut_clips
-from abawbench.harness.data.frames import ImageRules, ImageSteps, embed_images
+from abawbench.harness.data.frames import ImageRules, ImageSteps, LiveImages, Where, embed_images
 from abawbench.harness.data.images import TrackImages, track_images
+from abawbench.harness.data.loader import build_loader, closing_workers, count_workers, iterate
 from abawbench.harness.data.readers import SoundReader, TextReader, embed_steps, read_shipped, sound_identity
 from abawbench.harness.data.steps import ReadLog, Steps
 from abawbench.harness.request.protocol import Protocol
-from abawbench.progress import Progress
 
 SHIPPED = "features:"
 
@@ -28,10 +28,13 @@ Index: TypeAlias = dict[str, Tensor]
 class Inputs:
     """The inputs of some tracks. Tracks are told apart by identity: these very objects."""
 
-    def __init__(self, tracks: Sequence[Track], steps: Mapping[str, Steps], log: ReadLog) -> None:
+    def __init__(
+        self, tracks: Sequence[Track], steps: Mapping[str, Steps], log: ReadLog, workers: int | None = None
+    ) -> None:
         self.tracks = tracks
         self.steps = steps
         self.log = log
+        self._workers = workers
         self._numbers = {id(track): number for number, track in enumerate(tracks)}
 
     def number_of(self, track: Track) -> int:
@@ -49,13 +52,39 @@ class Inputs:
         """Return the clips of some of the tracks, in order; each frame is in at least one."""
         return [clip for track in tracks for clip in cut_clips(self.number_of(track), track.n_frames, model.clip)]
 
-    def batch(self, clips: Sequence[ClipIndex]) -> tuple[Units, Index]:
-        """Return what a network is given for clips."""
+    def workers(self, clips: Sequence[ClipIndex]) -> int:
+        """Return how many processes read the clips: none where nothing is decoded for them."""
+        live = any(isinstance(steps, LiveImages) for steps in self.steps.values())
+        return count_workers(self._workers, sum(len(clip.frames) for clip in clips)) if live else 0
+
+    def read(self, clips: Sequence[ClipIndex]) -> tuple[dict[str, Any], Index]:
+        """Return what ``finish`` makes the units of clips of, and their index; it may be asked in another process."""
         found = {
-            name: steps.batch([(clip.track, steps.shows[clip.track][clip.frames]) for clip in clips])
+            name: steps.read([(clip.track, steps.shows[clip.track][clip.frames]) for clip in clips])
             for name, steps in self.steps.items()
         }
         return {name: one[0] for name, one in found.items()}, {name: one[1] for name, one in found.items()}
+
+    def finish(self, raw: Mapping[str, Any], device: torch.device) -> Units:
+        """Return the units of a batch on a device."""
+        return {name: self.steps[name].finish(one, device) for name, one in raw.items()}
+
+    def batch(self, clips: Sequence[ClipIndex], device: torch.device) -> tuple[Units, Index]:
+        """Return what a network is given for clips, on a device."""
+        raw, index = self.read(clips)
+        return self.finish(raw, device), {name: one.to(device) for name, one in index.items()}
+
+    def batches(
+        self, clips: Sequence[Sequence[ClipIndex]], device: torch.device
+    ) -> Iterator[tuple[Sequence[ClipIndex], Units, Index]]:
+        """Yield each list of clips with what a network is given for it, read ahead by workers."""
+        workers = self.workers([clip for chosen in clips for clip in chosen])
+        with closing_workers(build_loader(clips, self._read_one, workers, batch_size=1)) as loader:
+            for chosen, (raw, index) in zip(clips, iterate(loader), strict=True):
+                yield chosen, self.finish(raw, device), {name: one.to(device) for name, one in index.items()}
+
+    def _read_one(self, batches: Sequence[Sequence[ClipIndex]]) -> tuple[dict[str, Any], Index]:
+        return self.read(batches[0])
 
     def missing(self, tracks: Sequence[Track]) -> dict[str, tuple[int, int]]:
         """Return input -> how many of these tracks lack it wholly, and how many of their frames lack it.
@@ -76,35 +105,34 @@ def embed_inputs(
     model: Model,
     tracks: Sequence[Track],
     protocol: Protocol,
-    on: tuple[torch.device, Progress],
+    where: Where,
 ) -> Inputs:
-    """Return the inputs of the tracks, frozen parts computed or read from the cache; ``on`` is where and who is told.
+    """Return the inputs of the tracks, frozen parts computed or read from the cache.
 
     A network of frames alone has one module ``embed``, any other an ``nn.ModuleDict`` of them; see ``Model``. In the
     latter a frame without an image of its own has no step where the protocol has it black or zero.
     """
-    device, progress = on
     embed = network.get_submodule("embed")
     if not isinstance(embed, nn.ModuleDict):
         live = bool(model.settings.augmentation) or model.extra_loss(0) is not None
         rules = ImageRules(model.clip, protocol.stand_in, live=live)
-        images = embed_images(embed, tracks, rules, device, progress)
-        return Inputs(tracks, {"frames": images}, images.log)
+        images = embed_images(embed, tracks, rules, where)
+        return Inputs(tracks, {"frames": images}, images.log, where.workers)
     steps: dict[str, Steps] = {}
     log = ReadLog()
     for name in sorted(model.inputs):
         if name == "frames":
             rules = ImageRules(model.clip, "black" if protocol.stand_in else None, always=False)
-            seen = embed_images(embed[name], tracks, rules, device, progress)
+            seen = embed_images(embed[name], tracks, rules, where)
             steps[name], own = seen, seen.log
         elif name.startswith(SHIPPED):
             steps[name] = read_shipped(name.removeprefix(SHIPPED), model.feature_sizes[name], tracks)
             own = ReadLog()
         else:
             reader = SoundReader(model.sound) if name == "audio" else TextReader(model)
-            steps[name], own = embed_steps(reader, embed[name], tracks, device, progress)
+            steps[name], own = embed_steps(reader, embed[name], tracks, where.device, where.progress)
         log.take(own)
-    return Inputs(tracks, steps, log)
+    return Inputs(tracks, steps, log, where.workers)
 
 
 def no_inputs(tracks: Sequence[Track]) -> Inputs:
@@ -118,6 +146,20 @@ def require_inputs(inputs: frozenset[str], tracks: Sequence[Track], who: str, wh
         if not any(_has(track, wanted) for track in tracks):
             what = f"features '{wanted.removeprefix(SHIPPED)}'" if wanted.startswith(SHIPPED) else wanted
             raise UsageError(f"{who} needs {what}, and no track of {where} has any")
+
+
+def require_images(tracks: Sequence[Track], who: str, where: str) -> None:
+    """Raise UsageError when of no track the first image can be read; messages say who needs them, and where."""
+    if tracks and not any(_shows(track) for track in tracks):
+        raise UsageError(
+            f"{who} needs images, and no track of {where} has one with a name that is understood and that can be read; "
+            "'abawbench data verify' tells what lies there"
+        )
+
+
+def _shows(track: Track) -> bool:
+    there = np.flatnonzero(track.frame_mask())[:1]
+    return bool(len(there) and track.frames(there)[1].any())
 
 
 def _has(track: Track, name: str) -> bool:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,9 +26,10 @@ class ReadLog:
     """Files that could not be decoded, each once."""
 
     def note_image(self, track: Track, frame: int) -> None:
-        """Count an image that could not be decoded."""
+        """Count an image that could not be decoded, by whichever process."""
         entry = track.frame_files()[frame]
-        self._note(entry[0] if entry else f"{track.id}, frame {frame + 1}")
+        if self._note(entry[0] if entry else f"{track.id}, frame {frame + 1}"):
+            track.frames(np.array([frame], dtype=np.intp))  # so that its database, which is here, hears of it
 
     def note_error(self, track: Track, error: DataError) -> None:
         """Count a file that cannot be read; the track goes without the input."""
@@ -40,9 +42,12 @@ class ReadLog:
         for what in other.broken:
             self._note(what)
 
-    def _note(self, what: str) -> None:
-        if what not in self.broken:
+    def _note(self, what: str) -> bool:
+        """Count something unless it was; return whether it was not."""
+        new = what not in self.broken
+        if new:
             self.broken.append(what)
+        return new
 
 
 class Steps(ABC):
@@ -64,16 +69,29 @@ class Steps(ABC):
 
         The index counts all ``width`` steps of each unit; it is -1 where a frame has none.
         """
+        raw, index = self.read(rows)
+        return self.finish(raw, torch.device("cpu")), index
+
+    def read(self, rows: Sequence[tuple[int, Rows]]) -> tuple[Any, Tensor]:
+        """Return what ``finish`` makes the units of, and the index; it may be asked in another process."""
         steps = np.stack([row for _, row in rows])
         tracks = np.broadcast_to(np.array([number for number, _ in rows])[:, None], steps.shape)
         there = steps >= 0
         index = np.full(steps.shape, -1, dtype=np.int64)
         if not there.any():
-            return self.blank, torch.from_numpy(index)
+            return None, torch.from_numpy(index)
         pairs = np.stack([tracks[there], steps[there] // self.kept], axis=1)
         unique, unit = np.unique(pairs, axis=0, return_inverse=True)
         index[there] = unit.reshape(-1) * self.width + self.first + steps[there] % self.kept
-        return self.gather(unique), torch.from_numpy(index)
+        return self.take(unique), torch.from_numpy(index)
+
+    def take(self, pairs: Rows) -> Any:
+        """Return what ``finish`` makes the units of ``pairs`` of."""
+        return self.gather(pairs)
+
+    def finish(self, raw: Any, device: torch.device) -> tuple[Tensor, ...]:
+        """Return the units on a device, of what was read; None are the blank ones."""
+        return tuple(one.to(device) for one in (self.blank if raw is None else raw))
 
     @abstractmethod
     def gather(self, pairs: Rows) -> tuple[Tensor, ...]:

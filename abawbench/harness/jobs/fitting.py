@@ -59,7 +59,12 @@ def fit_and_predict(
 def build_learner(ready: Prepared, accelerator: Accelerator, keeping: Keeping | None = None) -> Learner:
     """Return a learner that knows nothing yet; the caller has seeded torch."""
     setting = Setting(
-        task=ready.task, metric=ready.metric, protocol=ready.protocol, accelerator=accelerator, keeping=keeping
+        task=ready.task,
+        metric=ready.metric,
+        protocol=ready.protocol,
+        accelerator=accelerator,
+        workers=ready.job.workers,
+        keeping=keeping,
     )
     # another object for every fold: what one remembers of its tracks, the next may have to predict
     model = ready.took_part["model"].build(replace(ready.model.settings))

@@ -28,7 +28,8 @@ from abawbench.contracts import (
     Weights,
 )
 from abawbench.harness.data.feature_cache import limit as cache_limit
-from abawbench.harness.data.inputs import identify_inputs, require_inputs
+from abawbench.harness.data.inputs import identify_inputs, require_images, require_inputs
+from abawbench.harness.data.whole import ONE_TENSOR
 from abawbench.harness.request.assumptions import count_frames, select_assumptions
 from abawbench.harness.request.databases import TRAIN, VALIDATION, Databases
 from abawbench.harness.request.devices import device_named
@@ -144,7 +145,7 @@ class Prepared:
         ]
         sha = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
         for track in self.tracks:
-            files = [track.id, track.n_frames, list(track.frame_files()), identify_inputs(self.model.inputs, track)]
+            files = [track.id, track.n_frames, track.identify_frames(), identify_inputs(self.model.inputs, track)]
             sha.update(json.dumps(files).encode())
         return sha.hexdigest()
 
@@ -196,6 +197,10 @@ class _Preparation:
             f"model '{job.model}'",
             f"task '{job.task}' in '{database.name}'",
         )
+        if model.inputs == ONE_TENSOR:
+            for split, tracks in ((TRAIN, train), (VALIDATION, validation)):
+                where = f"split '{split}' of task '{job.task}' in '{database.name}'"
+                require_images([one.track for one in tracks], f"model '{job.model}'", where)
         train, validation = (count_frames(tracks, task, protocol.assumptions) for tracks in (train, validation))
         if job.control == "shuffled-labels":
             train = shuffle_labels(train, job.seed)
@@ -235,6 +240,7 @@ class _Preparation:
                     f"database '{name}' gives tracks that know their labels; give them beside the track, as a "
                     "LabelledTrack"
                 )
+        database.list_images([one.track for one in (*train, *validation)], self.databases.progress.report)
         return database, train, validation
 
     def refuse_runtime(self, model: Entrant) -> None:

@@ -1,15 +1,14 @@
 """A learner: a network or a predictor that is fitted to labelled tracks and predicts tracks without labels."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import send_to_device
-from torch import nn
+from torch import Tensor, nn
 
 from abawbench.contracts import (
     Entrant,
@@ -21,7 +20,10 @@ from abawbench.contracts import (
     Task,
     Track,
 )
+from abawbench.harness.data.clips import ClipIndex
+from abawbench.harness.data.frames import Where
 from abawbench.harness.data.inputs import Inputs, embed_inputs, no_inputs
+from abawbench.harness.data.loader import closing_workers
 from abawbench.harness.learn.checkpoints import Checkpoints, Keeping
 from abawbench.harness.learn.forward import BatchNetwork
 from abawbench.harness.learn.optimisation import Optimisation
@@ -42,6 +44,8 @@ class Setting:
     metric: Metric
     protocol: Protocol
     accelerator: Accelerator
+    workers: int | None = None
+    """Processes that read images; None for as many as suit the machine and the images."""
     keeping: Keeping | None = None
     """Where the checkpoints of the training lie; None for none."""
 
@@ -123,7 +127,7 @@ class NetworkLearner(Learner):
 
     def embed(self, tracks: Sequence[Track], progress: Progress) -> Inputs:
         """Return the inputs of tracks, frozen parts computed or read from the cache."""
-        where = (self.setting.device, progress)
+        where = Where(self.setting.device, progress, self.setting.workers)
         return embed_inputs(self.network, self.model, tracks, self.setting.protocol, where)
 
     def predict(
@@ -136,14 +140,23 @@ class NetworkLearner(Learner):
     ) -> list[Scores]:
         """Return the scores of each track; ``forward`` stands for the network on ``batch`` clips where it is given."""
         task, size = self.setting.task, batch or self.model.settings.batch
-        forward = forward or self.forward_on(inputs)
         clips = inputs.clips(tracks, self.model)
         batches = [clips[i : i + size] for i in range(0, len(clips), size)]
         scores = TrackScores(tracks, inputs, task)
-        for chosen in (progress or Progress()).track(batches, f"predict {task.name}", len(batches), "batch"):
-            with torch.inference_mode():
-                scores.add(chosen, forward(chosen))
+        answers = self._answers(inputs, batches) if forward is None else ((one, forward(one)) for one in batches)
+        with torch.inference_mode():
+            for chosen, logits in (progress or Progress()).track(
+                answers, f"predict {task.name}", len(batches), "batch"
+            ):
+                scores.add(chosen, logits)
         return scores.finish(self.setting.protocol)
+
+    def _answers(
+        self, inputs: Inputs, batches: Sequence[Sequence[ClipIndex]]
+    ) -> Iterator[tuple[Sequence[ClipIndex], Tensor]]:
+        module = BatchNetwork(self.network, self.model.clip).eval()
+        for chosen, units, index in inputs.batches(batches, self.setting.device):
+            yield chosen, module(units, index)
 
     def like(self, network: nn.Module, task: Task) -> "NetworkLearner":
         """Return a learner with another network for another task, and all else as here."""
@@ -152,7 +165,7 @@ class NetworkLearner(Learner):
     def forward_on(self, inputs: Inputs) -> Forward:
         """Return the network in evaluation mode as a function of clips of these inputs."""
         module = BatchNetwork(self.network, self.model.clip).eval()
-        return lambda clips: module(*send_to_device(inputs.batch(clips), self.setting.device))
+        return lambda clips: module(*inputs.batch(clips, self.setting.device))
 
     def fit(self, inputs: Inputs, tracks: Sequence[LabelledTrack], seed: int, progress: Progress) -> Epochs:
         """Train the network on the tracks, in place, and return a row per epoch.
@@ -165,7 +178,8 @@ class NetworkLearner(Learner):
             return []
         fitted, held_out = hold_out(tracks, self.model.settings.holdout, seed)
         checkpoints = Checkpoints(self.setting.keeping, self.setting.accelerator, progress)
-        training = Training(Optimisation(self, inputs, fitted, seed), checkpoints, progress)
+        optimisation = Optimisation(self, inputs, fitted, seed)
+        training = Training(optimisation, checkpoints, progress)
 
         def judge() -> tuple[float, float] | None:
             if not held_out:
@@ -173,6 +187,7 @@ class NetworkLearner(Learner):
             value = self.value(held_out, self.predict(inputs, [one.track for one in held_out]))
             return value, self.setting.metric.merit(value)
 
-        epochs = training.run(judge, self.setting.task.name)
+        with closing_workers(optimisation.loader):
+            epochs = training.run(judge, self.setting.task.name)
         self.earlier_seconds = training.course.seconds
         return epochs

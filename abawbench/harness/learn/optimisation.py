@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Sampler
 
 from abawbench.contracts import Clip, ImageBatch, LabelledTrack, PluginError, UsageError
 from abawbench.harness.data.clips import ClipIndex, ClipLabels
 from abawbench.harness.data.images import cut_windows
 from abawbench.harness.data.inputs import Inputs
+from abawbench.harness.data.loader import build_loader, iterate
 from abawbench.harness.data.whole import ONE_TENSOR
 from abawbench.harness.learn.augmentation import augment
 from abawbench.harness.learn.forward import BatchNetwork
@@ -29,7 +30,7 @@ class Optimisation:
         self._task, self.recipe = learner.setting.task, learner.model.settings
         self._accelerator = learner.setting.accelerator
         self._accelerator.free_memory()  # of the training of an earlier fold, which no checkpoint is to hold
-        self.network, recipe = learner.network, self.recipe
+        self.network, self._inputs, recipe = learner.network, inputs, self.recipe
         labels = ClipLabels({inputs.number_of(one.track): one.known for one in tracks}, self._task)
         if recipe.annotated_clips:
             clips = cut_annotated(inputs, tracks, learner.model.clip)
@@ -37,17 +38,12 @@ class Optimisation:
             clips = labels.annotated(inputs.clips([one.track for one in tracks], learner.model))
         if not clips:
             raise UsageError(f"no training clip of task '{self._task.name}' is annotated")
-        loader: Any = DataLoader(
-            clips,  # type: ignore[arg-type]  # a list is a map-style dataset
-            batch_size=recipe.batch,
-            sampler=Order(len(clips), seed),
-            collate_fn=_Batches(inputs, labels),
-            generator=torch.Generator(),  # the loader draws a number for itself, which must not come from the network's
-        )
+        order, read = Order(len(clips), seed), _Batches(inputs, labels)
+        loader: Any = build_loader(clips, read, inputs.workers(clips), batch_size=recipe.batch, sampler=order)
         module: nn.Module = BatchNetwork(learner.network, learner.model.clip)
         optimiser: Any = build_optimiser(learner.network, recipe)
-        self._module, self._optimiser, self._loader = self._accelerator.prepare(module, optimiser, loader)
-        self.steps = max(1, int(recipe.epoch_share * len(self._loader)))
+        self._module, self._optimiser, self.loader = self._accelerator.prepare(module, optimiser, loader)
+        self.steps = max(1, int(recipe.epoch_share * len(self.loader)))
         """Steps in an epoch."""
         self._schedule = build_schedule(self._optimiser, recipe, steps=recipe.epochs * self.steps)
         self._criterion: Loss = loss_of(self._task, recipe, [one.known for one in tracks])
@@ -63,9 +59,10 @@ class Optimisation:
 
     def run_epoch(self, epoch: int, done: int) -> Iterator[tuple[float, int]]:
         """Yield the loss and the clips of each step of an epoch, counted from 1, after the first ``done`` of them."""
-        self._loader.set_epoch(epoch - 1)
-        loader = self._accelerator.skip_first_batches(self._loader, done) if done else self._loader
-        for batch in islice(loader, self.steps - done):
+        self.loader.set_epoch(epoch - 1)
+        loader = self._accelerator.skip_first_batches(self.loader, done) if done else self.loader
+        for read in islice(iterate(loader), self.steps - done):
+            batch = {**read, "units": self._inputs.finish(read["raw"], self._accelerator.device)}
             yield self._step(batch), len(batch["mask"])
 
     def state_dict(self) -> dict[str, Any]:
@@ -148,10 +145,10 @@ class _Batches:
         self._inputs, self._labels = inputs, labels
 
     def __call__(self, clips: Sequence[ClipIndex]) -> dict[str, Any]:
-        units, index = self._inputs.batch(clips)
+        raw, index = self._inputs.read(clips)
         targets, masks = zip(*(self._labels.of(clip) for clip in clips), strict=True)
         return {
-            "units": units,
+            "raw": raw,
             "index": index,
             "target": torch.from_numpy(np.stack(targets)),
             "mask": torch.from_numpy(np.stack(masks)),

@@ -122,7 +122,7 @@ def decode(jpeg: bytes) -> NDArray[np.uint8]:
 
 def prepare(image: NDArray[np.uint8], clip: Clip) -> Tensor:
     """Return an image as the network sees it, [1, 3, size, size]."""
-    return normalise(torch.from_numpy(resize(image[None], clip.size)).permute(0, 3, 1, 2), clip)
+    return normalise(resize(torch.from_numpy(image[None]).permute(0, 3, 1, 2), clip.size), clip)
 
 
 def noise_frames(count: int = 64, size: int = 112) -> list[bytes]:

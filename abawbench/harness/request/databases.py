@@ -55,7 +55,7 @@ class Databases:
     def __init__(
         self, plugins: Plugins, sources: Sources, progress: Progress, assumptions: Mapping[str, str] | None = None
     ) -> None:
-        self._plugins, self._sources, self._progress = plugins, sources, progress
+        self._plugins, self._sources, self.progress = plugins, sources, progress
         self._assumptions = assumptions or {}
         self._opened: dict[str, Database] = {}
         self._near = () if sources.roots else (FIRST_PARTY,)
@@ -77,7 +77,7 @@ class Databases:
         """Return the same databases, to be opened under these assumptions of uncertain facts."""
         if assumptions == self._assumptions:
             return self
-        return Databases(self._plugins, self._sources, self._progress, assumptions)
+        return Databases(self._plugins, self._sources, self.progress, assumptions)
 
     def plugin(self, name: str) -> Plugin:
         """Return the plugin that reads the database."""
@@ -87,7 +87,7 @@ class Databases:
         """Return the opened database; one that makes its own files makes them now if they are not there."""
         if name not in self._opened:
             sources = replace(self._sources, roots={name: self._roots[name]})
-            self._opened[name] = open_database(self.plugin(name), name, sources, self._progress, self._assumptions)
+            self._opened[name] = open_database(self.plugin(name), name, sources, self.progress, self._assumptions)
         return self._opened[name]
 
     def for_task(self, task: Task, *, pooled: bool = False) -> tuple[str, Database]:

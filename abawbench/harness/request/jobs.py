@@ -30,6 +30,8 @@ class Job:
     weights: str | None = None
     device: str = "auto"
     precision: str = "no"
+    workers: int | None = None
+    """Processes that read images, which change no result; None for as many as suit the machine and the images."""
     runtime: str = EAGER
     """What the network is timed by, and compared with eager execution."""
     protocol: Protocol = OFFICIAL
@@ -45,6 +47,8 @@ class Machine:
     """``auto``, ``cpu`` or ``cuda``."""
     precision: str = "no"
     """Mixed precision of training: ``no``, ``fp16`` or ``bf16``."""
+    workers: int | None = None
+    """Processes that read images for each job; None for as many as suit the machine and the images."""
     runtime: str = EAGER
     """What the network is timed by, and compared with eager execution."""
     latency_seconds: float = 60.0

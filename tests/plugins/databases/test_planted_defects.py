@@ -175,7 +175,7 @@ DEFECTS = {
     ),
     "JPEG empty": Defect(lambda c: c.cut(f"{FACES}/va-train-2/00001.jpg", 0), "va-train-2/00001.jpg: is empty"),
     "image that is none": Defect(
-        lambda c: c.put(f"{FACES}/expr-train-0/00003.jpg", "<html>"), "expr-train-0/00003.jpg: is not a JPEG"
+        lambda c: c.put(f"{FACES}/expr-train-0/00003.jpg", "<html>"), "expr-train-0/00003.jpg: is not a readable image"
     ),
     "wrong size": Defect(
         lambda c: c.put(f"{FACES}/expr-train-1/00001.jpg", _jpeg(64)), r"expr-train-1: 1 image.*not 112x112.*64x64"

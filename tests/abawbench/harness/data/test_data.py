@@ -1,5 +1,7 @@
+import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -56,6 +58,14 @@ def test_frames_without_image_are_counted_and_black_stands_in_for_a_track_withou
 
 
 def test_images_of_the_right_size_are_left_alone() -> None:
-    images = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (2, 3, 8, 8), dtype=np.uint8))
     assert resize(images, 8) is images
-    assert resize(images, 4).shape == (2, 4, 4, 3)
+    assert resize(images, 4).shape == (2, 3, 4, 4)
+
+
+@pytest.mark.parametrize("size", [48, 96, 224])
+def test_images_are_resized_as_opencv_does_but_for_rounding(size: int) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (2, 112, 96, 3), dtype=np.uint8)
+    found = resize(torch.from_numpy(images).permute(0, 3, 1, 2), size).permute(0, 2, 3, 1).numpy()
+    wanted = np.stack([cv2.resize(one, (size, size), interpolation=cv2.INTER_LINEAR) for one in images])
+    assert np.abs(found.astype(int) - wanted).max() <= 1

@@ -1,4 +1,5 @@
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,9 @@ import torch
 from torch import nn
 
 from abawbench.contracts import Clip
-from abawbench.harness.data import feature_cache
+from abawbench.harness.data import feature_cache, frames
 from abawbench.harness.data.feature_cache import trim
-from abawbench.harness.data.frames import CachedImages, ImageRules, LiveImages, digest_of, embed_images
+from abawbench.harness.data.frames import CachedImages, ImageRules, LiveImages, Where, digest_of, embed_images
 from abawbench.nn import freeze
 from abawbench.progress import Progress
 from abawbench.system.cache import cache_folder
@@ -29,7 +30,7 @@ def tracks(toys, toy_database):
 
 
 def read(embed, tracks, clip=CLIP):
-    return embed_images(embed, tracks, ImageRules(clip), CPU, Progress())
+    return embed_images(embed, tracks, ImageRules(clip), Where(CPU, Progress()))
 
 
 def all_of(source, tracks):
@@ -193,3 +194,24 @@ def test_another_version_of_the_code_that_prepares_images_has_entries_of_its_own
     read(frozen(), tracks)
     monkeypatch.setattr(feature_cache, "_preparing_code", lambda: "another version")
     assert read(frozen(), tracks).log.cached == 0
+
+
+def test_it_is_said_why_features_of_many_images_are_not_kept(tracks, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    class Told(Progress):
+        def note(self, text: str) -> None:
+            said.append(text)
+
+    monkeypatch.setattr(frames, "MANY", 10)
+    for room in ("1000", "1e9"):
+        monkeypatch.setenv("ABAWBENCH_CACHE_LIMIT", room)
+        embed_images(frozen(), tracks, ImageRules(CLIP), Where(CPU, Told()))
+    (sentence,) = said
+    assert re.match(r"features of \d+ images would take .* GB, and their cache may hold 1e-06 ", sentence)
+    assert re.search(r"read anew each epoch: about 0 min at \d+ images/s", sentence)
+
+
+def test_features_that_the_disk_has_no_room_for_are_not_kept(tracks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "free_bytes", lambda: 100)
+    assert isinstance(read(frozen(), tracks), LiveImages)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abawbench.contracts import Clip, DataError, Model, Recipe, Sound, Track, UsageError
+from abawbench.harness.data.frames import Where
 from abawbench.harness.data.inputs import Inputs, embed_inputs, identify_inputs, require_inputs
 from abawbench.harness.data.readers import LiveSteps, SoundReader, find_step
 from abawbench.harness.data.steps import StoredSteps
@@ -139,11 +140,11 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def seen(model: Model, network: nn.Module, tracks: Sequence[Track]) -> tuple[Inputs, list[Tensor]]:
     """What the head is given for every frame of every track: one column per input, then whether it is there."""
-    inputs = embed_inputs(network, model, tracks, OFFICIAL, (CPU, Progress()))
+    inputs = embed_inputs(network, model, tracks, OFFICIAL, Where(CPU, Progress()))
     rows: list[list[Tensor]] = [[] for _ in tracks]
     for clip in inputs.clips(tracks, model):
         with torch.inference_mode():
-            out = BatchNetwork(network, model.clip)(*inputs.batch([clip]))[0]
+            out = BatchNetwork(network, model.clip)(*inputs.batch([clip], CPU))[0]
         rows[clip.track].append(out[torch.from_numpy(clip.real)])
     return inputs, [torch.cat(row) for row in rows]
 

@@ -19,7 +19,7 @@ from abawbench.contracts import (
     UsageError,
     Weights,
 )
-from abawbench.harness.data.frames import CachedImages, ImageRules, LiveImages, embed_images
+from abawbench.harness.data.frames import CachedImages, ImageRules, LiveImages, Where, embed_images
 from abawbench.harness.jobs import fitting
 from abawbench.harness.learn.forward import BatchNetwork
 from abawbench.harness.learn.learner import NetworkLearner, Setting
@@ -207,7 +207,7 @@ def test_a_frame_without_image_shows_the_stand_in(toys, toy_database, embed: str
     tracks = [one.track for one in toy_database.tracks("colour", "train")]
     layer = torch.nn.Conv2d(3, 6, 3, stride=2)
     network = ClipNetwork(freeze(layer) if embed == "frozen" else layer, First())
-    source = embed_images(network.embed, tracks, ImageRules(CLIP, kind), torch.device("cpu"), Progress())
+    source = embed_images(network.embed, tracks, ImageRules(CLIP, kind), Where(torch.device("cpu"), Progress()))
     assert isinstance(source, CachedImages if embed == "frozen" else LiveImages)
     shown = source.images[0]
     exists = tracks[0].frame_mask()

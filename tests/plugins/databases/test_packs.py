@@ -1,0 +1,103 @@
+"""A packed copy: one file for each folder of images, and everything else the same."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from abawbench.contracts.errors import DataError, UsageError
+from abawbench.harness.data.verify import Status, VerifyRequest, verify
+from abawbench_plugins.databases import aff_wild2, hume_vidmimic2
+from abawbench_plugins.databases._database import FolderDatabase
+
+VA = "8th_ABAW_Annotations/VA_Estimation_Challenge/Train_Set"
+
+
+def quiet(done: int, total: int, what: str) -> None:
+    """Hear nothing."""
+
+
+@pytest.fixture
+def root(disk: Any) -> Path:
+    """Two tracks of different names and sizes; an image is broken and one is missing, and a stray file lies about."""
+    random = np.random.default_rng(0)
+    for name, form in (("a", "{:05d}.jpg"), ("b.mp4", "frame_det_00_{:06d}.jpg")):
+        disk.put(f"{VA}/{name}.txt", "valence,arousal\n" + "0,0\n" * 600)
+        for number in range(1, 560, 2 if name == "a" else 50):
+            pixels = random.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            disk.put(f"cropped_aligned/{name}/{form.format(number)}", cv2.imencode(".jpg", pixels)[1].tobytes())
+    disk.put("cropped_aligned/a/00003.jpg", b"broken")
+    disk.put("cropped_aligned/a/notes.txt", b"read me")
+    root: Path = disk.root
+    return root
+
+
+def test_a_packed_copy_gives_the_same_frames_bit_by_bit(root: Path, tmp_path: Path) -> None:
+    original = aff_wild2.open_database([root])
+    assert original.pack(tmp_path / "packed", quiet) == 280 + 1 + 12
+    packed = aff_wild2.open_database([tmp_path / "packed"])
+    assert sorted(p.name for p in (tmp_path / "packed/cropped_aligned").iterdir()) == ["a.arrow", "b.mp4.arrow"]
+    assert packed.fingerprint() == original.fingerprint()
+    for one, other in zip(original.tracks("va", "train"), packed.tracks("va", "train"), strict=True):
+        every = np.arange(one.track.n_frames)
+        for left, right in zip(one.track.frames(every), other.track.frames(every), strict=True):
+            np.testing.assert_array_equal(left, right)
+        assert other.track.frame_files() == one.track.frame_files()
+        assert other.track.identify_frames() == one.track.identify_frames()
+    assert packed.problems.items == original.problems.items
+
+
+def test_a_packed_copy_verifies_like_the_original(root: Path, tmp_path: Path) -> None:
+    database = aff_wild2.open_database([root])
+    database.pack(tmp_path / "packed", quiet)
+    found = [
+        verify(aff_wild2.open_database([place]), VerifyRequest(jobs=1, labels=["va"], splits=["train"]))
+        for place in (root, tmp_path / "packed")
+    ]
+    assert found[0].lines == found[1].lines
+    original, packed = ([(Path(p.file).name, p.what) for p in one.problems if "video" not in p.what] for one in found)
+    assert packed == original
+    assert len(original) >= 3
+    assert found[0].files == found[1].files
+    assert found[1].status is Status.INCOMPLETE
+
+
+@pytest.mark.parametrize("left", [0, 100, -1])
+def test_a_truncated_pack_names_its_track(root: Path, tmp_path: Path, left: int) -> None:
+    aff_wild2.open_database([root]).pack(tmp_path / "packed", quiet)
+    path = tmp_path / "packed/cropped_aligned/a.arrow"
+    path.write_bytes(path.read_bytes()[:left])
+    one = aff_wild2.open_database([tmp_path / "packed"]).tracks("va", "train")[0]
+    with pytest.raises(DataError, match=r"a\.arrow: the pack of track a is truncated"):
+        one.track.frame_mask()
+
+
+def test_packing_over_something_is_refused_and_leaves_nothing(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "packed").mkdir()
+    with pytest.raises(UsageError, match="is there already"):
+        aff_wild2.open_database([root]).pack(tmp_path / "packed", quiet)
+
+    def stop(done: int, total: int, what: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        aff_wild2.open_database([root]).pack(tmp_path / "other", stop)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["packed", "root"]
+
+
+def same_images(original: FolderDatabase, packed: FolderDatabase, label: str) -> None:
+    for one, other in zip(original.tracks(label, "train"), packed.tracks(label, "train"), strict=True):
+        assert one.track.frame_mask().any()
+        assert other.track.frame_files() == one.track.frame_files()
+
+
+def test_hume_is_read_from_packs(disk: Any, tmp_path: Path) -> None:
+    disk.put(
+        "train_split.csv", "Filename,Admiration,Amusement,Determination,Empathic Pain,Excitement,Joy\n00001" + ",0" * 6
+    )
+    disk.images("face_images/00001", "1.jpg", "2.jpg", "10.jpg")
+    original = hume_vidmimic2.open_database([disk.root])
+    original.pack(tmp_path / "packed", quiet)
+    same_images(original, hume_vidmimic2.open_database([tmp_path / "packed"]), "emi")
