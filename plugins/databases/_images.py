@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -98,14 +99,6 @@ class Images:
         """The numbers of frames that have an image file, ascending by value (``9`` before ``10``)."""
         return self._index.numbers
 
-    def _find(self, number: int) -> tuple[int, int] | None:
-        """Return the folder of a number and its place in the listing of it."""
-        index = self._index
-        place = int(np.searchsorted(index.numbers, number))
-        if place == len(index.numbers) or index.numbers[place] != number:
-            return None
-        return int(index.owners[place]), int(index.places[place])
-
     def _select(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """Return the places of numbers in the index, and which of them are there."""
         known = self._index.numbers
@@ -153,11 +146,11 @@ class Images:
         H and W are those of the track's first readable image, whichever images are asked for; others are resized to it.
         """
         unique, inverse = np.unique(numbers, return_inverse=True)
-        decoded = {int(number): self._decode(int(number)) for number in unique}
-        height, width = self._first_size(decoded)
+        decoded = self._decode(unique)
+        height, width = self._first_size()
         images = np.zeros((len(unique), height, width, 3), dtype=np.uint8)
         mask = np.zeros(len(unique), dtype=np.bool_)
-        for row, image in enumerate(decoded.values()):
+        for row, image in enumerate(decoded):
             if image is not None:
                 images[row] = self._fit(image, height, width)
                 mask[row] = True
@@ -165,10 +158,10 @@ class Images:
             return images, mask
         return images[inverse], mask[inverse]
 
-    def _first_size(self, decoded: dict[int, NDArray[np.uint8] | None]) -> tuple[int, int]:
+    def _first_size(self) -> tuple[int, int]:
         if self._size is None:
-            for number in self.numbers.tolist():
-                image = decoded[number] if number in decoded else self._decode(number)
+            for at in range(len(self.numbers)):
+                (image,) = self._decode(self.numbers[at : at + 1])
                 if image is not None:
                     self._size = (image.shape[0], image.shape[1])
                     break
@@ -184,20 +177,24 @@ class Images:
         resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         return np.asarray(resized, dtype=np.uint8)
 
-    def _decode(self, number: int) -> NDArray[np.uint8] | None:
-        found = self._find(number)
-        if found is None:
-            return None
-        owner, place = found
+    def _decode(self, numbers: NDArray[np.int64]) -> list[NDArray[np.uint8] | None]:
+        """Return the image of each number, None where there is none that can be read."""
+        index = self._index
+        at, there = self._select(numbers)
+        if not there.any():
+            return [None] * len(numbers)
+        found = zip(numbers.tolist(), index.owners[at].tolist(), index.places[at].tolist(), there.tolist(), strict=True)
+        return [self._open(number, owner, place) if exists else None for number, owner, place, exists in found]
+
+    def _open(self, number: int, owner: int, place: int) -> NDArray[np.uint8] | None:
+        """Return the image at a place of the listing of a folder."""
         folder, pack = self._sources[owner]
-        name = self._index.listings[owner].name(number - self._index.shift)
+        listing = self._index.listings[owner]
+        path = f"{folder}/{listing.name(number - self._index.shift)}"
         try:
-            if pack is not None:
-                return decode_image(open_pack(pack).read(place))
-            with open(f"{folder}/{name}", "rb", buffering=0) as file:
-                return decode_image(file.read())
+            return decode_image(_read(path, int(listing.sizes[place])) if pack is None else open_pack(pack).read(place))
         except (OSError, ValueError) as error:
-            self.problems.add(f"{folder}/{name}", f"{error}; treated as missing")
+            self.problems.add(path, f"{error}; treated as missing")
             return None
 
     @cached_property
@@ -205,6 +202,18 @@ class Images:
         """Each folder, and the pack that stands for it."""
         packs = [(folder, pack_of(folder)) for folder, _ in self.folders]
         return [(str(folder), None if pack is None else str(pack)) for folder, pack in packs]
+
+
+def _read(path: str, size: int) -> bytes:
+    """Return the bytes of a file that had so many: in one call, where it still has."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        data = os.read(handle, max(size, 0) + 1)
+        while len(data) != size and (more := os.read(handle, 1 << 20)):
+            data += more
+        return data
+    finally:
+        os.close(handle)
 
 
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
