@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import time
 import zipfile
 from collections import Counter
@@ -42,7 +43,7 @@ class Listing:
 
     numbers: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    """Bytes; -1 for a file that cannot be looked at."""
+    """Bytes; -1 for what is no file, or one that cannot be looked at."""
     times: NDArray[np.int64]
     """Modification times in ns."""
     form: tuple[str, int, str]
@@ -87,12 +88,11 @@ def list_folder(folder: Path | str) -> Listing:
                 names.append(entry.name)
                 try:
                     status = entry.stat()
+                    regular = stat.S_ISREG(status.st_mode)
                 except OSError:
-                    sizes.append(-1)
-                    times.append(0)
-                else:
-                    sizes.append(status.st_size)
-                    times.append(status.st_mtime_ns)
+                    regular = False
+                sizes.append(status.st_size if regular else -1)
+                times.append(status.st_mtime_ns if regular else 0)
     finally:
         os.close(handle)
     return arrange(names, sizes, times)

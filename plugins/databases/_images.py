@@ -205,10 +205,12 @@ class Images:
 
 
 def _read(path: str, size: int) -> bytes:
-    """Return the bytes of a file that had so many: in one call, where it still has."""
+    """Return the bytes of a file that had so many: in one call, where it still has; -1 for what was no file."""
+    if size < 0:
+        return read_regular(Path(path))
     handle = os.open(path, os.O_RDONLY)
     try:
-        data = os.read(handle, max(size, 0) + 1)
+        data = os.read(handle, size + 1)
         while len(data) != size and (more := os.read(handle, 1 << 20)):
             data += more
         return data

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.problems import Problems
+from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._folders import PACKED, entries, is_junk
 from abawbench_plugins.databases._image_index import NUMBERED, Listing, Report, arrange, list_folder
 
@@ -82,7 +83,7 @@ def each_file(folder: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     pack = pack_of(folder)
     if pack is None:
         for name in sorted(name for name in os.listdir(folder) if not is_junk(name)):
-            yield name, (folder / name).read_bytes
+            yield name, partial(read_regular, folder / name)
     else:
         opened = open_pack(str(pack))
         for name, row in sorted((name, row) for row, name in enumerate(opened.names) if not is_junk(name)):
@@ -108,7 +109,7 @@ def write_pack(folder: Path, target: Path) -> int:
         for start in range(0, len(names), _ROWS):
             chosen = names[start : start + _ROWS]
             times = [os.stat(folder / name).st_mtime_ns for name in chosen]
-            images = [(folder / name).read_bytes() for name in chosen]
+            images = [read_regular(folder / name) for name in chosen]
             writer.write(pa.record_batch([chosen, times, images], schema=_SCHEMA))
     return len(names)
 
