@@ -218,7 +218,7 @@ def measure_embedding(embed: nn.Module, tracks: Sequence[Track], clip: Clip, whe
     """Return how many images a second are read by one process and embedded; the first batch does not count."""
     done, began, spent = 0, 0.0, 0.0
     for _, images, _ in stream_images(dict(enumerate(tracks)), clip.size, where.device, 0):
-        for batch in images.split(BATCH):
+        for batch in torch.split(images, BATCH):
             _half(embed, batch, clip)
             done, began = (done + len(batch), began) if began else (0, perf_counter())
             spent = perf_counter() - began
