@@ -17,6 +17,7 @@ from torch import Tensor
 
 from abawbench import fetch_weights
 from abawbench.contracts import Source, UsageError, Weights
+from abawbench_plugins.models._pickles import read_whole
 
 NONE = Weights(source="none")
 """Random parameters: works everywhere, is marked in every table and never ranked."""
@@ -58,7 +59,8 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the named tensors of a file: safetensors, or a checkpoint that ``torch.load`` reads without running code.
 
     A checkpoint may be bare or hold them as ``state_dict`` or ``model_state_dict``, averaged ones (``state_dict_ema``)
-    coming first; a leading ``module.`` of every name goes. Raises UsageError for anything else.
+    coming first; a leading ``module.`` of every name goes. A pickle of a whole network gives its tensors, and none of
+    its code is run. Raises UsageError for anything else.
     """
     path = Path(path)
     if path.suffix == ".safetensors":
@@ -77,8 +79,8 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
         # timm keeps its command line, a plain Namespace, beside the parameters
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what is no checkpoint, such as a page saved in its place, may raise anything
-        raise UsageError(f"{path} is not a PyTorch checkpoint of plain tensors; give the authors' file") from error
+    except Exception:  # what is no checkpoint, such as a page saved in its place, may raise anything
+        return read_whole(path)
     for key in ("state_dict_ema", "state_dict", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

@@ -52,7 +52,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_what_is_not_here_is_asked_for_by_the_models_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path))
     monkeypatch.setenv("ABAWBENCH_NETWORK", "0")
-    with pytest.raises(UsageError, match=r"give --weights big=FILE, or run: abawbench weights fetch m big --network$"):
+    with pytest.raises(UsageError, match=r"nothing is fetched unasked; run: abawbench weights fetch m big --network$"):
         find("big", (HUB, FILE), "m")
 
 
