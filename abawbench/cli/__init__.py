@@ -102,7 +102,8 @@ class LazyGroup(click.Group):
         if args and args[0] not in COMMANDS and not ctx.resilient_parsing:
             near = get_close_matches(args[0], COMMANDS, n=3)
             ctx.fail(
-                f"no command '{plain(args[0])}'; " + (f"did you mean {' or '.join(near)}?" if near else "see --help")
+                f"No such command '{plain(args[0])}'; "
+                + (f"did you mean {' or '.join(near)}?" if near else "see --help")
             )
         return super().resolve_command(ctx, args)
 
