@@ -102,11 +102,14 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> str:
 def scored(monkeypatch: pytest.MonkeyPatch) -> str:
     score = SimpleNamespace(metric=EVIL, value=0.5, interval=None, reason=None, parts={})
     found = SimpleNamespace(
-        database=SimpleNamespace(synthetic=False, name=EVIL, split="val"),
+        database=SimpleNamespace(synthetic=False, name=EVIL, split="val", lacks=(EVIL,)),
         score=score,
         floor=SimpleNamespace(value=None, what=EVIL),
         assumptions={EVIL: EVIL},
         stored_value=None,
+        notes=(EVIL,),
+        lost_tracks=1,
+        surplus_rows=1,
         **dict.fromkeys(("file", "form", "task"), EVIL),
         **dict.fromkeys(("tracks", "coverage", "predicted_frames", "annotated_frames", "filled_frames"), 0),
     )
