@@ -91,7 +91,7 @@ def check_options(kind: type[Any], overrides: Mapping[str, Any], owner: str, nou
     for name, value in overrides.items():
         if name not in fields:
             near = get_close_matches(name, fields, n=3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(fields)}"
+            hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(fields) or 'none'}"
             raise UsageError(f"{owner} has no {noun} '{name}'; {hint}")
         default = getattr(defaults, name)
         merged = _merge(default, value) if isinstance(default, dict) and isinstance(value, dict) else value

@@ -38,7 +38,7 @@ def test_compare_prints_a_table_markdown_or_json(call) -> None:
     assert call("compare", "good", "bad", "--markdown").stdout.startswith("### bad against good\n")
     (task,) = json.loads(call("compare", "good", "bad", "--json").stdout)["tasks"]
     assert task["difference"] < -0.3
-    assert task["units"] == 3
+    assert task["units"] == 5
 
 
 def test_the_exit_status_says_pass_fail_or_cannot_tell(call) -> None:

@@ -206,7 +206,7 @@ def test_the_statistics_of_the_tracks_lie_beside_the_record_and_give_its_value(r
     metric = toys.get("metric", task.metric).build(task)
     assert metric.value(found.values.sum(axis=0)) == record.score.value
     assert found.tracks == ("val0", "val1", "val2", "val3", "val4")
-    assert found.subjects == ("val0", "val0", "val1", "val1", "val2")
+    assert found.subjects == ("val0", "val1", "val2", "val3", "val4")
 
 
 def test_the_score_says_how_many_independent_frames_it_rests_on(run) -> None:
