@@ -139,8 +139,10 @@ def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
 @gather(
     "machine",
     _machine,
-    click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
-    click.option("--precision", default="no", show_default=True, help="Mixed precision: no, fp16 or bf16."),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
+    click.option(
+        "--precision", default="no", show_default=True, help="Mixed precision of training: no, fp16 (CUDA) or bf16."
+    ),
     click.option(
         "--workers",
         type=click.IntRange(0),

@@ -31,7 +31,7 @@ Exit status: 0 written, 2 wrong usage, or a file that would not be whole.
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
 @options.sources
 @click.option("--split", default="test", show_default=True, help="The split that is predicted.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @options.assumption
 @options.network
 @options.json_output

@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -57,10 +57,18 @@ class Allowance:
 
 
 class Supervised:
-    """``run(send, *given)`` at work in a process of its own; ``heard`` is called here with each message it sends."""
+    """``run(send, *given)`` at work in a process of its own; ``heard`` is called here with each message it sends.
+
+    ``environment`` holds variables that differ from those of this process.
+    """
 
     def __init__(
-        self, run: Callable[..., None], given: tuple[Any, ...], allowance: Allowance, heard: Callable[..., None]
+        self,
+        run: Callable[..., None],
+        given: tuple[Any, ...],
+        allowance: Allowance,
+        heard: Callable[..., None],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.log = Log()
         """What it printed."""
@@ -73,7 +81,7 @@ class Supervised:
         context: Any = multiprocessing.get_context(start_method())
         self._reports, theirs = context.Pipe()
         self._output, output = context.Pipe(duplex=False)
-        order = Order(run, given, dict(os.environ), temporary, allowance.network)
+        order = Order(run, given, {**os.environ, **(environment or {})}, temporary, allowance.network)
         self._process = context.Process(target=begin, args=(theirs, output, order))
         with _no_main(), safe_start():
             self._process.start()

@@ -17,6 +17,7 @@ from abawbench.harness.request.journal import READ
 from abawbench.plugins import FIRST_PARTY, Plugin
 from abawbench.progress import Advance, Progress
 from abawbench.records import store
+from abawbench.system.gpus import VISIBLE, visible_gpus
 from abawbench.system.limits import Limits
 from abawbench.system.supervised import TICK, Allowance, Supervised, prepare
 from abawbench.system.text import plain
@@ -38,6 +39,7 @@ def run_isolated(jobs: Sequence[Job], work: Work, limits: Limits, progress: Prog
         options=("--job-timeout", "--job-memory"),
     )
     waiting, running = deque(range(len(jobs))), list[_Running]()
+    gpus = visible_gpus() if limits.jobs > 1 else ()
     with ExitStack() as stack:
         stack.callback(_stop_all, running)
         shown = progress if limits.jobs == 1 else _NotesOnly(progress)
@@ -49,7 +51,8 @@ def run_isolated(jobs: Sequence[Job], work: Work, limits: Limits, progress: Prog
                     outcomes.skip(number)
                     continue
                 progress.note(outcomes.announce(number))
-                running.append(_Running(number, jobs[number], work, allowance, shown))
+                slot = min(set(range(limits.jobs)) - {one.slot for one in running})
+                running.append(_Running((number, slot), jobs[number], work, allowance, shown, gpus))
             wait([handle for one in running for handle in one.process.handles()], TICK)
             for one in list(running):
                 if one.process.go_on():
@@ -58,6 +61,11 @@ def run_isolated(jobs: Sequence[Job], work: Work, limits: Limits, progress: Prog
                 outcomes.ended(one.number, one.outcome(), one.about)
                 if done:
                     done(1)
+
+
+def gpu_of(job: Job, slot: int, gpus: Sequence[str]) -> dict[str, str]:
+    """Return the variable by which a job sees one GPU alone, its slot's, where there are several and it names none."""
+    return {VISIBLE: gpus[slot % len(gpus)]} if len(gpus) > 1 and job.device in ("auto", "cuda") else {}
 
 
 def _own_builders(jobs: Sequence[Job], work: Work) -> list[str]:
@@ -81,8 +89,16 @@ def _stop_all(running: Sequence["_Running"]) -> None:
 class _Running:
     """A job at work, seen from outside."""
 
-    def __init__(self, number: int, job: Job, work: Work, allowance: Allowance, progress: Progress) -> None:
-        self.number = number
+    def __init__(
+        self,
+        place: tuple[int, int],
+        job: Job,
+        work: Work,
+        allowance: Allowance,
+        progress: Progress,
+        gpus: Sequence[str] = (),
+    ) -> None:
+        self.number, self.slot = place
         self.about: About | None = None
         self._job, self._work, self._progress = job, work, progress
         self._bars: dict[int, tuple[ExitStack, Advance]] = {}
@@ -90,7 +106,7 @@ class _Running:
         self._plugin: Plugin | None = None
         self._took_part: tuple[Plugin, ...] = ()
         self._failure: Failure | None = None
-        self.process = Supervised(run_reported, (job, work), allowance, self._hear)
+        self.process = Supervised(run_reported, (job, work), allowance, self._hear, gpu_of(job, self.slot, gpus))
 
     def outcome(self) -> Any:
         """Return the record, or how the job ended without one; what it printed lies in its run folder."""

@@ -32,7 +32,7 @@ from abawbench.harness.data.inputs import identify_inputs, require_images, requi
 from abawbench.harness.data.whole import ONE_TENSOR
 from abawbench.harness.request.assumptions import count_frames, select_assumptions
 from abawbench.harness.request.databases import TRAIN, VALIDATION, Databases
-from abawbench.harness.request.devices import device_named
+from abawbench.harness.request.devices import device_named, processes
 from abawbench.harness.request.jobs import EAGER, Job, runtime_plugin
 from abawbench.harness.request.journal import READ, Journal
 from abawbench.harness.request.protocol import Protocol
@@ -116,6 +116,8 @@ class Prepared:
         if isinstance(self.model, Predictor):
             chosen = {name: value for name, value in chosen.items() if name not in Recipe.__dataclass_fields__}
         chosen["precision"] = self.job.precision
+        if processes() > 1:
+            chosen["processes"] = processes()  # each takes a batch of its own at every step
         if self.job.control:
             chosen["control"] = self.job.control
         return chosen
@@ -133,6 +135,7 @@ class Prepared:
             torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
             cache_limit(),  # features that do not fit are computed anew, in full precision
             self.job.precision,
+            processes(),
             self.job.runtime,
             self.job.control,
             asdict(self.protocol),

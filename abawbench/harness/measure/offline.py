@@ -23,6 +23,7 @@ from abawbench.harness.measure.timing import (
     noise_of,
 )
 from abawbench.records.cost import Throughput
+from abawbench.system.gpus import gpu_joules
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 MEMORY_LIMIT = 2 * 2**30
@@ -142,9 +143,9 @@ def energy(device: torch.device, root: Path = POWERCAP) -> Iterator[Joules]:
         _grown(start, _microjoules(one / "energy_uj"), _microjoules(one / "max_energy_range_uj"))
         for one, start in zip(packages, before, strict=True)
     ]
-    after = _gpu_joules(device)
-    if gpu is not None and after is not None:
-        parts.append(after - gpu)
+    if device.type != "cpu":
+        after = _gpu_joules(device)
+        parts.append(after - gpu if gpu is not None and after is not None else None)
     known = [part for part in parts if part is not None]
     # a part that cannot be read would make the sum too small
     if known and len(known) == len(parts):
@@ -178,13 +179,4 @@ def _grown(before: int | None, after: int | None, limit: int | None) -> float | 
 
 
 def _gpu_joules(device: torch.device) -> float | None:
-    if device.type != "cuda":
-        return None
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByIndex(device.index or 0)
-        return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
-    except Exception:  # no pynvml, no driver, or a GPU that does not count
-        return None
+    return gpu_joules(str(torch.cuda.get_device_properties(device).uuid)) if device.type == "cuda" else None

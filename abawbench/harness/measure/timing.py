@@ -45,7 +45,7 @@ SCORED_TOLERANCE = 0.05
 
 def clock_for(device: torch.device) -> Callable[[Call, Example], tuple[float, Tensor]]:
     """Return a function that calls and gives milliseconds and the answer: by events on a CUDA device."""
-    return _cuda_ms if device.type == "cuda" else _wall_ms
+    return {"cuda": _cuda_ms, "mps": _mps_ms}.get(device.type, _wall_ms)
 
 
 def device_of(inputs: Example) -> torch.device:
@@ -163,11 +163,20 @@ def finish(device: torch.device) -> None:
     """Wait until an accelerator is done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def _wall_ms(call: Call, inputs: Example) -> tuple[float, Tensor]:
     start = perf_counter()
     answer = call(*inputs)
+    return (perf_counter() - start) * 1e3, answer
+
+
+def _mps_ms(call: Call, inputs: Example) -> tuple[float, Tensor]:
+    start = perf_counter()
+    answer = call(*inputs)
+    torch.mps.synchronize()
     return (perf_counter() - start) * 1e3, answer
 
 

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from abawbench.contracts import UsageError
-from abawbench.harness.request.jobs import DEVICES
+from abawbench.harness.request.jobs import check_device
 from abawbench.records.record import Hardware, ProcessRecord
 
 LIBRARIES = (
@@ -32,22 +32,40 @@ LIBRARIES = (
 
 def device_named(name: str) -> torch.device:
     """Return a device; ``auto`` is CUDA's first where there is one. Raises UsageError for one that is not there."""
-    if name not in DEVICES:
-        raise UsageError(f"unknown device '{name}'; use {', '.join(DEVICES)}")
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
+    check_device(name)
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("no GPU of Apple is in reach of torch; use --device cpu")
+    if name in ("cpu", "mps"):
+        return torch.device(name)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda" if count else "cpu")
+    if not count:
         raise UsageError("no CUDA device is in reach of torch; use --device cpu")
-    return torch.device("cuda" if there and name != "cpu" else "cpu")
+    device = torch.device(name)
+    if device.index is not None and device.index >= count:
+        raise UsageError(f"{name} is not there; torch reaches {count} CUDA devices, cuda:0 to cuda:{count - 1}")
+    return device
 
 
 def accelerator_on(device: str, precision: str) -> Accelerator:
-    """Return accelerate's view of the devices. Raises UsageError for one that is not there."""
-    on_cpu = device_named(device).type == "cpu"
-    if on_cpu and precision == "fp16":
+    """Return accelerate's view of the devices.
+
+    Raises UsageError for one that is not there, and for a precision in which it does not compute.
+    """
+    chosen = device_named(device)
+    if precision == "fp16" and chosen.type != "cuda":  # on others accelerate computes in float32
         raise UsageError("fp16 is half precision of a GPU, and there is none here; use --precision no or bf16")
+    if chosen.index is not None:
+        torch.cuda.set_device(chosen)  # accelerate takes the current one
     # accelerate keeps its state per process; a second run in one process may ask for another device
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
-    return Accelerator(cpu=on_cpu, mixed_precision=precision)
+    return Accelerator(cpu=chosen.type == "cpu", mixed_precision=precision)
+
+
+def processes() -> int:
+    """Return how many processes share each job, as torchrun or ``accelerate launch`` started them."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def hardware(device: torch.device) -> Hardware:
@@ -56,7 +74,7 @@ def hardware(device: torch.device) -> Hardware:
         cpu=_cpu(),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
-        gpu=torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        gpu=gpu_name(device),
         memory_bytes=_memory(),
     )
 
@@ -69,6 +87,13 @@ def describe_process(at_once: int) -> ProcessRecord:
         waiting=os.environ.get("OMP_WAIT_POLICY"),
         hash_seed=None if sys.flags.hash_randomization else 0,
     )
+
+
+def gpu_name(device: torch.device) -> str | None:
+    """Return what a GPU calls itself; None for a processor."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "Apple GPU" if device.type == "mps" else None
 
 
 def versions() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """From names to jobs: which model runs on which task, on which database, or why it cannot."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from abawbench.plugins import FIRST_PARTY, Plugin, Plugins
 from abawbench.system.limits import Limits
 
 CONTROLS = ("shuffled-labels",)
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
 PRECISIONS = ("no", "fp16", "bf16")
 EAGER = "eager"
 """What runs networks unless another runtime is asked for, and always when scores are made."""
@@ -44,9 +45,9 @@ class Machine:
     """On what jobs run, and how their networks are timed."""
 
     device: str = "auto"
-    """``auto``, ``cpu`` or ``cuda``."""
+    """``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``."""
     precision: str = "no"
-    """Mixed precision of training: ``no``, ``fp16`` or ``bf16``."""
+    """Mixed precision of training: ``no``, ``fp16`` (CUDA only) or ``bf16``. Scores are made in full precision."""
     workers: int | None = None
     """Processes that read images for each job; None for as many as suit the machine and the images."""
     runtime: str = EAGER
@@ -84,8 +85,7 @@ def plan(plugins: Plugins, models: Sequence[str], tasks: Sequence[str], seeds: S
 
     Raises UsageError for an unknown name and for options that exclude each other.
     """
-    if like.device not in DEVICES:
-        raise UsageError(f"unknown device '{like.device}'; use {', '.join(DEVICES)}")
+    check_device(like.device)
     if like.precision not in PRECISIONS:
         raise UsageError(f"unknown precision '{like.precision}'; use {', '.join(PRECISIONS)}")
     if (like.device, like.precision) == ("cpu", "fp16"):
@@ -102,6 +102,12 @@ def plan(plugins: Plugins, models: Sequence[str], tasks: Sequence[str], seeds: S
         for task in task_names(plugins, tasks)
         for seed in seeds
     ]
+
+
+def check_device(name: str) -> None:
+    """Raise UsageError for a name that is none of ``DEVICES``."""
+    if re.sub(r":\d+$", ":N", name) not in DEVICES:
+        raise UsageError(f"unknown device '{name}'; use {', '.join(DEVICES)}")
 
 
 def runtime_plugin(plugins: Plugins, name: str) -> Plugin:
