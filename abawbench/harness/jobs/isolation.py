@@ -12,12 +12,12 @@ from abawbench.harness.jobs.blame import blame_crash
 from abawbench.harness.jobs.failures import About, Failure, describe_unopened
 from abawbench.harness.jobs.reporting import run_reported
 from abawbench.harness.request.databases import Databases
+from abawbench.harness.request.gpus import VISIBLE, visible_gpus
 from abawbench.harness.request.jobs import Job, Work
 from abawbench.harness.request.journal import READ
 from abawbench.plugins import FIRST_PARTY, Plugin
 from abawbench.progress import Advance, Progress
 from abawbench.records import store
-from abawbench.system.gpus import VISIBLE, visible_gpus
 from abawbench.system.limits import Limits
 from abawbench.system.supervised import TICK, Allowance, Supervised, prepare
 from abawbench.system.text import plain

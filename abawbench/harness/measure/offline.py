@@ -22,8 +22,8 @@ from abawbench.harness.measure.timing import (
     noise_advice,
     noise_of,
 )
+from abawbench.harness.request.gpus import gpu_joules
 from abawbench.records.cost import Throughput
-from abawbench.system.gpus import gpu_joules
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 MEMORY_LIMIT = 2 * 2**30

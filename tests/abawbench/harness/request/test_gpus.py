@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from abawbench.system.gpus import gpu_joules, visible_gpus
+from abawbench.harness.request.gpus import gpu_joules, visible_gpus
 
 MILLIJOULES = {"GPU-aa": 5_000, "GPU-bb": 7_000}
 
