@@ -196,7 +196,7 @@ def _scored_clips(bench: Bench, seconds: float) -> ScoredClips | None:
     """Return as many of the clips that take turns under the clock as answering them leaves time for the rest."""
     start = perf_counter()
     one = bench.scored_clips(1)
-    took = perf_counter() - start
+    took = max(perf_counter() - start, 1e-9)
     return bench.scored_clips(min(TIMED_CLIPS, int(ANSWERING * seconds / took))) or one
 
 
