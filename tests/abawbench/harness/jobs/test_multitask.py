@@ -91,7 +91,7 @@ def test_every_further_task_runs_end_to_end(name: str, toys: Any, tmp_path: Path
     assert record.status == "ok", record.reason
     assert np.isfinite(record.score.value)
     assert np.isfinite(record.floor.value)
-    assert record.counts.problems == ()
+    assert all("are assumed" in problem for problem in record.counts.problems)
     assert 0 < record.counts.annotated_frames <= record.counts.frames
     made = [path.name for path in (tmp_path / "cache/synthetic").iterdir()]
     assert len(made) == 1
