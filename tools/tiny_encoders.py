@@ -48,7 +48,13 @@ def write(folder: Path, timm_names: Sequence[str] = TIMM) -> None:
     for name in ("wavlm", "hubert"):
         said = {"sampling_rate": 16_000, "do_normalize": True}
         (folder / "tiny" / name / "preprocessor_config.json").write_text(json.dumps(said))
-    for name in timm_names:
+    write_timm(folder, timm_names)
+
+
+def write_timm(folder: Path, names: Sequence[str]) -> None:
+    """Write FOLDER/timm/NAME for each network of timm."""
+    torch.manual_seed(0)
+    for name in names:
         path = folder / str(timm.get_pretrained_cfg(name).hf_hub_id) / "model.safetensors"
         path.parent.mkdir(parents=True)
         save_file(timm.create_model(name, pretrained=False).state_dict(), path)

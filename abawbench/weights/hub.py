@@ -28,11 +28,9 @@ def find_local(source: Source, commit: str | None, known: Sequence[str]) -> Foun
     for name in names:
         if _PATTERN.search(name):
             return None
-        try:
-            path = huggingface_hub.hf_hub_download(
-                str(source.repository), name, revision=commit or NEWEST, local_files_only=True
-            )
-        except (OSError, ValueError):
+        # a download, even of local files only, asks the hub who is calling
+        path = huggingface_hub.try_to_load_from_cache(str(source.repository), name, revision=commit or NEWEST)
+        if not isinstance(path, str):
             return None
         files[name] = Path(path)
     return Found(files=files, commit=_commit_of(next(iter(files.values()))))
