@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from abawbench.contracts import Track
+from abawbench.contracts import Track, UsageError
 from abawbench.plugins import SCOPE
 from abawbench.system import locks
 from abawbench.system.cache import cache_folder
@@ -87,7 +87,13 @@ def load(file: Path) -> Entry | None:
 
 
 def store(file: Path, entry: Entry) -> None:
-    """Write an entry under a temporary name, then rename it: a reader never sees half of one."""
+    """Write an entry under a temporary name, then rename it: a reader never sees half of one.
+
+    Raises UsageError for a cache that cannot be written to.
+    """
+    there = next(folder for folder in file.parents if folder.exists())
+    if not os.access(there, os.W_OK):  # else a library's error would look like the model's
+        raise UsageError(f"the cache cannot be written to ({there}); set ABAWBENCH_CACHE to a folder of your own")
     from safetensors.torch import save_file
 
     tensors = {str(i): level for i, level in enumerate(entry.levels)}
