@@ -10,6 +10,7 @@ import pytest
 
 from abawbench.contracts.database import LabelledTrack
 from abawbench.contracts.errors import DataError
+from abawbench_plugins.databases import _image_index
 from abawbench_plugins.databases.aff_wild2 import open_database
 
 VA = "8th_ABAW_Annotations/VA_Estimation_Challenge"
@@ -354,8 +355,8 @@ def test_the_fingerprint_sees_annotations_and_not_images(good: Any, tmp_path: Pa
 
 def test_opening_and_labels_read_no_image_folder(good: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     listed: list[str] = []
-    scandir = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: listed.append(str(path)) or scandir(path))
+    list_folder = _image_index.list_folder
+    monkeypatch.setattr(_image_index, "list_folder", lambda path: listed.append(str(path)) or list_folder(path))
     (one,) = open_database([good.root]).tracks("va", "train")
     folder = str(good.root / "cropped_aligned/good")
     assert folder not in listed
