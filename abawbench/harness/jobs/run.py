@@ -106,7 +106,7 @@ class Outcomes:
         if failure.status != "skipped":
             self._progress.note(f"{failure.status}: {failure.reason}")
         about = about or describe_unopened(job)
-        record = record_of(job, about, failure)
+        record = record_of(job, about, failure).sealed()
         place = about.folder(job, self._work.out)
         if failure.status == "failed" or store.has_result_beside(place):
             # a full disk must not cost the records of the others
