@@ -95,7 +95,7 @@ def test_an_exception_names_whose_code_raised_it(together: Ran, kind: str, phase
 @pytest.mark.parametrize(("kind", "phase"), PAIRS)
 def test_broken_data_is_the_databases_whoever_met_it(together: Ran, kind: str, phase: str) -> None:
     record = together.failed(f"{kind}-{phase}-data")
-    opened = phase != "read" or kind in ("database", "model")  # a model is built once the data is there
+    opened = phase != "read" or kind in ("database", "metric", "model")  # built once the data is there
     assert (record["phase"], record["blamed"]) == (phase, blamed("database", "") if opened else None)
     assert record["reason"].endswith("faces.bin: cut in the middle")
 
