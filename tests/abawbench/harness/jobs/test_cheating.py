@@ -21,7 +21,7 @@ from abawbench.progress import Progress
 from abawbench.records import store
 from abawbench.records.record import Record
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::abawbench.JobWarning")]  # a refusal is expected
+pytestmark = pytest.mark.slow
 
 FOLDER = Path(__file__).with_name("cheating_plugins")
 MODULES = ("lottery", "cheating_predictors", "cheating_networks")

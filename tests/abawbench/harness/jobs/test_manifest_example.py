@@ -49,7 +49,7 @@ def test_the_example_trains_predicts_and_scores(here: Path, capsys: pytest.Captu
         assert not record.database.synthetic
         assert (record.counts.tracks, record.counts.frames, record.counts.annotated_frames) == (1, 3, 3)
         assert record.counts.coverage == 1
-        assert record.counts.problems_total == 0
+        assert record.counts.problems == (".: tracks without 'rate' and video: 30 frames per second are assumed",)
     assert "('expr'" in capsys.readouterr().out
 
 

@@ -29,8 +29,8 @@ def test_colours_change_as_torchvision_changes_them(seed: int) -> None:
     for image, own, places, changed in zip(given, factors.tolist(), order.tolist(), found, strict=True):
         for place in places:
             image = OPERATIONS[place](image, own[place])
-        # a mean of float32 may round to the other side, and what follows may make more of it
-        assert (image.int() - changed.int()).abs().max() <= 2
+        # a mean of float32 may round to the other side: one level, which what follows makes up to 1.75 * 1.75 of
+        assert (image.int() - changed.int()).abs().max() <= 4
         assert (image == changed).float().mean() > 0.99
 
 
