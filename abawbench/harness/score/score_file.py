@@ -41,6 +41,8 @@ class _Scored:
     """Of uncertain facts, where another than the default took effect."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     """Tracks of the split that could not be read, and the annotated frames (or tracks) of each."""
+    place: Mapping[str, Any] = field(default_factory=dict)
+    """Where the database lies or how it was made, as ``Databases.describe`` gives it."""
 
     def record(self) -> DatabaseRecord:
         return DatabaseRecord(
@@ -50,6 +52,7 @@ class _Scored:
             fingerprint=self.database.fingerprint(),
             split=self.split,
             tracks_sha256=tracks_digest(self.tracks),
+            **self.place,
             lacks=self.task.left_out,
         )
 
@@ -84,12 +87,13 @@ def score_file(path: Path, wanted: ScoreRequest, plugins: Plugins, databases: Da
         raise UsageError(f"unknown rule '{wanted.surplus}' for surplus rows; use {', '.join(SURPLUS)}")
     chosen = check_assumptions(plugins, wanted.assumptions)
     task, measured, asked = _task(plugins, wanted.task, chosen)
-    database, tracks = _load_tracks(task, databases.under(chosen), wanted.split, chosen)
+    name, database, tracks = _load_tracks(task, databases.under(chosen), wanted.split, chosen)
     task = task.leave_out(database.lacks(task.label))
     metric = measured(task)
     effective = select_assumptions(chosen, task, [*asked, databases.plugin(database.name)])
     dropped = count_dropped(database, task, [wanted.split])
-    known = _Scored(task, metric, database, wanted.split, tracks, effective, dropped)
+    place = databases.describe(name)
+    known = _Scored(task, metric, database, wanted.split, tracks, effective, dropped, place)
     found = read_prediction_file(
         path, task, [one.track for one in tracks], form=wanted.form, surplus=wanted.surplus, dropped=dropped
     )
@@ -125,12 +129,13 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
     assumptions = record.protocol.assumptions if record.protocol else {}
     task, measured, _ = _task(plugins, record.task, assumptions, record.near("task"))
     predictions = store.read_run_predictions(folder, task.outputs)
-    database = databases.under(assumptions).for_task(task, pooled=True)[1]
+    name, database = databases.under(assumptions).for_task(task, pooled=True)
     tracks = tracks_of_run(record, task, database, predictions.scores)
     _require_every_track(folder, record, task, database, predictions.scores)
     task = task.leave_out(database.lacks(task.label))
     dropped = count_dropped(database, task, _splits_of(record, task, database))
-    known = _Scored(task, measured(task), database, record.database.split, tracks, assumptions, dropped)
+    place = databases.describe(name)
+    known = _Scored(task, measured(task), database, record.database.split, tracks, assumptions, dropped, place)
     _require_same_tracks(folder, record, known, predictions.scores)
     scores = [predictions.scores[one.track.id] for one in tracks]
     found = _score(folder, "run", known, scores).model_copy(update={"stored_value": record.score.value})
@@ -154,8 +159,8 @@ def _task(
 
 def _load_tracks(
     task: Task, databases: Databases, split: str, assumptions: Mapping[str, str]
-) -> tuple[Database, list[LabelledTrack]]:
-    """Return the database that has a split of a task, and its labelled tracks."""
+) -> tuple[str, Database, list[LabelledTrack]]:
+    """Return the name of the database that has a split of a task, the database and its labelled tracks."""
     name, database = databases.for_split(task, split)
     tracks = count_frames(database.tracks(task.label, split), task, assumptions)
     labelled = [one for one in tracks if one.labels is not None]
@@ -163,7 +168,7 @@ def _load_tracks(
         raise UsageError(
             f"split '{split}' of '{name}' has no labels of task '{task.name}': nothing can be scored on it"
         )
-    return database, labelled
+    return name, database, labelled
 
 
 def tracks_of_run(

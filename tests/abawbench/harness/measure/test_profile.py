@@ -25,7 +25,7 @@ from abawbench.report.profile_table import profile_text
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, toys: Plugins) -> Plugins:
     """The toy plugins, a camera that does not make anyone wait, and no process started to see the memory."""
-    monkeypatch.setattr(module, "peak_memory", lambda network, *example: 1_000_000)
+    monkeypatch.setattr(module, "peak_memory", lambda network, *example, seconds=None: 1_000_000)
 
     def brief(network: ClipNetwork, clip: Clip, device: torch.device, stage: live.Stage, advance: Any) -> Live:
         return live.measure_live(network, clip, device, replace(stage, predictions=8), advance)

@@ -249,7 +249,7 @@ def test_a_model_that_predicts_nan_writes_nothing(va: Path, submit, tmp_path: Pa
     save_file({name: torch.full_like(tensor, torch.nan) for name, tensor in state.items()}, va / store.WEIGHTS)
     record = store.read(va)
     named = record.trained.model_copy(update={"sha256": sha256(va / store.WEIGHTS)})
-    (va / store.RESULT).write_text(record.model_copy(update={"trained": named}).to_json())
+    (va / store.RESULT).write_text(record.model_copy(update={"trained": named}).sealed().to_json())
     with pytest.raises(DataError, match="predicts NaN or infinity"):
         submit(va, split="val")
     assert not (tmp_path / "out.txt").exists()
@@ -267,10 +267,10 @@ def test_weights_gone_changed_or_of_another_network_are_refused(va: Path, submit
     for name, shape in (("head.other.weight", (2, 6)), ("head.linear.weight", (3, 6))):
         save_file({"head.linear.bias": torch.zeros(2), name: torch.zeros(shape)}, weights)
         named = record.trained.model_copy(update={"sha256": sha256(weights)})
-        (va / store.RESULT).write_text(record.model_copy(update={"trained": named}).to_json())
+        (va / store.RESULT).write_text(record.model_copy(update={"trained": named}).sealed().to_json())
         with pytest.raises(DataError, match=r"its weights do not fit model 'toy'.*head.linear.weight"):
             submit(va, split="val")
-    (va / store.RESULT).write_text(record.model_copy(update={"trained": None}).to_json())
+    (va / store.RESULT).write_text(record.model_copy(update={"trained": None}).sealed().to_json())
     with pytest.raises(DataError, match="the run kept no weights"):
         submit(va, split="val")
 
@@ -278,7 +278,7 @@ def test_weights_gone_changed_or_of_another_network_are_refused(va: Path, submit
 def test_a_run_that_started_from_other_weights_is_not_continued(va: Path, submit) -> None:
     record = store.read(va)
     other = record.weights.model_copy(update={"sha256": "1" * 64})
-    (va / store.RESULT).write_text(record.model_copy(update={"weights": other}).to_json())
+    (va / store.RESULT).write_text(record.model_copy(update={"weights": other}).sealed().to_json())
     with pytest.raises(UsageError, match=r"started from other weights 'toy' .111111111111.*give --weights"):
         submit(va, split="val")
 
@@ -291,6 +291,6 @@ def test_the_template_is_not_overwritten(va: Path, submit, world, tmp_path: Path
 
 def test_a_task_without_an_official_file_cannot_be_submitted(va: Path, submit) -> None:
     record = store.read(va)
-    (va / store.RESULT).write_text(record.model_copy(update={"task": "eri"}).to_json())
+    (va / store.RESULT).write_text(record.model_copy(update={"task": "eri"}).sealed().to_json())
     with pytest.raises(UsageError, match="task 'eri' has no official prediction file"):
         submit(va, split="val")
