@@ -17,6 +17,7 @@ from abawbench import Machine, Protocol
 from abawbench.compare.comparison import Comparison, compare
 from abawbench.compare.gate import Gate, checks, exit_status
 from abawbench.compare.sides import Run, load_side
+from abawbench.compare.ties import compare_neighbours
 from abawbench.contracts import Declaration, Labels, Metric, MetricDeclaration, Task, TaskDeclaration
 from abawbench.harness.learn.postprocessing import tune_thresholds
 from abawbench.hookspecs import hookimpl
@@ -25,7 +26,7 @@ from abawbench.records import store
 from abawbench.records.record import Record, Score
 from abawbench.records.track_statistics import TrackStatistics
 from abawbench.report.comparison_table import comparison_json, comparison_text
-from abawbench.report.leaderboard import page_text
+from abawbench.report.leaderboard import render
 from abawbench.report.pareto import frontier, panels
 from abawbench.report.plot import draw
 from abawbench.report.table import table
@@ -147,10 +148,9 @@ def test_a_limit_inside_the_interval_says_how_many_tracks_it_takes(make: Make, p
     assert "more tracks like these 24" in words
 
 
-def test_the_leaderboard_ranks_the_least_first_and_ties_share(make: Make, plugins: Plugins, tmp_path: Path) -> None:
-    (tmp_path / "published.yaml").write_text("[]", encoding="utf-8")
+def test_the_leaderboard_ranks_the_least_first_and_ties_share(make: Make, plugins: Plugins) -> None:
     runs = [make("worst", 0.9), make("best", 0.2), make("good", 0.3), make("alike", 0.3, seed=1)]
-    page = page_text(tmp_path, runs, plugins)
+    page = render([], [run.record for run in runs], compare_neighbours(runs, plugins))
     rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines() if line.startswith("| ")]
     assert [row[1] for row in rows[1:]] == ["1", "2=", "2=", "4"]
     assert [row[2] for row in rows[1:]][::3] == ["best", "worst"]
