@@ -20,7 +20,7 @@ PLUGINS = Plugins(third_party=False)
 
 def built(model: Model) -> nn.Module:
     """The model's network for the first task that it has one for."""
-    for task in ("va", "emi", "ce", "ah"):
+    for task in ("va", "emi", "ce", "ah", "expr"):
         try:
             return model.network(PLUGINS.get("task", task).build(), model.weights("none", synthetic=True))
         except UsageError:

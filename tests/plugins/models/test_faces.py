@@ -300,7 +300,7 @@ def test_weights_that_are_not_there_are_refused_with_what_to_do(
     monkeypatch.setenv("ABAWBENCH_NETWORK", "0")
     made: Any = model
     plugin = made(made.Settings())
-    with pytest.raises(UsageError, match=r"=FILE"):
+    with pytest.raises(UsageError, match=r"=FILE|run: abawbench weights fetch .* --network"):
         plugin.weights(None, synthetic=False)
     with pytest.raises(UsageError, match=r"give --weights|needs"):
         plugin.weights("nonsense", synthetic=False)

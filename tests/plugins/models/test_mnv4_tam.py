@@ -258,7 +258,7 @@ def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a PyTorch checkpoint of plain tensors"):
         sources.read_backbone(weights)
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(UsageError, match="not a PyTorch checkpoint of plain tensors"):
+    with pytest.raises(UsageError, match="is not a PyTorch checkpoint; give the authors' file"):
         sources.read_backbone(weights)
 
 
