@@ -64,8 +64,8 @@ def _savable(network: nn.Module) -> nn.Module:
 
 
 def _environment() -> dict[str, str]:
-    # the child finds whatever this process could import
-    return os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    # the child finds whatever this process could import; an empty entry is the working folder
+    return os.environ | {"PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path)}
 
 
 def _measure(path: str, modules: list[str], threads: int) -> int:
