@@ -1,8 +1,6 @@
 """The plugin manager: everyone comes in by the same door, and a broken plugin is named and left out."""
 
-import signal
 import sys
-import time
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -136,24 +134,6 @@ def test_a_plugin_that_breaks_the_rules_is_blamed_alone(install: Install, hooks:
     (failure,) = plugins.failures
     assert error in failure.error
     assert (failure.distribution, failure.version) == ("stranger", "1.2")
-
-
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no alarms")
-def test_a_plugin_that_hangs_while_it_loads_is_blamed_alone(monkeypatch: pytest.MonkeyPatch, install: Install) -> None:
-    def hangs() -> None:
-        time.sleep(60)
-
-    hangs.__name__ = "abawbench_plugins"
-    monkeypatch.setattr("abawbench.loading.LOAD_SECONDS", 0.05)
-    before = signal.getsignal(signal.SIGALRM)
-    plugins = Plugins(
-        [install("bad", abawbench_plugins=hookimpl(hangs)), install("fine", abawbench_plugins=models("m"))]
-    )
-    assert [p.name for p in plugins.all("model")] == ["m"]
-    assert [f.error for f in plugins.failures] == [
-        "TimeoutError: not loaded after 0.05 s; import what takes long where it is used"
-    ]
-    assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0]) == (before, 0)
 
 
 def test_strict_makes_any_failure_fatal(install: Install) -> None:
