@@ -1,7 +1,7 @@
 """``model.toml``: what an ONNX file takes and gives, which the file itself does not say."""
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,14 +50,6 @@ class Description:
     """``smoothing``, and ``thresholds`` with one per output, where the protocol asks for the published ones."""
     licence: str | None = None
     trained_on: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Described:
-    """An ONNX file and what it takes."""
-
-    path: Path
-    said: Description
 
 
 def read_description(path: Path) -> Description:
