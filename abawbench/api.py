@@ -39,6 +39,7 @@ def run(
     data: Data = None,
     *,
     settings: Mapping[str, Any] | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
     weights: str | None = None,
     seed: int | Sequence[int] = 0,
     protocol: Options = None,
@@ -52,9 +53,10 @@ def run(
 ) -> "Records":
     """Train, predict, score and measure each model on each task; return one record per job, in order.
 
-    ``settings`` overrides the model's recipe, ``weights`` names where its parameters come from. ``machine`` says on
-    what the jobs run and by which runtime the network is timed; its outputs on the scored split are compared with those
-    of eager execution, which makes the scores. ``control="shuffled-labels"`` trains on labels shuffled across tracks.
+    ``settings`` overrides the model's recipe, ``grid`` holds several values of some: each combination is a job.
+    ``weights`` names where its parameters come from. ``machine`` says on what the jobs run and by which runtime the
+    network is timed; its outputs on the scored split are compared with those of eager execution, which makes the
+    scores. ``control="shuffled-labels"`` trains on labels shuffled across tracks.
 
     Results lie under ``out``; a job that is there already is read back unless ``force``. ``finished`` is called with
     each record as it is ready.
@@ -82,7 +84,7 @@ def run(
         control=control,
     )
     seeds = [seed] if isinstance(seed, int) else list(seed)
-    jobs = plan(plugins, _several(model), _several(task), seeds, like)
+    jobs = plan(plugins, _several(model), _several(task), seeds, like, grid)
     work = Work(
         plugins=plugins,
         sources=sources,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abawbench.cli import options
+from abawbench.cli.config_file import config_file
 from abawbench.cli.options import LOST, Bytes, Form, Seconds, gather, show
 from abawbench.contracts.errors import UsageError
 
@@ -31,6 +32,9 @@ Examples:
       timed by another runtime, and how far its outputs and the metric are from eager execution
   abawbench run --model mnv4-tam --task va --folds 6
       every track scored by a network that never saw its subject; not the official split
+  abawbench run --config suite.toml --limit 4
+      options from a file, and a quick look at it: the first 4 tracks of each split, never ranked
+  abawbench run --model mnv4-tam --task va --grid lr=1e-3,5e-4 --grid epochs=5,10
 
 Each job has a process of its own: one that raises, hangs, takes too much memory or crashes is named with the phase it
 was in, leaves failed.json and log.txt in its run folder, and the others go on.
@@ -41,14 +45,22 @@ scored data was lost (a track of the scored split could not be read; the table s
 
 
 def _jobs(
-    model: tuple[str, ...], task: tuple[str, ...], seed: tuple[int, ...], weights: str | None, settings: tuple[str, ...]
+    model: tuple[str, ...],
+    task: tuple[str, ...],
+    seed: tuple[int, ...],
+    weights: str | None,
+    settings: tuple[str, ...],
+    grid: tuple[str, ...],
 ) -> dict[str, Any]:
-    from abawbench.harness.request.settings import parse_assignments
+    from abawbench.harness.request.settings import parse_assignments, parse_grid
 
-    return {"model": model, "task": task, "seed": seed, "weights": weights, "settings": parse_assignments(settings)}
+    numbers = {"settings": parse_assignments(settings), "grid": parse_grid(grid)}
+    return {"model": model, "task": task, "seed": seed, "weights": weights, **numbers}
 
 
-def _protocol(protocol: tuple[str, ...], assumptions: tuple[str, ...], folds: int | None, refit: bool) -> "Protocol":
+def _protocol(
+    protocol: tuple[str, ...], assumptions: tuple[str, ...], folds: int | None, refit: bool, limit: int
+) -> "Protocol":
     from abawbench.harness.request.assumptions import parse_assumptions
     from abawbench.harness.request.protocol import protocol_of
     from abawbench.harness.request.settings import parse_assignments
@@ -58,6 +70,7 @@ def _protocol(protocol: tuple[str, ...], assumptions: tuple[str, ...], folds: in
             **parse_assignments(protocol, "--protocol", "smoothing=box:50"),
             **({} if folds is None else {"folds": folds}),
             **({"refit": True} if refit else {}),
+            **({"limit": limit} if limit else {}),
             "assumptions": parse_assumptions(assumptions),
         }
     )
@@ -95,6 +108,7 @@ def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
 
 
 @click.command(epilog=EPILOG)
+@config_file
 @gather(
     "request",
     _jobs,
@@ -118,6 +132,7 @@ def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
     click.option("--seed", type=int, multiple=True, default=[0], show_default=True, help="Repeatable."),
     click.option("--weights", help="Where the network's parameters come from; default: the model's own choice."),
     click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override a number of the recipe."),
+    click.option("--grid", multiple=True, metavar="NAME=VALUE,...", help="Run every combination of these settings."),
 )
 @options.sources
 @gather(
@@ -134,6 +149,12 @@ def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
     click.option("--folds", type=int, help="Cross-validate over training and validation tracks, grouped by subject."),
     click.option(
         "--refit", is_flag=True, help="Fit training and validation tracks together, for a submission; no score."
+    ),
+    click.option(
+        "--limit",
+        type=click.IntRange(0),
+        default=0,
+        help="Use the first N tracks of each split, for a quick look; marked in every table, never ranked.",
     ),
 )
 @gather(

@@ -141,6 +141,8 @@ class ProtocolRecord(RecordPart):
     """Of a cross-validation over training and validation tracks together, grouped by subject; 0: official split."""
     refit: bool = False
     """Whether training and validation tracks were fitted together, with nothing left to score."""
+    limit: Count = 0
+    """Labelled tracks of each split that were used, the first ones; 0: all of them."""
     assumptions: dict[str, str] = Field(default_factory=dict)
     """Of uncertain facts, where another than the default took effect (docs/assumptions.md)."""
 
@@ -309,16 +311,19 @@ class Record(RecordPart):
     def marks(self) -> tuple[str, ...]:
         """Return what keeps the value from being ranked; such results are shown and marked.
 
-        ``weights=none`` for a network, or a part of it, that started from no weights, ``size=...`` for one smaller than
-        the published, ``control=...`` for a run that checks the harness, ``trained on ...`` for weights that have seen
-        what an entry to the challenge may not, ``lost=...`` where scored data could not be used, ``<name>=<value>`` for
-        an uncertain fact that was not taken as by default, ``NAME changes ...`` for a runtime that moves the metric.
+        ``limit=...`` for a part of the tracks, ``weights=none`` for a network, or a part of it, that started
+        from no weights, ``size=...`` for one smaller than the published, ``control=...`` for a run that checks
+        the harness, ``trained on ...`` for weights that have seen what an entry to the challenge may not,
+        ``lost=...`` where scored data could not be used, ``<name>=<value>`` for an uncertain fact that was not
+        taken as by default, ``NAME changes ...`` for a runtime that moves the metric.
         """
         control = self.settings.get("control")
         size = self.settings.get("size")
         sources = {one.source for one in (self.weights, *self.weights.parts)} if self.weights else set()
         forbidden = self.weights.against_the_rules if self.weights else ()
+        limit = self.protocol.limit if self.protocol else 0
         return (
+            *([f"limit={limit}"] if limit else []),
             *(["weights=none"] if "none" in sources else []),
             *([f"size={size}"] if isinstance(size, str) and size != "full" else []),
             *([f"control={control}"] if control else []),

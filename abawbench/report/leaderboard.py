@@ -22,6 +22,7 @@ from abawbench.report.table import (
     cost_columns,
     cost_notes,
     coverage_text,
+    differing_settings,
     lacking_text,
     lost_text,
     value_text,
@@ -194,7 +195,7 @@ def _measured_table(records: Sequence[Record], separated: Separate, unranked: Co
     columns = {
         "rank": rank_words(ordered, separated, unranked),
         "model": [markdown(record.describe(), 60) for record in ordered],
-        **_differing_settings(ordered),
+        **_settings_column(ordered),
         "pretrained on": [markdown(_pretrained_on(record), 60) for record in ordered],
         "seed": [str(record.seed) for record in ordered],
         "value [interval]": [value_text(record.score) for record in ordered],
@@ -206,13 +207,8 @@ def _measured_table(records: Sequence[Record], separated: Separate, unranked: Co
     return _table(columns)
 
 
-def _differing_settings(records: Sequence[Record]) -> dict[str, list[str]]:
-    """Return a column with the settings in which the results of one model differ, nothing where none do."""
-    cells = []
-    for record in records:
-        others = [one.settings for one in records if one.model == record.model]
-        names = [name for name, value in record.settings.items() if any(one.get(name) != value for one in others)]
-        cells.append(markdown(" ".join(f"{name}={record.settings[name]}" for name in names), 80))
+def _settings_column(records: Sequence[Record]) -> dict[str, list[str]]:
+    cells = [markdown(text, 80) for text in differing_settings(records)]
     return {"settings": cells} if any(cells) else {}
 
 

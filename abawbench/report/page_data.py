@@ -287,6 +287,7 @@ def repeat_command(record: Record) -> str:
         words += [word for option in record.protocol.options for word in ("--protocol", option)]
         words += [w for name, value in record.protocol.assumptions.items() for w in ("--assume", f"{name}={value}")]
         words += ["--folds", str(record.protocol.folds)] if record.protocol.folds else []
+        words += ["--limit", str(record.protocol.limit)] if record.protocol.limit else []
     words += [word for name, value in settings.items() for word in ("--set", f"{name}={_setting(value)}")]
     return shlex.join(words)
 

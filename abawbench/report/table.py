@@ -12,6 +12,8 @@ MARKDOWN_FORMATS = frozenset({"github", "pipe"})
 SYNTHETIC = "SYNTHETIC DATA: these values say nothing about real faces"
 COVERAGE = "coverage (filled)"
 """Heading: annotated frames predicted, and in brackets the frames without image that a rule filled."""
+SETTINGS = "settings"
+"""Heading: the settings in which the results of one model on one task differ."""
 _WIDTH = 150
 
 
@@ -31,7 +33,7 @@ def table(records: Sequence[Record], fmt: str = "simple") -> str:
         headers=list(columns) if fmt in MARKDOWN_FORMATS else [stack_heading(name) for name in columns],
         tablefmt=fmt,
         disable_numparse=True,
-        colalign=["left" if name in {"model", "task", "on", "metric"} else "right" for name in columns],
+        colalign=["left" if name in {"model", SETTINGS, "task", "on", "metric"} else "right" for name in columns],
     )
     notes = table_notes(records, fmt)
     if notes and fmt in MARKDOWN_FORMATS:
@@ -56,10 +58,23 @@ def table_columns(records: Sequence[Record], fmt: str = "simple") -> tuple[list[
     columns: dict[str, list[str]] = {}
     if len(set(systems)) > 1:
         columns["model"] = [escape(record.describe(seeds=seeds, width=14)) for record in records]
+    settings = differing_settings(records)
+    if any(settings):
+        columns[SETTINGS] = [escape(text, 40) for text in settings]
     columns["task"] = [escape(record.task, 10) for record in records]
     if len(set(places)) > 1:
         columns["on"] = [escape(text, 16) for text in places]
     return title, columns | _accuracy(records, escape) | cost_columns(records)
+
+
+def differing_settings(records: Sequence[Record]) -> list[str]:
+    """Return of each result the settings in which those of its model on its task differ, empty where none do."""
+    cells = []
+    for record in records:
+        others = [one.settings for one in records if (one.model, one.task) == (record.model, record.task)]
+        names = [name for name, value in record.settings.items() if any(one.get(name) != value for one in others)]
+        cells.append(" ".join(f"{name}={record.settings[name]}" for name in names))
+    return cells
 
 
 def stack_heading(heading: str) -> str:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from abawbench.records.record import Record
-from abawbench.report.table import COVERAGE, stack_heading, table_columns, table_notes, value_heading
+from abawbench.report.table import COVERAGE, SETTINGS, stack_heading, table_columns, table_notes, value_heading
 from abawbench.system.text import NONE, number, plain
 
 GAP = 2
@@ -27,10 +27,10 @@ time s             of the whole job
 """
 """What the columns mean."""
 _FIRST = ("model", "task")
-_THEN = ("floor", P50, "MACs/frame", "metric", COVERAGE, "params", "on", "frames/s", "peak MB", "time s")
+_THEN = (SETTINGS, "floor", P50, "MACs/frame", "metric", COVERAGE, "params", "on", "frames/s", "peak MB", "time s")
 """The order in which columns find a place, the identity and the value aside."""
 _RED, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[0m"
-_LEFT = {"model", "task", "on", "metric"}
+_LEFT = {"model", SETTINGS, "task", "on", "metric"}
 
 
 def fitted_table(records: Sequence[Record], width: int, *, wide: bool = False, colour: bool = False) -> str:

@@ -38,7 +38,7 @@ from abawbench.harness.request.journal import READ, Journal
 from abawbench.harness.request.protocol import Protocol
 from abawbench.harness.request.rules import forbidden, layout_of
 from abawbench.harness.request.settings import apply
-from abawbench.harness.request.splits import Split, check_people, split_tracks
+from abawbench.harness.request.splits import Split, check_people, split_tracks, take_first
 from abawbench.harness.score.scoring import count_dropped, tracks_digest
 from abawbench.plugins import SCOPE, Plugin, Plugins
 from abawbench.records.record import DatabaseRecord, PluginRecord
@@ -235,7 +235,8 @@ class _Preparation:
         self.at_work(self.databases.plugin(name))
         there = database.splits(task.label)
         train, validation = (
-            list(database.tracks(task.label, split)) if split in there else [] for split in (TRAIN, VALIDATION)
+            take_first(database.tracks(task.label, split), protocol.limit) if split in there else []
+            for split in (TRAIN, VALIDATION)
         )
         for one in (*train, *validation):
             if type(one.track).labels is not Track.labels:

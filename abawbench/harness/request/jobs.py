@@ -10,6 +10,7 @@ from abawbench.contracts import SuiteDeclaration, UsageError
 from abawbench.harness.request.assumptions import check_assumptions
 from abawbench.harness.request.databases import Sources
 from abawbench.harness.request.protocol import OFFICIAL, Protocol
+from abawbench.harness.request.settings import spread
 from abawbench.plugins import FIRST_PARTY, Plugin, Plugins
 from abawbench.system.limits import Limits
 
@@ -80,8 +81,17 @@ class Work:
     """The folder in which the jobs leave times for each other; set when they are run."""
 
 
-def plan(plugins: Plugins, models: Sequence[str], tasks: Sequence[str], seeds: Sequence[int], like: Job) -> list[Job]:
+def plan(
+    plugins: Plugins,
+    models: Sequence[str],
+    tasks: Sequence[str],
+    seeds: Sequence[int],
+    like: Job,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+) -> list[Job]:
     """Return the jobs: every model on every task with every seed, in all else like a given one.
+
+    ``grid`` holds values of settings: each combination of them is a job.
 
     Raises UsageError for an unknown name and for options that exclude each other.
     """
@@ -97,9 +107,10 @@ def plan(plugins: Plugins, models: Sequence[str], tasks: Sequence[str], seeds: S
         raise UsageError(f"control '{like.control}' needs the official split; leave out folds and refit")
     protocol = replace(like.protocol, assumptions=check_assumptions(plugins, like.protocol.assumptions))
     return [
-        replace(like, model=model, task=task, seed=seed, protocol=protocol)
+        replace(like, model=model, task=task, seed=seed, overrides=overrides, protocol=protocol)
         for model in model_names(plugins, models)
         for task in task_names(plugins, tasks)
+        for overrides in spread(like.overrides, grid or {})
         for seed in seeds
     ]
 

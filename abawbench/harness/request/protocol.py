@@ -36,6 +36,8 @@ class Protocol:
     its subject: not the official split."""
     refit: bool = False
     """Fit on training and validation tracks together, for a submission; nothing is left to score."""
+    limit: int = 0
+    """Only the first so many labelled tracks of each split, for a quick look: such a result has no rank. 0: all."""
     assumptions: Mapping[str, str] = field(default_factory=dict)
     """Of uncertain facts, where another than the default is chosen; see ``abawbench.harness.request.assumptions``."""
 
@@ -44,6 +46,8 @@ class Protocol:
             parse_smoothing(self.smoothing)
         if self.folds < 0 or self.folds == 1:
             raise UsageError(f"protocol option folds={self.folds}: give 2 or more, or 0 for the official split")
+        if self.limit < 0:
+            raise UsageError(f"protocol option limit={self.limit}: give the tracks of each split, or 0 for all")
         if self.folds and self.refit:
             raise UsageError("folds and refit exclude each other: a refit leaves no track to score")
 

@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import product
 from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,10 +22,7 @@ def parse_assignments(items: Iterable[str], option: str = "--set", example: str 
         name, equals, text = item.partition("=")
         if not equals or not name:
             raise UsageError(f"{option} '{item}': write name=value, for example {option} {example}")
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
-            value = text
+        value = _value(text)
         *parents, last = name.split(".")
         inner = found
         for key in parents:
@@ -34,6 +32,37 @@ def parse_assignments(items: Iterable[str], option: str = "--set", example: str 
         if isinstance(inner.get(last), dict) and not isinstance(value, dict):
             raise UsageError(f"{option} '{item}': keys of '{last}' were given already, {inner[last]}; leave one out")
         inner[last] = value
+    return found
+
+
+def parse_grid(items: Iterable[str]) -> dict[str, list[Any]]:
+    """Return name -> values from ``name=value,value`` items, the values as JSON where they are JSON, else as text.
+
+    >>> parse_grid(["lr=1e-3,5e-4", "freeze=none,backbone"])
+    {'lr': [0.001, 0.0005], 'freeze': ['none', 'backbone']}
+    """
+    grid: dict[str, list[Any]] = {}
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not (name and equals and text):
+            raise UsageError(f"--grid '{item}': write name=value,value, for example --grid lr=1e-3,5e-4")
+        whole = _value(text)
+        grid[name] = whole if isinstance(whole, list) else [_value(one) for one in text.split(",")]
+        if not grid[name]:
+            raise UsageError(f"--grid '{item}': give at least one value")
+    return grid
+
+
+def spread(settings: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]) -> list[Mapping[str, Any]]:
+    """Return the settings with each combination of a grid in place; ``name.key`` is one key of a mapping."""
+    found = []
+    for values in product(*grid.values()):
+        chosen: dict[str, Any] = {}
+        for name, value in zip(grid, values, strict=True):
+            for key in reversed(name.split(".")):
+                value = {key: value}
+            chosen = _merge(chosen, value)
+        found.append(_merge(settings, chosen))
     return found
 
 
@@ -100,6 +129,13 @@ def check_options(kind: type[Any], overrides: Mapping[str, Any], owner: str, nou
         except ValidationError as error:
             raise UsageError(f"{noun} '{name}' of {owner}: {error.errors()[0]['msg']}, not {value!r}") from error
     return given
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

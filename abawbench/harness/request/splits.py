@@ -23,6 +23,13 @@ class Split:
         return self.fit + self.score
 
 
+def take_first(tracks: Sequence[LabelledTrack], limit: int) -> list[LabelledTrack]:
+    """Return the tracks of a split without the labelled ones beyond the first so many; all of them for 0."""
+    if not limit:
+        return list(tracks)
+    return [one for one in tracks if one.labels is not None and one.known.annotated.any()][:limit]
+
+
 def split_tracks(
     protocol: Protocol, train: Sequence[LabelledTrack], validation: Sequence[LabelledTrack]
 ) -> list[Split]:

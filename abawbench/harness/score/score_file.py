@@ -14,6 +14,7 @@ from abawbench.harness.data.images import find_nearest
 from abawbench.harness.request.assumptions import check_assumptions, count_frames, select_assumptions
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.request.rules import layout_of
+from abawbench.harness.request.splits import take_first
 from abawbench.harness.score.frame_index import SURPLUS, FrameIndex, Surplus, escape
 from abawbench.harness.score.prediction_files import FilePredictions, read_prediction_file, submission_of
 from abawbench.harness.score.scoring import Predicted, count_dropped, score, tracks_digest
@@ -178,9 +179,7 @@ def tracks_of_run(
 
     A run over several splits together (folds) has them all.
     """
-    splits = _splits_of(record, task, database)
-    assumptions = record.protocol.assumptions if record.protocol else {}
-    found = [one for split in splits for one in count_frames(database.tracks(task.label, split), task, assumptions)]
+    found = _tracks_to_score(record, task, database)
     by_id = {one.track.id: one for one in found if one.labels is not None}
     return [by_id[track] for track in predictions if track in by_id]
 
@@ -189,9 +188,7 @@ def _require_every_track(
     folder: Path, record: Record, task: Task, database: Database, predictions: Mapping[str, NDArray[Any]]
 ) -> None:
     """Raise DataError when the database has an annotated track that the run did not score."""
-    assumptions = record.protocol.assumptions if record.protocol else {}
-    splits = _splits_of(record, task, database)
-    found = [one for split in splits for one in count_frames(database.tracks(task.label, split), task, assumptions)]
+    found = _tracks_to_score(record, task, database)
     wanted = [one.track.id for one in found if one.labels is not None and one.known.annotated.any()]
     missing = [name for name in wanted if name not in predictions]
     if missing:
@@ -199,6 +196,13 @@ def _require_every_track(
             f"{folder}: the run scored {len(wanted) - len(missing)} of the {len(wanted)} tracks that "
             f"'{database.name}' has, and not '{escape(missing[0])}', for one; run it again on all of them"
         )
+
+
+def _tracks_to_score(record: Record, task: Task, database: Database) -> list[LabelledTrack]:
+    """Return the tracks of the splits that a run was scored on, as many of each as its protocol says."""
+    assumptions, limit = (record.protocol.assumptions, record.protocol.limit) if record.protocol else ({}, 0)
+    splits = [take_first(database.tracks(task.label, split), limit) for split in _splits_of(record, task, database)]
+    return [one for tracks in splits for one in count_frames(tracks, task, assumptions)]
 
 
 def _splits_of(record: Record, task: Task, database: Database) -> list[str]:

@@ -4,7 +4,7 @@ from abawbench.contracts import Database, DataError
 from abawbench.harness.measure.bench import Bench
 from abawbench.harness.request.assumptions import count_frames
 from abawbench.harness.request.databases import TRAIN, VALIDATION, Databases
-from abawbench.harness.request.splits import Split, without_labels
+from abawbench.harness.request.splits import Split, take_first, without_labels
 from abawbench.harness.stored.load import StoredRun
 
 
@@ -24,8 +24,9 @@ def bench_of_run(run: StoredRun, databases: Databases, device: str = "cpu") -> B
             f"{run.folder}: the run was scored on other annotations ({record.database.fingerprint[:12]}) than "
             f"'{database.name}' has ({found[:12]}); give the --data, or the --preset and --data-seed, of the run"
         )
-    fitted = database.tracks(task.label, TRAIN) if TRAIN in database.splits(task.label) else ()
-    scored = count_frames(database.tracks(task.label, split), task, run.protocol.assumptions)
+    limit = run.protocol.limit
+    fitted = take_first(database.tracks(task.label, TRAIN), limit) if TRAIN in database.splits(task.label) else []
+    scored = count_frames(take_first(database.tracks(task.label, split), limit), task, run.protocol.assumptions)
     labelled = tuple(one for one in scored if one.labels is not None)
     return Bench(learner, Split(tuple(fitted), without_labels(labelled) if run.protocol.refit else labelled))
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import pytest
 
 from abawbench.contracts import Recipe, UsageError
-from abawbench.harness.request.settings import apply, parse_assignments
+from abawbench.harness.request.settings import apply, parse_assignments, parse_grid, spread
 
 
 @dataclass(kw_only=True)
@@ -66,3 +66,22 @@ def test_a_recipe_stands_over_the_stand_ins_and_under_what_is_set() -> None:
 def test_a_value_cannot_have_keys_as_well(items: list[str]) -> None:
     with pytest.raises(UsageError, match="already"):
         parse_assignments(items)
+
+
+def test_a_grid_is_every_combination_of_its_values() -> None:
+    grid = parse_grid(["lr=1e-3,5e-4", "augmentation.flip=[0, 0.5]"])
+    found = spread({"epochs": 3, "augmentation": {"shift": 0.1}}, grid)
+    assert [(one["lr"], one["augmentation"]["flip"]) for one in found] == [
+        (1e-3, 0),
+        (1e-3, 0.5),
+        (5e-4, 0),
+        (5e-4, 0.5),
+    ]
+    assert all(one["epochs"] == 3 and one["augmentation"]["shift"] == 0.1 for one in found)
+    assert spread({"epochs": 3}, {}) == [{"epochs": 3}]
+
+
+@pytest.mark.parametrize("item", ["lr", "lr=", "=1", "lr=[]"])
+def test_a_grid_without_values_is_refused(item: str) -> None:
+    with pytest.raises(UsageError, match="--grid"):
+        parse_grid([item])
