@@ -55,7 +55,7 @@ def parse_grid(items: Iterable[str]) -> dict[str, list[Any]]:
 
 def spread(settings: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]) -> list[Mapping[str, Any]]:
     """Return the settings with each combination of a grid in place; ``name.key`` is one key of a mapping."""
-    found = []
+    found: list[Mapping[str, Any]] = []
     for values in product(*grid.values()):
         chosen: dict[str, Any] = {}
         for name, value in zip(grid, values, strict=True):
