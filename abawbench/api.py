@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from abawbench.contracts import Database, Model
+    from abawbench.harness.combine.methods import Method
     from abawbench.harness.score.frame_index import Surplus
     from abawbench.harness.score.score_file import Missing
     from abawbench.harness.stored.export import Exported
@@ -244,6 +245,37 @@ def export(
     stored = find_run(Path(run), plugins, task, weights)
     databases = Databases(plugins, _of_run(stored.record, data), progress)
     return export(stored, databases, format, None if out is None else Path(out), progress)
+
+
+def ensemble(
+    runs: "str | Path | Sequence[str | Path]",
+    out: str | Path,
+    task: str | None = None,
+    data: Data = None,
+    *,
+    method: "Method" = "mean",
+    thresholds: str = "fixed",
+    folds: int = 5,
+    name: str | None = None,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+) -> "Record":
+    """Combine stored runs of the same tracks, write the ensemble as a run to ``out`` and return its record.
+
+    ``runs`` are run folders, or folders of runs of which those of ``task`` take part. What is fitted (weights,
+    stacking, ``thresholds="tuned"``) is fitted out of fold by subject, and the record's score is the out-of-fold one.
+    Raises UsageError for runs that do not belong together.
+    """
+    from abawbench.harness.combine.ensemble import Recipe, combine
+    from abawbench.harness.stored.load import find_runs
+    from abawbench.harness.stored.scored import load_scored
+
+    plugins, progress = plugins or default_plugins(), progress or Progress()
+    stored = [one for folder in _paths(runs) for one in find_runs(folder, plugins, task)]
+    databases = Databases(plugins, _of_run(stored[0].record, data), progress)
+    members = [load_scored(one, databases) for one in progress.track(stored, "read runs", len(stored), "run")]
+    recipe = Recipe(method=method, tuned=thresholds == "tuned", folds=folds, name=name)
+    return combine(members, recipe, Path(out), progress)
 
 
 def profile(

@@ -42,6 +42,10 @@ ALLOWED = {
         "_version", "contracts", "harness.data", "harness.learn", "harness.measure", "harness.request", "harness.score",
         "losses", "nn", "plugins", "progress", "records", "system", "weights",
     },
+    "harness.combine": {
+        "_version", "contracts", "harness.learn", "harness.request", "harness.score", "harness.stored", "progress",
+        "records", "statistics",
+    },
     "harness.jobs": {
         "_version", "contracts", "harness.data", "harness.learn", "harness.measure", "harness.request", "harness.score",
         "losses", "nn", "plugins", "progress", "records", "system", "weights",
@@ -52,8 +56,8 @@ ALLOWED = {
     },
     "scaffold": {"contracts", "plugins"},
     "api": {
-        "config", "contracts", "harness.data", "harness.jobs", "harness.measure", "harness.request", "harness.score",
-        "harness.stored", "plugins", "progress", "records", "system",
+        "config", "contracts", "harness.combine", "harness.data", "harness.jobs", "harness.measure", "harness.request",
+        "harness.score", "harness.stored", "plugins", "progress", "records", "system",
     },
     "frames": {"compare", "contracts", "plugins", "records", "report"},
     "plot": {
@@ -63,6 +67,9 @@ ALLOWED = {
     "cli": {
         "_version", "api", "compare", "config", "contracts", "harness.data", "harness.request", "plugins", "progress",
         "records", "report", "scaffold", "system", "testing", "weights",
+    },
+    "cli.insight": {
+        "api", "cli", "contracts", "harness.request", "progress", "records", "report", "statistics", "system",
     },
     "cli.results": {"api", "cli", "compare", "contracts", "plugins", "progress", "records", "report", "system"},
     "abawbench": {

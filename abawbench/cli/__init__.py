@@ -22,6 +22,10 @@ COMMANDS = {
     "run": ("run:run", "Train, predict every frame, score by the official metric and measure what it costs."),
     "score": ("score:score", "Score a file of predictions, or verify a run, by the official metric."),
     "submit": ("submit:submit", "Predict a test set with a run's stored weights and write the official file."),
+    "ensemble": (
+        "insight.ensemble:ensemble",
+        "Combine stored runs of the same tracks out of fold, and write the result as a run.",
+    ),
     "export": ("export:export", "Write a run's network as a folder that runs without abawbench."),
     "list": ("list:list_plugins", "Show every plugin and those that failed to load."),
     "leaderboard": (
@@ -48,6 +52,7 @@ Examples:
   abawbench run --model mnv4-tam --task all
   abawbench run --model mnv4-tam --task expr --data aff-wild2=/data/Aff-Wild2 --set freeze=none
   abawbench score predictions.parquet --task au --data aff-wild2=/data/Aff-Wild2
+  abawbench ensemble runs --task va --out runs/together
   abawbench submit RUN --task va --data aff-wild2=/data/Aff-Wild2 --out predictions.txt
   abawbench profile mnv4-tam
   abawbench export RUN --task va --format onnx

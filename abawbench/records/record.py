@@ -19,6 +19,7 @@ from abawbench.records.cost import Cost as Cost
 from abawbench.records.cost import Latency as Latency
 from abawbench.records.cost import RelativeTime as RelativeTime
 from abawbench.records.cost import Throughput as Throughput
+from abawbench.records.ensemble import EnsembleRecord
 from abawbench.records.fields import Count, Number, RecordPart, Settings
 from abawbench.records.parity import Parity
 from abawbench.records.scores import Floor, Score
@@ -281,6 +282,8 @@ class Record(RecordPart):
     score: Score | None = None
     floor: Floor | None = None
     counts: Counts | None = None
+    ensemble: EnsembleRecord | None = None
+    """How stored runs were combined, where this is not a model but several; null otherwise."""
     cost: Cost | None = None
     parity: Parity | None = None
     """The runtime that was timed beside eager execution, which made the scores; null where that was timed itself."""

@@ -94,6 +94,19 @@ def find_run(
     raise UsageError(f"{folder}: {len(chosen)} runs here; name one of them, for example {names}")
 
 
+def find_runs(folder: Path, plugins: Plugins, task: str | None = None) -> list[StoredRun]:
+    """Return the run in a folder, or every finished one of a task below it. Raises UsageError when there is none."""
+    if (folder / store.RESULT).is_file():
+        return [find_run(folder, plugins, task)]
+    found = [(path, r) for path, r in store.find(folder) if r.status == "ok" and task in (None, r.task)]
+    if not found:
+        kind = f"run of task '{task}'" if task else "run"
+        raise UsageError(f"{folder}: no finished {kind} here")
+    if len({record.task for _, record in found}) > 1:
+        raise UsageError(f"{folder}: runs of {', '.join(sorted({r.task for _, r in found}))}; say which with --task")
+    return [StoredRun(path, record, plugins) for path, record in found]
+
+
 def load_trained(
     folder: Path, record: Record, plugins: Plugins, task: Task, weights: str | None = None
 ) -> tuple[Model, nn.Module]:
