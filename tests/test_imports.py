@@ -188,7 +188,7 @@ def probe(statement: str, folder: Path) -> set[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -65,7 +65,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[str,
         [sys.executable, "-c", SCRIPT.format(names=[*BAD, *ODD])],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         cwd=folder,
         env={name: value for name, value in os.environ.items() if name not in ("TMPDIR", "ABAWBENCH_CACHE")}
         | {"PYTHONPATH": str(folder)},

@@ -27,7 +27,7 @@ else:
 
 def guarded(statement: str) -> str:
     code = GUARDED.format(statement=statement)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240)
     return done.stdout.strip()
 
 
