@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -145,23 +145,22 @@ class Images:
 
         H and W are those of the track's first readable image, whichever images are asked for; others are resized to it.
         """
-        unique, inverse = np.unique(numbers, return_inverse=True)
-        decoded = self._decode(unique)
+        if len(numbers) > 1 and not (numbers[1:] > numbers[:-1]).all():
+            unique, inverse = np.unique(numbers, return_inverse=True)
+            images, mask = self.read(unique)
+            return images[inverse], mask[inverse]
         height, width = self._first_size()
-        images = np.zeros((len(unique), height, width, 3), dtype=np.uint8)
-        mask = np.zeros(len(unique), dtype=np.bool_)
-        for row, image in enumerate(decoded):
-            if image is not None:
-                images[row] = self._fit(image, height, width)
-                mask[row] = True
-        if len(unique) == len(numbers) and (inverse == np.arange(len(numbers))).all():
-            return images, mask
-        return images[inverse], mask[inverse]
+        images = np.empty((len(numbers), height, width, 3), dtype=np.uint8)
+        mask = np.zeros(len(numbers), dtype=np.bool_)
+        # one after the other, so that the memory that it is decoded into is still in the processor's cache
+        for row, image in enumerate(self._decode(numbers)):
+            mask[row] = image is not None
+            images[row] = 0 if image is None else self._fit(image, height, width)
+        return images, mask
 
     def _first_size(self) -> tuple[int, int]:
         if self._size is None:
-            for at in range(len(self.numbers)):
-                (image,) = self._decode(self.numbers[at : at + 1])
+            for image in self._decode(self.numbers):
                 if image is not None:
                     self._size = (image.shape[0], image.shape[1])
                     break
@@ -177,14 +176,16 @@ class Images:
         resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         return np.asarray(resized, dtype=np.uint8)
 
-    def _decode(self, numbers: NDArray[np.int64]) -> list[NDArray[np.uint8] | None]:
-        """Return the image of each number, None where there is none that can be read."""
+    def _decode(self, numbers: NDArray[np.int64]) -> Iterator[NDArray[np.uint8] | None]:
+        """Yield the image of each number, None where there is none that can be read."""
         index = self._index
         at, there = self._select(numbers)
         if not there.any():
-            return [None] * len(numbers)
+            yield from [None] * len(numbers)
+            return
         found = zip(numbers.tolist(), index.owners[at].tolist(), index.places[at].tolist(), there.tolist(), strict=True)
-        return [self._open(number, owner, place) if exists else None for number, owner, place, exists in found]
+        for number, owner, place, exists in found:
+            yield self._open(number, owner, place) if exists else None
 
     def _open(self, number: int, owner: int, place: int) -> NDArray[np.uint8] | None:
         """Return the image at a place of the listing of a folder."""

@@ -16,6 +16,7 @@ from abawbench.contracts import Clip, Track
 from abawbench.harness.data.feature_cache import Entry, entry_file, folder, free_bytes, limit, load, store, trim
 from abawbench.harness.data.images import TrackImages, resize, resize_answer, track_images
 from abawbench.harness.data.loader import count_workers, stream_images
+from abawbench.harness.data.slots import allocate
 from abawbench.harness.data.steps import ReadLog, Rows, Steps
 from abawbench.nn import as_tuple, is_frozen
 from abawbench.progress import Progress
@@ -115,7 +116,7 @@ class LiveImages(ImageSteps):
     def take(self, pairs: Rows) -> dict[str, Any]:
         """Return images as large as their files have them, in ``groups`` of one size, and which are ``broken``."""
         size = self.rules.clip.size
-        groups: dict[tuple[int, ...], list[tuple[Rows, NDArray[np.uint8]]]] = {}
+        groups: dict[tuple[int, ...], _Group] = {}
         own = np.zeros(len(pairs), dtype=np.bool_)
         broken = []
         for number in np.unique(pairs[:, 0]):
@@ -124,14 +125,14 @@ class LiveImages(ImageSteps):
             own[real] = True
             if real.size:
                 frames, readable = self._tracks[number].frames(rows[pairs[real, 1]])
-                groups.setdefault(frames.shape[1:3], []).append((real, frames))
+                _group(groups, frames, len(pairs)).add(real, frames)
                 broken += [(number, rows[pairs[real[at], 1]]) for at in np.flatnonzero(~readable)]
             if other := len(mine) - len(real):
                 black = np.zeros((other, size, size, 3), dtype=np.uint8)
-                groups.setdefault((size, size), []).append((mine[~own[mine]], black))
-        order = np.argsort(np.concatenate([at for group in groups.values() for at, _ in group]))
+                _group(groups, black, len(pairs)).add(mine[~own[mine]], black)
+        order = np.argsort(np.concatenate([at for group in groups.values() for at in group.rows]))
         return {
-            "groups": [torch.from_numpy(_joined([images for _, images in group])) for group in groups.values()],
+            "groups": [torch.from_numpy(group.images) for group in groups.values()],
             "order": None if (np.diff(order) == 1).all() else torch.from_numpy(order),
             "own": torch.from_numpy(own),
             "broken": broken,
@@ -150,8 +151,29 @@ class LiveImages(ImageSteps):
         return (images, raw["own"].to(device)) if self.rules.stand_in == "zero" else (images,)
 
 
-def _joined(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    return images[0] if len(images) == 1 else np.concatenate(images)
+class _Group:
+    """Images of one size that are read one track after the other, each put where it is sent from at once."""
+
+    def __init__(self, shape: tuple[int, ...], most: int) -> None:
+        self.rows: list[Rows] = []
+        """Their places in the batch."""
+        self._memory = allocate((most, *shape))
+        self._count = 0
+
+    def add(self, rows: Rows, images: NDArray[np.uint8]) -> None:
+        self._memory[self._count : self._count + len(rows)] = images
+        self._count += len(rows)
+        self.rows.append(rows)
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        return self._memory[: self._count]
+
+
+def _group(groups: dict[tuple[int, ...], _Group], images: NDArray[np.uint8], most: int) -> _Group:
+    if images.shape[1:] not in groups:
+        groups[images.shape[1:]] = _Group(images.shape[1:], most)
+    return groups[images.shape[1:]]
 
 
 def normalise(images: Tensor, clip: Clip) -> Tensor:

@@ -1,6 +1,7 @@
 """Which image each frame shows, which frames each clip holds, and images as network inputs."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from abawbench.contracts import UsageError
+from abawbench.contracts import Track, UsageError
 
 CHUNK = 128
 """Images that are read together where all of a track are."""
@@ -72,6 +73,15 @@ def track_images(exists: NDArray[np.bool_], stand_in: bool = False) -> TrackImag
     if stand_in or rows.size == 0:
         return TrackImages(rows, np.where(exists, np.cumsum(exists) - 1, len(rows)))
     return TrackImages(rows, np.searchsorted(rows, find_nearest(exists)))
+
+
+def image_bytes(tracks: Iterable[Track]) -> int:
+    """Return the bytes of the first image of the first track that has one, 0 where none has."""
+    for track in tracks:
+        there = np.flatnonzero(track.frame_mask())[:1]
+        if len(there):
+            return track.frames(there)[0].nbytes
+    return 0
 
 
 def resize(images: Tensor, size: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from abawbench.contracts import DataError, Model, Track, UsageError
 from abawbench.harness.data.clips import ClipIndex, cut_clips
 from abawbench.harness.data.frames import ImageRules, ImageSteps, LiveImages, Where, embed_images
-from abawbench.harness.data.images import TrackImages, track_images
+from abawbench.harness.data.images import TrackImages, image_bytes, track_images
 from abawbench.harness.data.loader import build_loader, closing_workers, count_workers, iterate
 from abawbench.harness.data.readers import SoundReader, TextReader, embed_steps, read_shipped, sound_identity
 from abawbench.harness.data.steps import ReadLog, Steps
@@ -57,6 +57,11 @@ class Inputs:
         live = any(isinstance(steps, LiveImages) for steps in self.steps.values())
         return count_workers(self._workers, sum(len(clip.frames) for clip in clips)) if live else 0
 
+    def batch_bytes(self, batch: int, length: int) -> int:
+        """Return about how many bytes the images of so many clips have."""
+        live = any(isinstance(steps, LiveImages) for steps in self.steps.values())
+        return batch * length * image_bytes(self.tracks) if live else 0
+
     def read(self, clips: Sequence[ClipIndex]) -> tuple[dict[str, Any], Index]:
         """Return what ``finish`` makes the units of clips of, and their index; it may be asked in another process."""
         found = {
@@ -79,7 +84,8 @@ class Inputs:
     ) -> Iterator[tuple[Sequence[ClipIndex], Units, Index]]:
         """Yield each list of clips with what a network is given for it, read ahead by workers."""
         workers = self.workers([clip for chosen in clips for clip in chosen])
-        with closing_workers(build_loader(clips, self._read_one, workers, batch_size=1)) as loader:
+        largest = self.batch_bytes(len(clips[0]), len(clips[0][0].frames)) if workers else 0
+        with closing_workers(build_loader(clips, self._read_one, workers, largest, batch_size=1)) as loader:
             for chosen, (raw, index) in zip(clips, iterate(loader), strict=True):
                 yield chosen, self.finish(raw, device), {name: one.to(device) for name, one in index.items()}
 

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from abawbench.contracts import Track
-from abawbench.harness.data.images import CHUNK, resize
+from abawbench.harness.data.images import CHUNK, image_bytes, resize
+from abawbench.harness.data.slots import Slots, join_worker, send
 
 FEW = 2048
 """Images below which no worker is started: they would be read before it is ready."""
@@ -24,6 +26,8 @@ MOST = 16
 """Workers unless more are asked for."""
 AHEAD = 2
 """Batches that each worker reads in advance."""
+HELD = 3
+"""Batches of one worker that may be in use at once: the one that is computed, the next, and the one being read."""
 
 
 def count_workers(asked: int | None, images: int) -> int:
@@ -36,15 +40,20 @@ def count_workers(asked: int | None, images: int) -> int:
     return min(processors, MOST) if images >= FEW else 0
 
 
-def build_loader(items: Sequence[Any], read: Callable[[Any], Any], workers: int, **options: Any) -> "DataLoader[Any]":
+def build_loader(
+    items: Sequence[Any], read: Callable[[Any], Any], workers: int, largest: int = 0, **options: Any
+) -> "DataLoader[Any]":
     """Return torch's loader of lists of items, each turned into a batch by ``read`` in a worker.
 
+    ``largest`` says how many bytes the images of a batch have; those that have more are only slower to send.
     ``options`` are the DataLoader's: ``batch_size``, ``sampler``.
     """
     forks = sys.platform == "linux"  # a worker that is forked has the tracks already
     if workers:
+        slots = Slots(workers, AHEAD + HELD, largest) if forks else None
         options |= {"multiprocessing_context": "fork" if forks else "spawn", "prefetch_factor": AHEAD}
-        options |= {"persistent_workers": True, "worker_init_fn": _begin_worker}
+        options |= {"persistent_workers": True, "worker_init_fn": partial(_begin_worker, slots)}
+        read = partial(_read_and_send, read)
     return DataLoader(
         items,  # type: ignore[arg-type]  # a sequence is a map-style dataset
         collate_fn=read,
@@ -55,8 +64,15 @@ def build_loader(items: Sequence[Any], read: Callable[[Any], Any], workers: int,
     )
 
 
-def _begin_worker(number: int) -> None:
+def _read_and_send(read: Callable[[Any], Any], items: Any) -> Any:
+    return send(read(items))
+
+
+def _begin_worker(slots: Slots | None, number: int) -> None:
     import cv2
+
+    if slots is not None:
+        join_worker(slots)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     cv2.setNumThreads(0)
@@ -99,7 +115,8 @@ def stream_images(
         images, readable = tracks[number].frames(frames)
         return number, torch.from_numpy(images), torch.from_numpy(readable)
 
-    with closing_workers(build_loader(chunks, read, workers, batch_size=1)) as loader:
+    largest = CHUNK * image_bytes(tracks.values()) if workers else 0
+    with closing_workers(build_loader(chunks, read, workers, largest, batch_size=1)) as loader:
         for number, images, readable in iterate(loader):
             on_device = images.to(device, non_blocking=True).permute(0, 3, 1, 2)
             yield number, resize(on_device, size), readable.numpy()

@@ -39,7 +39,9 @@ class Optimisation:
         if not clips:
             raise UsageError(f"no training clip of task '{self._task.name}' is annotated")
         order, read = Order(len(clips), seed), _Batches(inputs, labels)
-        loader: Any = build_loader(clips, read, inputs.workers(clips), batch_size=recipe.batch, sampler=order)
+        workers = inputs.workers(clips)
+        largest = inputs.batch_bytes(recipe.batch, len(clips[0].frames)) if workers else 0
+        loader: Any = build_loader(clips, read, workers, largest, batch_size=recipe.batch, sampler=order)
         module: nn.Module = BatchNetwork(learner.network, learner.model.clip)
         optimiser: Any = build_optimiser(learner.network, recipe)
         self._module, self._optimiser, self.loader = self._accelerator.prepare(module, optimiser, loader)
