@@ -236,6 +236,13 @@ def decide_caching(embed: nn.Module, clip: Clip, device: torch.device, images: i
     return Caching(True, size)
 
 
+def count_cached(embed: nn.Module, clip: Clip, tracks: Sequence[Track]) -> int:
+    """Return of how many images of the tracks the cache has a file with the features."""
+    key = digest_of(embed, clip)
+    there = [track for track in tracks if entry_file(key, track, track.identify_frames()).exists()]
+    return int(sum(track.frame_mask().sum() for track in there))
+
+
 def measure_embedding(embed: nn.Module, tracks: Sequence[Track], clip: Clip, where: Where, seconds: float) -> float:
     """Return how many images a second are read by one process and embedded; the first batch does not count."""
     done, began, spent = 0, 0.0, 0.0

@@ -54,7 +54,7 @@ def run_one(job: Job, session: Session, watcher: Watcher) -> Record | Failure:
         folder = about.folder(job, work.out)
         keeping = Keeping(folder / CHECKPOINT, about.digest, work.checkpoint_minutes)
         with _alone(folder, accelerator.num_processes > 1, progress, watcher):
-            if not work.force and (known := _read_known(ready, folder)) is not None:
+            if not work.force and (known := read_known(ready, folder)) is not None:
                 store.note_asked(folder)
                 progress.note(f"already done, read back from {folder} (--force runs it again)")
                 keeping.remove()  # of a run that was killed between its last two steps
@@ -98,7 +98,7 @@ def _alone(folder: Path, shared: bool, progress: Progress, watcher: Watcher) -> 
     return store.claim(folder, waits)
 
 
-def _read_known(ready: Prepared, folder: Path) -> Record | None:
+def read_known(ready: Prepared, folder: Path) -> Record | None:
     """Return the record of the same job if it is there and the files it names are whole."""
     try:
         record = store.read(folder)
