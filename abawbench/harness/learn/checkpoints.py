@@ -20,6 +20,9 @@ from abawbench.system.files import sync
 _PROGRESS = "progress_{}.pt"
 """What accelerate does not know of, one file per process."""
 _WHOLE = re.compile(r"\d{8}")
+_SPARED = 50
+"""A checkpoint at the end of an epoch waits until the training has taken so many times what the last one took to write:
+where epochs take less than a second, one after each would cost more than it saves."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Keeping:
     job: str
     """The digest of the job: the checkpoint of another is of no use."""
     minutes: float
-    """Between two checkpoints within an epoch; 0 writes one at the end of each epoch only."""
+    """Between two checkpoints within an epoch; 0 writes them at the ends of epochs only."""
 
     def of_split(self, number: int) -> "Keeping":
         """Return where those of one of several trainings lie."""
@@ -50,7 +53,7 @@ class Checkpoints:
 
     def __init__(self, keeping: Keeping | None, accelerator: Accelerator, progress: Progress) -> None:
         self._keeping, self._accelerator, self._progress = keeping, accelerator, progress
-        self._written = time.monotonic()
+        self._written, self._cost = time.monotonic(), 0.0
 
     def load(self) -> Mapping[str, Any] | None:
         """Put back the state of the newest checkpoint and return what it was given; None where there is none.
@@ -73,11 +76,12 @@ class Checkpoints:
         given: Mapping[str, Any] = found["given"]
         return given
 
-    def due(self) -> bool:
-        """Return whether it is time for the next one within an epoch."""
-        if self._keeping is None or not self._keeping.minutes:
+    def due(self, epoch_over: bool = False) -> bool:
+        """Return whether it is time for the next one, within an epoch or at its end."""
+        if self._keeping is None or not (self._keeping.minutes or epoch_over):
             return False
-        if time.monotonic() - self._written >= 60 * self._keeping.minutes:
+        passed = time.monotonic() - self._written
+        if (epoch_over and passed >= _SPARED * self._cost) or 0 < 60 * self._keeping.minutes <= passed:
             self._accelerator.set_trigger()
         due: bool = self._accelerator.check_trigger()  # true in all processes once it is in one
         return due
@@ -86,6 +90,7 @@ class Checkpoints:
         """Write the state; where that fails, the training goes on without the checkpoint."""
         if self._keeping is None:
             return
+        started = time.monotonic()
         newest = self._newest()
         # never the name of one that is there: it stays until the new one has taken its place
         number = int(newest.name) + 1 if newest else 1
@@ -97,6 +102,7 @@ class Checkpoints:
         if not done:
             shutil.rmtree(temporary, ignore_errors=True)
         self._written = time.monotonic()
+        self._cost = self._written - started
 
     def _try(self, action: Callable[[], None], alone: bool = False) -> bool:
         """Return whether an action succeeded in all processes, ``alone`` in the first one only."""

@@ -87,7 +87,8 @@ class Training:
             while not course.finished:
                 self._run_epoch(advance)
                 self._end_epoch(judge, task)
-                self._save()
+                if self._checkpoints.due(epoch_over=True):
+                    self._save()
         course.restore_best(optimisation.network)
         return course.epochs
 

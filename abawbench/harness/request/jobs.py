@@ -56,7 +56,7 @@ class Machine:
     latency_seconds: float = 60.0
     """For latency, once per model and runtime; 0 leaves time and memory out."""
     checkpoint_minutes: float = 15.0
-    """Between two checkpoints within an epoch of training; 0 writes one at the end of each epoch only."""
+    """Between two checkpoints within an epoch of training; 0 writes them at the ends of epochs only."""
     limits: Limits | None = None
     """Gives each job a process of its own within these limits; None runs all in this process."""
 
@@ -74,7 +74,7 @@ class Work:
     latency_seconds: float = 60.0
     """For latency, once per model and runtime; 0 leaves time and memory out."""
     checkpoint_minutes: float = 15.0
-    """Between two checkpoints within an epoch of training; 0 writes one at the end of each epoch only."""
+    """Between two checkpoints within an epoch of training; 0 writes them at the ends of epochs only."""
     at_once: int = 1
     """Jobs at work at the same time."""
     times: Path | None = None

@@ -133,10 +133,25 @@ def steps_taken(begin: Any, out: Path, monkeypatch: pytest.MonkeyPatch, **given:
 def test_at_most_one_interval_of_work_is_lost(
     begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: float, lost: int
 ) -> None:
+    monkeypatch.setattr(checkpoints, "_SPARED", 0)  # the epochs are short
     total = steps_taken(begin, tmp_path / "undisturbed", monkeypatch)
     before = total // 3 + 3
     leave_a_checkpoint(begin, tmp_path / "killed", monkeypatch, before, minutes)
     assert steps_taken(begin, tmp_path / "killed", monkeypatch) == total - before + lost
+
+
+def test_short_epochs_share_a_checkpoint(begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[object] = []
+    original = checkpoints.Checkpoints.save
+
+    def save(self: checkpoints.Checkpoints, given: Any) -> None:
+        saved.append(given)
+        original(self, given)
+
+    monkeypatch.setattr(checkpoints.Checkpoints, "save", save)
+    monkeypatch.setattr(checkpoints, "_SPARED", 1e9)
+    begin(tmp_path, 0)
+    assert len(saved) == 1  # of three
 
 
 def test_force_begins_anew(begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
