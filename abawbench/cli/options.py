@@ -8,10 +8,12 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -206,6 +208,19 @@ def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     click.echo(text.getvalue(), nl=False)
+
+
+@contextmanager
+def say_if_slow(text: str) -> Iterator[None]:
+    """Say on standard error what is being done when it takes longer than a moment; also a decorator."""
+    timer = Timer(0.8, lambda: click.echo(text, err=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # nothing is said after the end
 
 
 def terminal_width() -> tuple[int, bool]:

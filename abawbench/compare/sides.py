@@ -111,8 +111,9 @@ def _same_job(one: Record, other: Record) -> bool:
 
 
 def save_baseline(name: str, runs: Sequence[Run], folder: Path = BASELINES, *, replace: bool = False) -> Path:
-    """Store the records and statistics of runs as a baseline and return its folder; predictions and weights stay out.
+    """Store the records and statistics of runs as a baseline and return its folder.
 
+    Predictions, weights and the paths of the data stay out: a baseline is committed, and read on other machines.
     Of several runs of one system, task and seed the newest is kept. Raises UsageError for a name that is no plain word,
     one that is taken unless ``replace``, and runs that could not be compared later.
     """
@@ -129,7 +130,8 @@ def save_baseline(name: str, runs: Sequence[Run], folder: Path = BASELINES, *, r
     try:
         for run in runs:
             statistics = store.read_run_statistics(run.path, run.record)
-            store.write(store.folder_of(fresh, run.record), run.record, statistics=statistics)
+            record = run.record.without_paths()
+            store.write(store.folder_of(fresh, record), record, statistics=statistics)
         _put_in_place(fresh, target, old)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -18,6 +18,8 @@ class Problem:
     """Annotated frames (of a track-level label: the track) that went with it, as far as its file still tells."""
     extra: bool = False
     """Whether it only means that something lies there that does not belong; such a copy can still be complete."""
+    caveat: str | None = None
+    """What to know of a value that rests on it, in a few words that stand beside the value in every table."""
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
@@ -45,12 +47,13 @@ class Problems:
         *,
         lost: int = 1,
         extra: bool = False,
+        caveat: str | None = None,
     ) -> None:
         """Note a problem, and the track it cost with its annotated frames; the same one twice counts once."""
         path = Path(str(file))
         root = next((root for root in self._roots if path != root and path.is_relative_to(root)), None)
         name = path.relative_to(root).as_posix() if root else str(file)
-        self._found[Problem(name, what, line, track, max(lost, 1) if track else 0, extra)] = None
+        self._found[Problem(name, what, line, track, max(lost, 1) if track else 0, extra, caveat)] = None
 
     def take(self, others: "Problems") -> None:
         """Add the problems that another database met."""

@@ -13,6 +13,8 @@ from abawbench.contracts.database import Labels
 Level = Literal["frame", "track"]
 Kind = Literal["regression", "multiclass", "multilabel", "multitask"]
 Activation = Literal["tanh", "sigmoid", "softmax", "identity", "parts"]
+MOST_OUTPUTS = 1_000
+"""Of a task. An interval holds the statistics of all outputs for each of 10,000 resamples: some 400 MB for so many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,7 @@ class Task:
     level: Level
     kind: Kind
     outputs: tuple[str, ...]
+    """Their names, at most ``MOST_OUTPUTS``."""
     metric: str
     """Name of the metric plugin that gives the official value."""
     database: str
@@ -73,6 +76,11 @@ class Task:
             raise ValueError(f"task '{self.name}': a multitask task, and no other, has parts")
         if self.parts and self.outputs != tuple(name for part in self.parts for name in part.outputs):
             raise ValueError(f"task '{self.name}': the outputs must be those of its parts, one after the other")
+        if len(self.outputs) > MOST_OUTPUTS:
+            raise ValueError(
+                f"task '{self.name}': {len(self.outputs):,} outputs; at most {MOST_OUTPUTS:,} are scored, so make it "
+                "several tasks"
+            )
         if not set(self.left_out) < set(self.outputs):
             raise ValueError(
                 f"task '{self.name}': cannot leave out {', '.join(self.left_out)}: name some of its outputs"

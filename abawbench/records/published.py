@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from abawbench.contracts.errors import DataError
+from abawbench.system.files import read_whole
 
 PUBLISHED = "published.yaml"
 """Their file in a folder of leaderboards."""
@@ -43,7 +44,7 @@ def load(path: Path) -> list[Published]:
     import yaml
 
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = yaml.safe_load(read_whole(path).decode("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"{path}: not a readable YAML file ({error})") from error
     if not isinstance(entries, list):

@@ -114,7 +114,7 @@ class DatabaseRecord(RecordPart):
     lacks: tuple[str, ...] = ()
     """Outputs of the task that the database has no labels of: they are left out of the official mean."""
     roots: tuple[str, ...] = ()
-    """Where its files lay, as absolute paths of the machine that ran."""
+    """Where its files lay, as absolute paths of the machine that ran; the folders' names alone in a stored baseline."""
     preset: str | None = None
     """Size of a synthetic database."""
     seed: int | None = None
@@ -180,6 +180,8 @@ class Counts(RecordPart):
     """Those of the skipped tracks that belong to what was scored."""
     lost_frames: Count = 0
     """Annotated frames that went with them, as far as their files still tell."""
+    caveats: tuple[str, ...] = ()
+    """What to know of the value before it is quoted, in a few words each: a rate that was assumed, shared subjects."""
     problems: tuple[str, ...] = Field(default=(), max_length=MAX_PROBLEMS)
     problems_total: Count = 0
 
@@ -382,6 +384,11 @@ class Record(RecordPart):
     def near(self, kind: str) -> tuple[str, ...]:
         """Return the distributions where names of a kind in this record are looked for first: the run's, then ours."""
         return (*(plugin.distribution for plugin in self.plugins if plugin.kind == kind), FIRST_PARTY)
+
+    def without_paths(self) -> Self:
+        """Return the record as it is shared: of the folders of the machine that ran, their names alone."""
+        roots = tuple(_file_name(root) for root in self.database.roots)
+        return self.model_copy(update={"database": self.database.model_copy(update={"roots": roots})})
 
     def sealed(self) -> Self:
         """Return the record with the seal that fits it."""

@@ -17,8 +17,10 @@ from abawbench.records.record import Record
 from abawbench.records.scores import Score
 from abawbench.records.store import read
 from abawbench.report.table import (
+    CAVEATS,
     COVERAGE,
     SYNTHETIC,
+    caveat_text,
     cost_columns,
     cost_notes,
     coverage_text,
@@ -192,6 +194,7 @@ def _seeds(records: Sequence[Record]) -> list[str]:
 def _measured_table(records: Sequence[Record], separated: Separate, unranked: Collection[int]) -> str:
     ordered = order_results(records, unranked)
     floors = [record.floor.value if record.floor else None for record in ordered]
+    caveats = [markdown(caveat_text(record.counts)) for record in ordered]
     columns = {
         "rank": rank_words(ordered, separated, unranked),
         "model": [markdown(record.describe(), 60) for record in ordered],
@@ -201,6 +204,7 @@ def _measured_table(records: Sequence[Record], separated: Separate, unranked: Co
         "value [interval]": [value_text(record.score) for record in ordered],
         "floor": [NONE if floor is None else f"{floor:.3f}" for floor in floors],
         COVERAGE: [coverage_text(record.counts) for record in ordered],
+        **({CAVEATS: caveats} if any(caveats) else {}),
         **cost_columns(ordered),
         "runtime": [markdown(_runtime(record), 40) for record in ordered],
     }

@@ -14,7 +14,9 @@ Row = dict[str, Any]
 def result_row(record: Record, unranked: str | None = None) -> Row:
     """Return one result: what ran on what, its value with its interval, and what it costs; None where unknown.
 
-    Units stand in the names; ``marks`` says why a result is not ranked, ``pretrained_on`` what its weights had seen.
+    Units stand in the names; ``marks`` says why a result is not ranked, ``caveats`` what its value must not be quoted
+    without, ``pretrained_on`` what its weights had seen. Whether a record that is ``sealed`` was edited, ``store.read``
+    finds; one that is not was written before there were seals, or lost its own.
     ``unranked`` is a reason that does not stand in the record, as ``compare.verify`` finds them.
     """
     score, floor, counts, cost, weights = record.score, record.floor, record.counts, record.cost, record.weights
@@ -35,8 +37,10 @@ def result_row(record: Record, unranked: str | None = None) -> Row:
         "scored_tracks": counts.tracks if counts else None,
         "annotated_frames": counts.annotated_frames if counts else None,
         "frames_without_image": counts.frames_without_image if counts else None,
+        "caveats": "; ".join(counts.caveats) if counts else None,
         "ranked": record.status == "ok" and not record.marks and unranked is None,
         "marks": "; ".join([*record.marks, *([unranked] if unranked else [])]),
+        "sealed": record.seal is not None,
         "weights": weights.source if weights else None,
         "pretrained_on": "; ".join(weights.trained_on) if weights else None,
         "parameters": cost.parameters_total if cost else None,

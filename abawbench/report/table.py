@@ -14,7 +14,10 @@ COVERAGE = "coverage (filled)"
 """Heading: annotated frames predicted, and in brackets the frames without image that a rule filled."""
 SETTINGS = "settings"
 """Heading: the settings in which the results of one model on one task differ."""
+CAVEATS = "caveats"
+"""Heading: what to know of a value before it is quoted; a column that is there only where a result has one."""
 _WIDTH = 150
+_LEFT = {"model", SETTINGS, "task", "on", "metric", CAVEATS}
 
 
 def table(records: Sequence[Record], fmt: str = "simple") -> str:
@@ -33,7 +36,7 @@ def table(records: Sequence[Record], fmt: str = "simple") -> str:
         headers=list(columns) if fmt in MARKDOWN_FORMATS else [stack_heading(name) for name in columns],
         tablefmt=fmt,
         disable_numparse=True,
-        colalign=["left" if name in {"model", SETTINGS, "task", "on", "metric"} else "right" for name in columns],
+        colalign=["left" if name in _LEFT else "right" for name in columns],
     )
     notes = table_notes(records, fmt)
     if notes and fmt in MARKDOWN_FORMATS:
@@ -100,6 +103,11 @@ def coverage_text(counts: Counts | None) -> str:
     return f"{share} ({counts.frames_without_image})"
 
 
+def caveat_text(counts: Counts | None) -> str:
+    """Return what to know of the value before it is quoted, for example ``30 frames/s assumed``; empty for nothing."""
+    return "; ".join(counts.caveats) if counts else ""
+
+
 def missing_text(counts: Counts | None) -> str:
     """Return which inputs were missing how often, for example ``audio in 3 tracks (120 frames)``; empty if none was."""
     found = counts.missing_inputs if counts else {}
@@ -146,6 +154,7 @@ def latency_text(latency: Latency | None) -> str:
 
 def _accuracy(records: Sequence[Record], escape: Callable[..., str]) -> dict[str, list[str]]:
     floors = [record.floor.value if record.floor else None for record in records]
+    caveats = [caveat_text(record.counts) for record in records]
     return {
         "metric": [escape(record.score.metric, 12) if record.score else NONE for record in records],
         value_heading(records): [
@@ -153,6 +162,7 @@ def _accuracy(records: Sequence[Record], escape: Callable[..., str]) -> dict[str
         ],
         "floor": [NONE if floor is None else f"{floor:.3f}" for floor in floors],
         COVERAGE: [coverage_text(record.counts) for record in records],
+        **({CAVEATS: [escape(text) or NONE for text in caveats]} if any(caveats) else {}),
     }
 
 
@@ -223,9 +233,6 @@ def table_notes(records: Sequence[Record], fmt: str = "simple") -> list[str]:
             notes.append(escape(f"{record.task} ({name}): {lost}; not ranked"))
         if absent := missing_text(record.counts):
             notes.append(escape(f"{record.task} ({name}): predicted without {absent}"))
-        if record.counts and record.counts.frames_without_image > 0.5 * record.counts.frames:
-            share = 1 - record.counts.frames_without_image / record.counts.frames
-            notes.append(escape(f"{record.task} ({name}): only {share:.0%} of the frames have an image of their own"))
         if record.score and not record.score.higher_is_better:
             notes.append(escape(f"{record.task}: {record.score.metric} is better when lower"))
         if record.parity:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from abawbench.records.record import Record
-from abawbench.report.table import COVERAGE, SETTINGS, stack_heading, table_columns, table_notes, value_heading
+from abawbench.report.table import CAVEATS, COVERAGE, SETTINGS, stack_heading, table_columns, table_notes, value_heading
 from abawbench.system.text import NONE, number, plain
 
 GAP = 2
@@ -18,6 +18,7 @@ LEGEND = """\
 value [interval]   the official metric over all annotated frames, and its interval from resampling tracks
 floor              what the best constant prediction scores; a value there has learned nothing
 coverage (filled)  annotated frames that have a prediction, and frames without a face that a rule filled
+caveats            what the value must not be quoted without; only where there is something
 params             parameters of the network, trained and frozen
 MACs/frame         multiply-accumulates of a clip divided by its frames
 p50/p90/p99 ms     time of one clip at batch 1; a percentile stands there when enough samples earn it
@@ -27,10 +28,23 @@ time s             of the whole job
 """
 """What the columns mean."""
 _FIRST = ("model", "task")
-_THEN = (SETTINGS, "floor", P50, "MACs/frame", "metric", COVERAGE, "params", "on", "frames/s", "peak MB", "time s")
+_THEN = (
+    SETTINGS,
+    "floor",
+    CAVEATS,
+    P50,
+    "MACs/frame",
+    "metric",
+    COVERAGE,
+    "params",
+    "on",
+    "frames/s",
+    "peak MB",
+    "time s",
+)
 """The order in which columns find a place, the identity and the value aside."""
 _RED, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[0m"
-_LEFT = {"model", SETTINGS, "task", "on", "metric"}
+_LEFT = {"model", SETTINGS, "task", "on", "metric", CAVEATS}
 
 
 def fitted_table(records: Sequence[Record], width: int, *, wide: bool = False, colour: bool = False) -> str:

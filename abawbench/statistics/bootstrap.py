@@ -143,8 +143,8 @@ def _interval(values: Statistics, units: int, level: float, seed: int, method: M
     low, high, reason = np.nan, np.nan, None
     if units < ENOUGH:
         reason = too_few(units)
-    elif not usable.size:
-        reason = "no replicate has a value"
+    elif len(usable) < level * len(drawn):
+        reason = without_value(len(drawn) - len(usable), len(drawn))
     else:
         without, tail = without[~np.isnan(without)], (1 - level) / 2
         if method == "widened":
@@ -169,6 +169,11 @@ def too_few(units: int) -> str:
     """Return why nothing is claimed from so few units."""
     subjects = "subject is" if units == 1 else "subjects are"
     return f"{units} independent {subjects} too few to claim anything, {ENOUGH} are needed"
+
+
+def without_value(dropped: int, drawn: int) -> str:
+    """Return why nothing is claimed where so many resamples have no value: the others do not stand for them."""
+    return f"{dropped:,} of {drawn:,} resamples have no value"
 
 
 def narrowness(usable: Statistics, without: Statistics) -> float:

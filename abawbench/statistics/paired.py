@@ -6,7 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from abawbench.contracts.metric import Statistics
-from abawbench.statistics.bootstrap import ENOUGH, REPLICATES, narrowness, resample, sum_by_group, too_few
+from abawbench.statistics.bootstrap import (
+    ENOUGH,
+    REPLICATES,
+    narrowness,
+    resample,
+    sum_by_group,
+    too_few,
+    without_value,
+)
 from abawbench.statistics.jackknife import Value, degrees_of_freedom, variance_of
 from abawbench.statistics.student import nominal_tail, quantile, widen_tail
 
@@ -93,6 +101,7 @@ def _difference(differences: Statistics, units: int, level: float) -> Difference
     drawn, without = differences[: -units - 1], differences[-units - 1 : -1]
     if units < 2:  # there is nothing to resample, and nothing to leave out
         drawn = without = differences[-1:]
+    given = len(drawn)
     drawn, without = drawn[~np.isnan(drawn)], without[~np.isnan(without)]
     if not drawn.size or np.isnan(differences[-1]):
         return _unknown("the metric is not defined on these tracks", units, level)
@@ -104,6 +113,9 @@ def _difference(differences: Statistics, units: int, level: float) -> Difference
     if units < ENOUGH and drawn.any():  # that nothing differs at all holds of one track too
         low = high = p_value = detectable = float("nan")
         reason = too_few(units)
+    elif len(drawn) < level * given:
+        low = high = p_value = detectable = float("nan")
+        reason = without_value(given - len(drawn), given)
     elif (low > 0 or high < 0) != (p_value < 1 - level):
         reason = (
             f"the {level:.4g} interval [{low:+.3f}, {high:+.3f}] and p = {p_value:.3f} disagree: nothing is claimed"

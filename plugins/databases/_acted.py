@@ -59,6 +59,8 @@ class ActedClips(FolderDatabase):
             path = Path(entry.path)
             if path.suffix.lower() not in suffixes:
                 self.problems.add(path, f"is no {' or '.join(suffixes)} file; ignored", extra=True)
+            elif not entry.is_file():  # a pipe never ends, and a link may lead nowhere
+                self.problems.add(path, "is no regular file; unpack it anew")
             elif entry.stat().st_size <= _LONGEST and path.read_bytes().startswith(POINTER):
                 pointers.append(path)
             else:

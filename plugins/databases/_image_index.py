@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from abawbench import cache_folder, hold_alone
 from abawbench_plugins.databases._folders import is_junk
 
-SUFFIXES = ("jpg", "jpeg", "png", "webp")
-"""Of images, in lower case."""
+SUFFIXES = ("jpg", "jpeg", "png", "webp", "bmp")
+"""Of images, in lower case; OpenFace writes BMP unless told otherwise."""
 NUMBERED = re.compile(rf"(.*?)(\d{{1,9}})\.({'|'.join(SUFFIXES)})$", re.IGNORECASE | re.DOTALL | re.ASCII)
 """Names of numbered images: what stands before the running number, the number, and the suffix."""
 OFFICIAL = ("", "frame-")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EMPTY_SIZE = (112, 112)
 """Height and width of the black frames of a track that has no readable image: the size of the aligned faces."""
 
+LARGEST_SIDE = 512
+"""Images whose shorter side is longer are shrunk to it; aligned faces are smaller."""
 _NONE = np.zeros(0, dtype=np.int64)
 _NOTHING = Listing(_NONE, _NONE, _NONE, ("", 1, ".jpg"), {})
 
@@ -193,7 +195,8 @@ class Images:
         listing = self._index.listings[owner]
         path = f"{folder}/{listing.name(number - self._index.shift)}"
         try:
-            return decode_image(_read(path, int(listing.sizes[place])) if pack is None else open_pack(pack).read(place))
+            data = _read(path, int(listing.sizes[place])) if pack is None else open_pack(pack).read(place)
+            return shrink(decode_image(data), LARGEST_SIDE)
         except (OSError, ValueError) as error:
             self.problems.add(path, f"{error}; treated as missing")
             return None
@@ -203,6 +206,17 @@ class Images:
         """Each folder, and the pack that stands for it."""
         packs = [(folder, pack_of(folder)) for folder, _ in self.folders]
         return [(str(folder), None if pack is None else str(pack)) for folder, pack in packs]
+
+
+def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return an image whose shorter side is at most ``side``: clips of photos would fill the memory."""
+    import cv2
+
+    height, width = image.shape[:2]
+    if min(height, width) <= side:
+        return image
+    size = (round(width * side / min(height, width)), round(height * side / min(height, width)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _read(path: str, size: int) -> bytes:
@@ -240,6 +254,8 @@ def check_whole(data: bytes) -> None:
             raise ValueError("is a truncated PNG image")
     elif data.startswith(b"RIFF") and data[8:12] == b"WEBP" and len(data) < int.from_bytes(data[4:8], "little") + 8:
         raise ValueError("is a truncated WebP image")
+    elif data.startswith(b"BM") and len(data) < int.from_bytes(data[2:6], "little"):
+        raise ValueError("is a truncated BMP image")
 
 
 def decode_image(file: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -279,5 +295,5 @@ def image_size(data: bytes) -> tuple[int, int]:
 
 def _form(data: bytes) -> str:
     """Return the format that a file begins like, empty for one that is none of ours."""
-    begins = {b"\xff\xd8": "JPEG image", _PNG: "PNG image", b"RIFF": "WebP image"}
+    begins = {b"\xff\xd8": "JPEG image", _PNG: "PNG image", b"RIFF": "WebP image", b"BM": "BMP image"}
     return next((form for start, form in begins.items() if data.startswith(start)), "")

@@ -5,29 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from abawbench.contracts import Count, FileGroup, Labels
 from abawbench.contracts.problems import Problem, Problems
 from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._images import decode_image
 from abawbench_plugins.databases._media import check_inside
-from abawbench_plugins.databases._video import SIDE
 
 if TYPE_CHECKING:
     from abawbench_plugins.databases.manifest import ManifestTrack
-
-
-def shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return an image whose shorter side is at most that of the frames of a video: clips of photos fill the memory."""
-    import cv2
-
-    height, width = image.shape[:2]
-    if min(height, width) <= SIDE:
-        return image
-    size = (round(width * SIDE / min(height, width)), round(height * SIDE / min(height, width)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def _sweep(where: Path) -> None:
 def _read(path: Path, key: str) -> dict[_Stamp, Arrays]:
     """Return what a cache file holds; nothing if it is not exactly what was written under this key."""
     try:
-        content = memoryview(path.read_bytes())
+        content = memoryview(read_regular(path))
     except OSError:
         return {}
     if len(content) < 40 or hashlib.sha256(content[:-32]).digest() != content[-32:]:

@@ -54,7 +54,8 @@ class FileTrack(Track):
         if self._video is not None and self._video.rate:
             return self._video.rate
         where = self.images.folders[0][1] if self.images.folders else self.id
-        self.images.problems.add(where, f"no video beside the faces: {self.assumed:g} frames per second are assumed")
+        what = f"no video beside the faces: {self.assumed:g} frames per second are assumed"
+        self.images.problems.add(where, what, caveat=f"{self.assumed:g} frames/s assumed")
         return self.assumed
 
     @cached_property

@@ -22,11 +22,11 @@ from abawbench.contracts import (
 from abawbench.contracts.problems import Problems
 from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._file_groups import MediaFile
-from abawbench_plugins.databases._images import EMPTY_SIZE, decode_image
+from abawbench_plugins.databases._images import EMPTY_SIZE, decode_image, shrink
 from abawbench_plugins.databases._manifest import SPLITS, TRACK_LEVEL, Manifest, read_manifest
-from abawbench_plugins.databases._manifest_images import ListedImages, count_tracks, shrink
+from abawbench_plugins.databases._manifest_images import ListedImages, count_tracks
 from abawbench_plugins.databases._tracks import RATE
-from abawbench_plugins.databases._video import Video
+from abawbench_plugins.databases._video import SIDE, Video
 
 FILES = ("manifest.csv", "manifest.parquet")
 
@@ -88,7 +88,8 @@ class ManifestTrack(Track):
             return given
         told = None if self._video is None else self._video.rate
         if told is None:
-            self._problems.add(self._folder, f"tracks without 'rate' and video: {RATE:g} frames per second are assumed")
+            what = f"tracks without 'rate' and video: {RATE:g} frames per second are assumed"
+            self._problems.add(self._folder, what, caveat=f"{RATE:g} frames/s assumed")
         return told or RATE
 
     @property
@@ -171,7 +172,7 @@ class ManifestTrack(Track):
             return None
         file = self._folder / path
         try:
-            return shrink(decode_image(read_regular(file)))
+            return shrink(decode_image(read_regular(file)), SIDE)
         except (OSError, ValueError) as error:
             self._problems.add(file, f"{error}; treated as missing")
             return None

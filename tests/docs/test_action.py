@@ -115,6 +115,13 @@ def test_the_comparison_reaches_the_summary_and_its_status_the_build(tmp_path: P
     assert runner.summary.read_text() == (tmp_path / "comparison.md").read_text() == "### the table\n"
 
 
+def test_a_run_that_failed_is_compared_all_the_same() -> None:
+    condition = STEPS["compare"]["if"]
+    # without a word on the state of the job GitHub puts success() before a condition
+    assert "!cancelled()" in condition
+    assert "steps.run.outcome != 'skipped'" in condition, "nothing ran when the installation failed"
+
+
 def test_the_stored_baseline_passes_our_own_gate_against_itself(tmp_path: Path) -> None:
     baseline = ROOT / "leaderboards" / "baselines" / "tiny"
     gate = ROOT / "leaderboards" / "gate.toml"

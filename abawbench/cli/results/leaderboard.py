@@ -37,6 +37,7 @@ TITLE = "abawbench leaderboard"
               help="Write a page for a browser into FILE instead of printing.")  # fmt: skip
 @options.json_output
 @options.csv_output
+@options.say_if_slow("checking the results against the statistics beside them ...")
 def leaderboard(
     folder: Path | None,
     runs: Path | None,
@@ -72,7 +73,6 @@ def leaderboard(
         from abawbench.report import html as page
 
         source = folder or installed_folder()
-        click.echo("comparing the results pair by pair ...", err=True)
         text = page.page(load_measured(source, more), load(source / PUBLISHED), default_plugins(), TITLE)
         page.write_page(html, text)
         click.echo(f"wrote {html}")

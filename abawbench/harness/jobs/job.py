@@ -22,6 +22,7 @@ from abawbench.harness.measure.bench import Bench
 from abawbench.harness.measure.measure import Measuring, measure_job
 from abawbench.harness.request import devices
 from abawbench.harness.request.jobs import EAGER
+from abawbench.harness.request.splits import Split
 from abawbench.harness.score.scoring import score, score_of_refit, track_statistics
 from abawbench.nn import frozen_prefixes
 from abawbench.progress import Progress
@@ -115,6 +116,17 @@ def _measure(ready: Prepared, fit: Fit, measuring: Measuring, progress: Progress
     return measure_job(bench, ready.runtime, measuring, progress)
 
 
+def _few_images(split: Split, inputs: Inputs) -> list[str]:
+    """Return a caveat for the fitted and for the scored tracks of which less than half of the frames have an image."""
+    found = []
+    for name, tracks in (("training", split.fit), ("scored", split.score)):
+        frames = sum(one.track.n_frames for one in tracks)
+        own = frames - sum(inputs.images_of(one.track).filled for one in tracks)
+        if own < 0.5 * frames:
+            found.append(f"images of {own / frames:.0%} of the {name} frames")
+    return found
+
+
 def _predictions(ready: Prepared, scores: Sequence[Scores]) -> Predictions:
     tracks = [one.track for one in ready.scored]
     names = {} if ready.task.level == "track" else {track.id: track.frame_names() for track in tracks}
@@ -158,5 +170,6 @@ def _counts(ready: Prepared, inputs: Inputs, scores: Sequence[Scores]) -> Counts
         skipped_tracks=len({problem.track for problem in problems if problem.track}),
         lost_tracks=len(lost),
         lost_frames=sum(lost.values()),
+        caveats=(*dict.fromkeys(one.caveat for one in problems if one.caveat), *_few_images(ready.splits[-1], inputs)),
         problems=tuple(str(problem) for problem in problems),
     )

@@ -40,6 +40,9 @@ def sources_of_run(said: DatabaseRecord, given: Sources) -> Sources:
     if given.roots:
         return given
     for root in said.roots:
+        if not Path(root).is_absolute():  # of the working folder it says nothing
+            what = f"the record keeps only the name of the folder that '{said.name}' was read from, {root}"
+            raise UsageError(f"{what}; give --data {said.name}=ROOT")
         if not Path(root).exists():
             raise UsageError(f"the run read '{said.name}' from {root}, which is gone; give --data {said.name}=ROOT")
     return Sources(

@@ -70,7 +70,7 @@ def check_people(database: Database, train: Sequence[LabelledTrack], scored: Seq
         what = (
             f"{len(both)} subject(s) stand in the training and in the scored split ({shown}): the value may be too high"
         )
-        database.problems.add(database.name, what)
+        database.problems.add(database.name, what, caveat=f"{len(both)} subjects in train and val")
 
 
 def without_labels(tracks: Sequence[LabelledTrack]) -> tuple[LabelledTrack, ...]:

@@ -38,7 +38,7 @@ def statistics_of(
         if not np.isfinite((found.decisions if found.scores is None else found.scores)[known.annotated]).all():
             raise DataError(f"the predictions of track '{name}' hold NaN or infinity on annotated frames")
         try:
-            rows.append(_statistics(metric, found, known))
+            rows.append(np.array(_statistics(metric, found, known)))  # a copy: a metric may fill one array again
         except ValueError as error:
             raise DataError(f"track '{name}': {error}") from error
     stacked = np.stack(rows)
@@ -74,6 +74,7 @@ def score(
     found = track_statistics(metric, task, tracks, scores)
     labels = [one.known for one in tracks]
     total = found.values.sum(axis=0)
+    best = _value_of(metric, task, total)
     value, parts = bootstrap.intervals(metric, found.values, groups=found.subjects, method="widened")
     plain, plain_parts = bootstrap.intervals(metric, found.values, groups=found.subjects)
     frames = sum(int(known.annotated.sum()) for known in labels)
@@ -86,7 +87,8 @@ def score(
         Score(
             metric=task.metric,
             higher_is_better=metric.higher_is_better,
-            value=float(metric.value(total)),
+            value=best,
+            reason=f"{task.metric} has no value for these labels" if np.isnan(best) else None,
             interval=_record(value),
             percentile=_record(plain),
             design_effect=effect,
@@ -103,6 +105,15 @@ def score(
             what=what,
         ),
     )
+
+
+def _value_of(metric: Metric, task: Task, total: Statistics) -> float:
+    """Return the official value; NaN where there is none. Raises PluginError for anything but one real number."""
+    found = np.asarray(metric.value(total))
+    if found.dtype.kind not in "fiu" or found.size != 1 or np.isinf(found).any():
+        what = "infinite" if found.dtype.kind == "f" and found.size == 1 else f"{found.dtype} {list(found.shape)}"
+        raise PluginError(f"metric '{task.metric}' gives a value that is {what}; it is one real number")
+    return float(found)
 
 
 def _confusion(task: Task, scores: Sequence[Predicted], labels: Sequence[Labels]) -> Confusion | None:
@@ -177,7 +188,7 @@ def official_value(
     metric: Metric, task: Task, names: Sequence[str], scores: Sequence[Predicted], labels: Sequence[Labels]
 ) -> float:
     """Return the official value alone."""
-    return float(metric.value(statistics_of(metric, task, names, scores, labels).sum(axis=0)))
+    return _value_of(metric, task, statistics_of(metric, task, names, scores, labels).sum(axis=0))
 
 
 def _record(found: bootstrap.Interval) -> Interval:

@@ -11,6 +11,7 @@ import pytest
 from abawbench.compare.comparison import Comparison, compare
 from abawbench.compare.sides import Run, baselines, load_side, save_baseline
 from abawbench.contracts.errors import DataError, UsageError
+from abawbench.harness.request.databases import Sources, sources_of_run
 from abawbench.plugins import Plugins
 from abawbench.records import store
 from abawbench.records.record import Cost, DatabaseRecord, Record, Score
@@ -253,6 +254,16 @@ def test_a_baseline_is_found_by_name_and_holds_what_a_comparison_needs(
         save_baseline("before", load_side(str(b)))
     save_baseline("before", load_side(str(b)), replace=True)
     assert against("before", b).tasks[0].difference == 0
+
+
+def test_a_baseline_keeps_no_path_of_the_machine(make_run: Make, tmp_path: Path) -> None:
+    (run,) = load_side(str(make_run("a")))
+    placed = run.record.database.model_copy(update={"roots": ("/home/ann/data/aff-wild2", "/media/b")})
+    kept = save_baseline("before", [Run(run.path, run.record.model_copy(update={"database": placed}))], tmp_path)
+    (stored,) = load_side(str(kept))
+    assert stored.record.database.roots == ("aff-wild2", "b")
+    with pytest.raises(UsageError, match="only the name of the folder that 'aff-wild2' was read from, aff-wild2; give"):
+        sources_of_run(stored.record.database, Sources())
 
 
 @pytest.mark.parametrize("interrupted", ["before", ".before.tmp"])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.metric import Metric, Statistics
 from abawbench.statistics.bootstrap import interval, intervals, resample, sum_by_group, track_weights
+from abawbench.statistics.paired import compare_paired
 
 
 def mean(statistics: Statistics) -> Statistics:
@@ -140,11 +141,22 @@ def test_the_interval_says_how_it_was_made() -> None:
 
 
 def test_replicates_without_a_value_are_dropped_and_counted() -> None:
-    statistics = np.array([*[[0.0, 0.0]] * 4, [5.0, 10.0]])
+    statistics = np.array([*[[0.0, 0.0]] * 3, *[[5.0, 10.0]] * 3])
     found = interval(mean, statistics, replicates=1000)
     assert (found.low, found.high) == (2.0, 2.0)
-    assert found.dropped == np.count_nonzero(track_weights(5, 1000)[:, 4] == 0)
+    assert found.dropped == np.count_nonzero(track_weights(6, 1000)[:, 3:].sum(axis=1) == 0)
+    assert 0 < found.dropped < 50
+
+
+def test_where_many_replicates_have_no_value_nothing_is_claimed() -> None:
+    statistics = np.array([*[[0.0, 0.0]] * 4, [5.0, 10.0]])
+    found = interval(mean, statistics, replicates=1000)
+    assert np.isnan([found.low, found.high]).all()
     assert 200 < found.dropped < 400
+    assert found.reason == f"{found.dropped} of 1,000 resamples have no value"
+    paired = compare_paired(mean, statistics, np.add(statistics, [0.0, 1.0]), replicates=1000)
+    assert np.isnan([paired.low, paired.high, paired.p_value]).all()
+    assert paired.reason == found.reason
 
 
 @pytest.mark.parametrize("tracks", [0, 1, 4])
@@ -165,7 +177,7 @@ def test_one_subject_in_many_tracks_gives_no_interval_but_a_reason() -> None:
 def test_nothing_but_nan_gives_no_interval_but_a_reason() -> None:
     found = interval(mean, np.zeros((5, 2)), replicates=50)
     assert np.isnan([found.low, found.high]).all()
-    assert (found.dropped, found.reason) == (50, "no replicate has a value")
+    assert (found.dropped, found.reason) == (50, "50 of 50 resamples have no value")
 
 
 def test_wrong_arguments_are_refused() -> None:

@@ -1,6 +1,7 @@
 """CREMA-D: what is acted or perceived, who is in which split, and frames beside the sound that goes with them."""
 
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -113,3 +114,18 @@ def test_the_real_table_has_the_known_numbers() -> None:
     assert (
         sum(emotion is None for split in ("train", "val", "test") for emotion in classes(ties, split).values()) == 420
     )
+
+
+def test_pipes_and_dead_links_are_named_and_not_read(written: Path, tmp_path: Path) -> None:
+    shutil.copytree(written, tmp_path / "copy")
+    videos, sounds = tmp_path / "copy" / "VideoFlash", tmp_path / "copy" / "AudioWAV"
+    film, sound = (sorted(folder.iterdir())[0] for folder in (videos, sounds))
+    film.unlink()
+    os.mkfifo(film)
+    sound.unlink()
+    sound.symlink_to("nowhere.wav")
+    database = open_database([tmp_path / "copy"])
+    for split in database.splits("expr-clip"):
+        database.tracks("expr-clip", split)
+    found = sorted(one.file for one in database.problems.items if "no regular file" in one.what)
+    assert found == [f"AudioWAV/{sound.name}", f"VideoFlash/{film.name}"]

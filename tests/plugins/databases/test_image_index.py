@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from abawbench_plugins.databases import _image_index
 from abawbench_plugins.databases._image_index import NUMBERED, arrange, list_folder, list_folders
-from abawbench_plugins.databases._images import decode_image
+from abawbench_plugins.databases._images import Images, decode_image
 from abawbench_plugins.databases.aff_wild2 import open_database
 
 VA = "8th_ABAW_Annotations/VA_Estimation_Challenge/Train_Set"
@@ -160,7 +160,7 @@ def test_a_broken_link_is_an_image_that_cannot_be_read(tmp_path: Path) -> None:
     assert list_folder(tmp_path).sizes.tolist() == [-1]
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp"])
 def test_a_truncated_image_of_any_format_is_noticed(suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     whole = cv2.imencode(f".{suffix}", noise)[1].tobytes()
@@ -168,3 +168,13 @@ def test_a_truncated_image_of_any_format_is_noticed(suffix: str) -> None:
     for length in range(0, len(whole) - 1, 7):
         with pytest.raises(ValueError, match=r"is (empty|a truncated|an unreadable|not a readable)"):
             decode_image(whole[:length])
+
+
+def test_photos_are_shrunk_when_they_are_read(tmp_path: Path) -> None:
+    photo = np.zeros((1200, 1600, 3), np.uint8)
+    photo[:, 800:] = 255
+    for number in (1, 2):
+        assert cv2.imwrite(str(tmp_path / f"{number:05d}.jpg"), photo)
+    images, mask = Images([(tmp_path, tmp_path)]).read(np.array([1, 2]))
+    assert (images.shape, mask.all()) == ((2, 512, 683, 3), True)
+    assert (images[:, :, 300].max(), images[:, :, 400].min()) == (0, 255)
