@@ -35,6 +35,15 @@ def entries(folder: Path, problems: Problems) -> list[os.DirEntry[str]]:
         return []
 
 
+def has_file(path: Path, problems: Problems) -> bool:
+    """Return whether a file is there; a problem where something else has its name, a folder or a pipe."""
+    if path.is_file():
+        return True
+    if os.path.lexists(path):
+        problems.add(path, "is no regular file; unpack it anew")
+    return False
+
+
 def is_junk(name: str) -> bool:
     """Return whether a file is one that operating systems scatter (``Thumbs.db``, hidden files)."""
     return name.startswith(".") or name.lower() in _JUNK

@@ -15,7 +15,7 @@ from abawbench.contracts.inspection import FileGroup
 from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._file_groups import ImageFolder, Transcript
-from abawbench_plugins.databases._folders import below, holds_images, subfolders
+from abawbench_plugins.databases._folders import below, has_file, holds_images, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import Listing, read_lines, read_listing
 from abawbench_plugins.databases._packs import count_files
@@ -110,9 +110,9 @@ class BAH(AnswerDatabase):
             wanted = {split: folder / _SPLIT_FOLDER / f"{split}.txt" for split in ("train", "val")}
             wanted["test"] = folder / _TEMPLATE
             for split, path in wanted.items():
-                if path.is_file():
+                if has_file(path, self.problems):
                     self._lists.setdefault(split, path)
-            if (folder / "annotation.yml").is_file():
+            if has_file(folder / "annotation.yml", self.problems):
                 self._annotations.append(folder / "annotation.yml")
         if not self._lists:
             raise self._error(

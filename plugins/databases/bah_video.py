@@ -11,7 +11,7 @@ from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench.contracts.inspection import Expected
 from abawbench_plugins.databases._database import SPLITS
 from abawbench_plugins.databases._expected import expected_counts
-from abawbench_plugins.databases._folders import below, holds_images, subfolders
+from abawbench_plugins.databases._folders import below, has_file, holds_images, subfolders
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._tracks import CountedTrack
@@ -57,7 +57,7 @@ class BAHVideo(AnswerDatabase):
         self._lists: dict[str, Path] = {}
         for folder, _ in self._packages:
             for split in SPLITS:
-                if (path := folder / "split" / f"{split}.txt").is_file():
+                if has_file(path := folder / "split" / f"{split}.txt", self.problems):
                     self._lists.setdefault(split, path)
         folders = [folder / name for folder, _ in self._packages for name in _TEMPLATES]
         templates = [path for folder in folders for path in sorted(folder.glob("*.txt")) if _lists_videos(path)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from abawbench.contracts.database import LabelledTrack, Labels
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
-from abawbench_plugins.databases._folders import below, find_faces, find_lists, find_videos
+from abawbench_plugins.databases._folders import below, find_faces, find_lists, find_videos, has_file
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines, read_listing
 from abawbench_plugins.databases._tracks import FileTrack, without_person
@@ -64,7 +64,7 @@ class CExprDB(FolderDatabase):
         for root in self.roots:
             for split in SPLITS:
                 path = root / "labels" / f"{split}.txt"
-                if path.is_file():
+                if has_file(path, self.problems):
                     self._files[split] = path
         if not self._files:
             raise self._error("no labels/train.txt and no *CE_test_set_sample.txt; put one of them there")

@@ -8,7 +8,7 @@ from pathlib import Path
 from abawbench.contracts import DataError
 from abawbench_plugins.databases._acted import CLASSES, ActedClips, Clip, split_of_actor
 from abawbench_plugins.databases._database import SPLITS
-from abawbench_plugins.databases._folders import below
+from abawbench_plugins.databases._folders import below, has_file
 from abawbench_plugins.databases._listings import read_lines
 
 ACTED = {"NEU": "Neutral", "ANG": "Anger", "DIS": "Disgust", "FEA": "Fear", "HAP": "Happiness", "SAD": "Sadness"}
@@ -49,7 +49,7 @@ class CremaD(ActedClips):
     def __init__(self, roots: Iterable[Path | str], perceived: str = "acted") -> None:
         super().__init__(roots)
         self.perceived = perceived
-        found = [folder for folder, _ in below(self.roots, self.problems) if (folder / _TABLE).is_file()]
+        found = [folder for folder, _ in below(self.roots, self.problems) if has_file(folder / _TABLE, self.problems)]
         if not found:
             raise self._error(f"no {_TABLE.as_posix()}; clone CheyneyComputerScience/CREMA-D there")
         self.folders = found

@@ -15,7 +15,7 @@ import numpy as np
 from abawbench.contracts import Count, DataError, Inspection, LabelledTrack, Labels
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._file_groups import ImageFolder
-from abawbench_plugins.databases._folders import below, entries
+from abawbench_plugins.databases._folders import below, entries, has_file
 from abawbench_plugins.databases._image_index import Listing
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
@@ -92,7 +92,11 @@ class FacialExpressions(FolderDatabase):
     def __init__(self, roots: Iterable[Path | str], contempt_is_other: bool = False):
         super().__init__(roots)
         self.contempt_is_other = contempt_is_other
-        found = [(folder, root) for folder, root in below(self.roots, self.problems) if (folder / _LEGEND).is_file()]
+        found = [
+            (folder, root)
+            for folder, root in below(self.roots, self.problems)
+            if has_file(folder / _LEGEND, self.problems)
+        ]
         if not found:
             raise self._error(f"no {_LEGEND.as_posix()}; clone muxspace/facial_expressions there")
         self.folder, self._root = found[0]

@@ -15,7 +15,7 @@ from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._annotations import is_number
 from abawbench_plugins.databases._database import SPLITS, FolderDatabase
 from abawbench_plugins.databases._file_groups import ImageFolder
-from abawbench_plugins.databases._folders import PACKED, below, entries
+from abawbench_plugins.databases._folders import PACKED, below, entries, has_file
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._listings import read_lines
 from abawbench_plugins.databases._packs import count_files
@@ -131,7 +131,7 @@ class HumeVidmimic2(FolderDatabase):
         self._tables: dict[str, Path] = {}
         self._packages: list[tuple[Path, Path, bool]] = []
         for folder, root in below(self.roots, self.problems):
-            tables = {split: folder / name for split, name in _TABLES.items() if (folder / name).is_file()}
+            tables = {split: folder / name for split, name in _TABLES.items() if has_file(folder / name, self.problems)}
             self._tables = {**tables, **self._tables}
             if any((folder / name).is_dir() for name in _FILES):
                 self._packages.append((folder, root, bool(tables)))
