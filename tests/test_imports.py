@@ -59,6 +59,7 @@ ALLOWED = {
         "config", "contracts", "harness.combine", "harness.data", "harness.jobs", "harness.measure", "harness.request",
         "harness.score", "harness.stored", "plugins", "progress", "records", "system",
     },
+    "faces": {"contracts", "weights"},
     "frames": {"compare", "contracts", "plugins", "records", "report"},
     "plot": {
         "api", "compare", "contracts", "harness.request", "harness.score", "plugins", "progress", "records", "report",

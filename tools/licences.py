@@ -14,6 +14,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from abawbench.plugins import Plugins
+from abawbench.weights import detector
 from abawbench.weights.lock import SHIPPED, read_lock
 
 ROOT = Path(__file__).parents[1]
@@ -29,16 +30,17 @@ def weights_section() -> str:
     """Return the table of the weights that our models know by name, one row per origin."""
     pinned = {origin for origin, _ in read_lock(SHIPPED)}
     rows: dict[str, list[str]] = {}
-    for plugin in Plugins(third_party=False).all("model"):
-        for one in plugin.declaration.sources:  # type: ignore[attr-defined]
-            origin = one.origin or ("bundled" if one.bundled else "a file of yours")
-            row = rows.setdefault(
-                f"{origin} {one.what}",
-                [one.what, origin, one.licence or "none named", ", ".join(one.trained_on),
-                 "yes" if one.origin in pinned else "at first use" if one.origin else "", ""],
-            )  # fmt: skip
-            row[5] = ", ".join(filter(None, [row[5], plugin.name]))
-    heads = ["weights", "origin", "licence", "trained on", "digest known", "models"]
+    models = Plugins(third_party=False).all("model")
+    used = [(plugin.name, one) for plugin in models for one in plugin.declaration.sources]  # type: ignore[attr-defined]
+    for user, one in [*used, (detector.NAME, detector.MTCNN)]:
+        origin = one.origin or ("bundled" if one.bundled else "a file of yours")
+        row = rows.setdefault(
+            f"{origin} {one.what}",
+            [one.what, origin, one.licence or "none named", ", ".join(one.trained_on),
+             "yes" if one.origin in pinned else "at first use" if one.origin else "", ""],
+        )  # fmt: skip
+        row[5] = ", ".join(filter(None, [row[5], user]))
+    heads = ["weights", "origin", "licence", "trained on", "digest known", "used by"]
     return "## Weights\n\n" + tabulate([rows[key] for key in sorted(rows)], heads, tablefmt="github") + "\n"
 
 

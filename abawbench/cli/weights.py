@@ -46,11 +46,11 @@ def list_weights(model: str | None, as_json: bool) -> int:
     from abawbench.weights.obtain import whereabouts
 
     rows: list[dict[str, Any]] = []
-    for plugin, source in _sources(model, None):
+    for user, source in _sources(model, None):
         path = whereabouts(source)
         rows.append(
             {
-                "model": plugin.name,
+                "model": user,
                 "weights": source.spec,
                 "origin": source.origin or ("abawbench" if source.bundled else "a file of yours"),
                 "licence": source.licence,
@@ -112,13 +112,13 @@ def verify(model: str | None, source: str | None, as_json: bool) -> int:
     from abawbench.weights import obtain
 
     rows, seen = [], set[str]()
-    for plugin, one in _sources(model, source):
+    for user, one in _sources(model, source):
         key = one.origin or str(one.bundled)
         if key in seen or not (one.origin or one.bundled):
             continue
         seen.add(key)
         state, where = obtain.verify(one)
-        rows.append({"model": plugin.name, "weights": one.name, "state": state, "where": where})
+        rows.append({"model": user, "weights": one.name, "state": state, "where": where})
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:
@@ -150,14 +150,20 @@ def accept(model: str, source: str | None, network: bool, quiet: bool) -> int:
     return 0
 
 
-def _sources(model: str | None, name: str | None) -> "Sequence[tuple[Plugin, Source]]":
-    """Return the sources of a model, or of all; one of them by name. Raises UsageError for an unknown name."""
+def _sources(model: str | None, name: str | None) -> Sequence[tuple[str, Source]]:
+    """Return who uses which sources: a model, or all and the face detector; one of them by name.
+
+    Raises UsageError for an unknown name.
+    """
     from abawbench.plugins import default_plugins
+    from abawbench.weights import detector
 
     plugins = default_plugins()
-    chosen = plugins.all("model") if model is None else [plugins.get("model", model)]
-    declared = [(plugin, one) for plugin in chosen for one in _declared(plugin)]
-    found = [(plugin, one) for plugin, one in declared if name in (None, one.name)]
+    chosen = plugins.all("model") if model is None else [plugins.get("model", model)] if model != detector.NAME else []
+    declared = [(plugin.name, one) for plugin in chosen for one in _declared(plugin)]
+    if model in (None, detector.NAME):
+        declared.append((detector.NAME, detector.MTCNN))
+    found = [(user, one) for user, one in declared if name in (None, one.name)]
     if model is not None and not found:
         known = ", ".join(one.name for _, one in declared) or "none"
         raise UsageError(f"model '{model}' has no weights {name or 'to fetch'!r}; it knows {known}")
