@@ -205,7 +205,7 @@ def _look(image: Tensor, boxes: Tensor, network: Stage, side: int) -> tuple[Tens
     inside = (right > left) & (bottom > top)
     edges = torch.stack([left, top, right, bottom], dim=1)[inside].tolist()
     crops = [interpolate(image[:, :, y:y_end, x:x_end], size=(side, side), mode="area") for x, y, x_end, y_end in edges]
-    batches = torch.cat([*crops, image.new_zeros(0, 3, side, side)]).split(BATCH)
+    batches = torch.split(torch.cat([*crops, image.new_zeros(0, 3, side, side)]), BATCH)
     said = [network(batch) for batch in batches]
     return boxes[inside], [torch.cat(parts) for parts in zip(*said, strict=True)]
 

@@ -102,6 +102,16 @@ def _baselines() -> list[Declaration]:
             sources=(_sources.FER,),
         ),
         ModelDeclaration(
+            name="voice",
+            summary="LSTM of Resemblyzer over the sound, frozen, and a linear layer on moments of its states",
+            build=f"{_ROOM}.voice.model:Voice",
+            inputs=("audio",),
+            licence="Apache-2.0 (this implementation and Resemblyzer's weights)",
+            weights="a file of the package Resemblyzer, which is installed without what it depends on",
+            trained_on=("speakers that are not named",),
+            sources=(_sources.RESEMBLYZER,),
+        ),
+        ModelDeclaration(
             name="resnet50-va",
             summary="Official valence-arousal baseline: ResNet-50 and a linear layer",
             build=f"{_ROOM}.official.model:ResNet50VA",

