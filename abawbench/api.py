@@ -13,12 +13,15 @@ from abawbench.harness.request.jobs import Job, Machine
 from abawbench.harness.request.protocol import Protocol, protocol_of
 from abawbench.plugins import Plugins, default_plugins
 from abawbench.progress import Progress
+from abawbench.system.limits import Limits
 
 if TYPE_CHECKING:
     from torch import nn
 
     from abawbench.contracts import Database, Model
     from abawbench.harness.combine.methods import Method
+    from abawbench.harness.engines.engine import Engine, Errand
+    from abawbench.harness.request.plan import Plan
     from abawbench.harness.score.frame_index import Surplus
     from abawbench.harness.score.score_file import Missing
     from abawbench.harness.stored.export import Exported
@@ -48,6 +51,7 @@ def run(
     machine: Machine | None = None,
     out: str | Path = "runs",
     force: bool = False,
+    engine: "Engine | None" = None,
     finished: "Callable[[Record], None] | None" = None,
     progress: Progress | None = None,
     plugins: Plugins | None = None,
@@ -69,11 +73,58 @@ def run(
     Raises UsageError for what cannot be done at all; a job that fails is a record that says so, and without a
     ``progress`` that notes it a JobWarning. ``raise_for_status()`` of what is returned makes it an error.
     """
-    from abawbench.harness.jobs.run import run_jobs
-    from abawbench.harness.request.jobs import Work, plan
+    from abawbench.harness.engines.engine import Errand
     from abawbench.records.record import Records
 
-    plugins, machine, sources = plugins or default_plugins(), machine or Machine(), as_sources(data)
+    plugins, machine = plugins or default_plugins(), machine or Machine()
+    planned = plan(
+        model,
+        task,
+        data,
+        settings=settings,
+        grid=grid,
+        weights=weights,
+        seed=seed,
+        protocol=protocol,
+        control=control,
+        machine=machine,
+        plugins=plugins,
+    )
+    errand = Errand(
+        plan=planned,
+        numbers=tuple(range(len(planned.jobs))),
+        out=Path(out).absolute(),  # a plugin may change the working folder
+        limits=machine.limits,
+        force=force,
+        noted=engine is not None,
+        plugins=plugins,
+        progress=progress or Progress(),
+    )
+    return Records(_do(errand, engine, finished, warn=progress is None))
+
+
+def plan(
+    model: str | Sequence[str],
+    task: str | Sequence[str] = "all",
+    data: Data = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    weights: str | None = None,
+    seed: int | Sequence[int] = 0,
+    protocol: Options = None,
+    control: str | None = None,
+    machine: Machine | None = None,
+    plugins: Plugins | None = None,
+) -> "Plan":
+    """Return the jobs that ``run`` would do, as a plan that can be written to a file and done anywhere.
+
+    The arguments are those of ``run``. Raises UsageError for what cannot be done at all; no file is opened.
+    """
+    from abawbench.harness.request.jobs import list_jobs
+    from abawbench.harness.request.plan import Plan
+
+    plugins, machine = plugins or default_plugins(), machine or Machine()
     like = Job(
         overrides=settings or {},
         weights=weights,
@@ -85,24 +136,62 @@ def run(
         control=control,
     )
     seeds = [seed] if isinstance(seed, int) else list(seed)
-    jobs = plan(plugins, _several(model), _several(task), seeds, like, grid)
-    work = Work(
-        plugins=plugins,
-        sources=sources,
-        out=Path(out).absolute(),  # a plugin may change the working folder
-        force=force,
+    return Plan(
+        jobs=tuple(list_jobs(plugins, _several(model), _several(task), seeds, like, grid)),
+        sources=as_sources(data),
         latency_seconds=machine.latency_seconds,
-        at_once=machine.limits.jobs if machine.limits else 1,
         checkpoint_minutes=machine.checkpoint_minutes,
     )
 
-    def ended(record: "Record") -> None:
-        if record.status != "ok" and progress is None:
+
+def run_plan(
+    plan: "Plan",
+    jobs: str | None = None,
+    *,
+    limits: Limits | None = None,
+    engine: "Engine | None" = None,
+    out: str | Path = "runs",
+    force: bool = False,
+    finished: "Callable[[Record], None] | None" = None,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+) -> "Records":
+    """Do some jobs of a plan, ``"0-99"``, or all, and return the record of each, in order.
+
+    Results lie under ``out`` as those of ``run`` do, with a note of how each job ended, which ``collect`` reads.
+    Raises UsageError for a number that the plan does not have.
+    """
+    from abawbench.harness.engines.engine import Errand
+    from abawbench.records.record import Records
+
+    errand = Errand(
+        plan=plan,
+        numbers=plan.pick(jobs),
+        out=Path(out).absolute(),
+        limits=limits,
+        force=force,
+        plugins=plugins or default_plugins(),
+        progress=progress or Progress(),
+    )
+    return Records(_do(errand, engine, finished, warn=progress is None))
+
+
+def _do(
+    errand: "Errand", engine: "Engine | None", finished: "Callable[[Record], None] | None", warn: bool
+) -> "list[Record]":
+    from abawbench.harness.engines.local import Local
+
+    records: dict[int, Record] = {}
+
+    def ended(number: int, record: "Record") -> None:
+        records[number] = record
+        if record.status != "ok" and warn:
             warnings.warn(record.trouble, JobWarning, stacklevel=2)
         if finished is not None:
             finished(record)
 
-    return Records(run_jobs(jobs, work, machine.limits, progress or Progress(), ended))
+    (engine or Local()).run(errand, ended)
+    return [records[number] for number in errand.numbers if number in records]
 
 
 def open_database(

@@ -27,7 +27,7 @@ ALLOWED = {
     "compare": {"contracts", "plugins", "records", "statistics", "system"},
     "report": {"_version", "compare", "contracts", "plugins", "records", "statistics", "system"},
     "harness": set(),
-    "harness.request": {"config", "contracts", "plugins", "progress", "records", "system"},
+    "harness.request": {"_version", "config", "contracts", "plugins", "progress", "records", "system"},
     "harness.data": {"contracts", "harness.request", "nn", "plugins", "progress", "records", "system"},
     "harness.score": {"contracts", "harness.data", "harness.request", "plugins", "records", "statistics", "system"},
     "harness.learn": {
@@ -50,14 +50,18 @@ ALLOWED = {
         "_version", "contracts", "harness.data", "harness.learn", "harness.measure", "harness.request", "harness.score",
         "losses", "nn", "plugins", "progress", "records", "system", "weights",
     },
+    "harness.engines": {
+        "contracts", "harness.data", "harness.jobs", "harness.learn", "harness.request", "plugins", "progress",
+        "records", "system", "weights",
+    },
     "testing": {
         "contracts", "harness.data", "harness.learn", "harness.measure", "harness.request", "losses", "nn", "plugins",
         "progress", "system",
     },
     "scaffold": {"contracts", "plugins"},
     "api": {
-        "config", "contracts", "harness.combine", "harness.data", "harness.jobs", "harness.measure", "harness.request",
-        "harness.score", "harness.stored", "plugins", "progress", "records", "system",
+        "config", "contracts", "harness.combine", "harness.data", "harness.engines", "harness.measure",
+        "harness.request", "harness.score", "harness.stored", "plugins", "progress", "records", "system",
     },
     "faces": {"contracts", "weights"},
     "frames": {"compare", "contracts", "plugins", "records", "report"},
@@ -66,8 +70,8 @@ ALLOWED = {
     },
     "pytest_plugin": {"api", "harness.request", "records"},
     "cli": {
-        "_version", "api", "compare", "config", "contracts", "harness.data", "harness.request", "plugins", "progress",
-        "records", "report", "scaffold", "system", "testing", "weights",
+        "_version", "api", "compare", "config", "contracts", "harness.data", "harness.engines", "harness.request",
+        "plugins", "progress", "records", "report", "scaffold", "system", "testing", "weights",
     },
     "cli.insight": {
         "api", "cli", "contracts", "harness.request", "progress", "records", "report", "statistics", "system",

@@ -20,6 +20,9 @@ from abawbench.system.text import plain
 
 COMMANDS = {
     "run": ("run:run", "Train, predict every frame, score by the official metric and measure what it costs."),
+    "plan": ("plan:plan", "Write the jobs that 'run' would do with the same options as a file, for any scheduler."),
+    "prepare": ("plan:prepare", "Make once what the jobs of a plan share: indices, weights, synthetic data, features."),
+    "collect": ("plan:collect", "Show which jobs of a plan are done and which are missing."),
     "score": ("score:score", "Score a file of predictions, or verify a run, by the official metric."),
     "submit": ("submit:submit", "Predict a test set with a run's stored weights and write the official file."),
     "ensemble": (
@@ -51,6 +54,7 @@ EPILOG = """\b
 Examples:
   abawbench run --model mnv4-tam --task all
   abawbench run --model mnv4-tam --task expr --data aff-wild2=/data/Aff-Wild2 --set freeze=none
+  abawbench plan --model all --task all --out plan.json
   abawbench score predictions.parquet --task au --data aff-wild2=/data/Aff-Wild2
   abawbench ensemble runs --task va --out runs/together
   abawbench submit RUN --task va --data aff-wild2=/data/Aff-Wild2 --out predictions.txt

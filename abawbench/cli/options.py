@@ -18,8 +18,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
+from abawbench.contracts.errors import UsageError
+
 if TYPE_CHECKING:
     from abawbench.harness.request.databases import Sources
+    from abawbench.harness.request.jobs import Machine
+    from abawbench.harness.request.protocol import Protocol
     from abawbench.records.record import Record
 
 Command = Callable[..., Any]
@@ -128,6 +132,178 @@ explain = click.option("--explain", is_flag=True, help="Say below the table what
 """``explain: bool``."""
 quiet = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 """``quiet: bool``."""
+
+
+ASKED = (
+    *("model", "task", "seed", "weights", "settings", "grid", "control"),
+    *("data", "preset", "data_seed"),
+    *("protocol", "assumptions", "folds", "refit", "limit"),
+    *("device", "precision", "workers", "runtime", "latency_seconds", "checkpoint_minutes"),
+)
+"""Of the options, as click names them."""
+
+
+def _jobs(
+    model: tuple[str, ...],
+    task: tuple[str, ...],
+    seed: tuple[int, ...],
+    weights: str | None,
+    settings: tuple[str, ...],
+    grid: tuple[str, ...],
+    control: str | None,
+) -> dict[str, Any]:
+    from abawbench.harness.request.settings import parse_assignments, parse_grid
+
+    numbers = {"settings": parse_assignments(settings), "grid": parse_grid(grid)}
+    return {"model": model, "task": task, "seed": seed, "weights": weights, "control": control, **numbers}
+
+
+def _protocol(
+    protocol: tuple[str, ...], assumptions: tuple[str, ...], folds: int | None, refit: bool, limit: int
+) -> "Protocol":
+    from abawbench.harness.request.assumptions import parse_assumptions
+    from abawbench.harness.request.protocol import protocol_of
+    from abawbench.harness.request.settings import parse_assignments
+
+    return protocol_of(
+        {
+            **parse_assignments(protocol, "--protocol", "smoothing=box:50"),
+            **({} if folds is None else {"folds": folds}),
+            **({"refit": True} if refit else {}),
+            **({"limit": limit} if limit else {}),
+            "assumptions": parse_assumptions(assumptions),
+        }
+    )
+
+
+def _machine(
+    device: str,
+    precision: str,
+    workers: int | None,
+    runtime: str,
+    latency_seconds: float,
+    checkpoint_minutes: float,
+) -> "Machine":
+    from abawbench.harness.request.jobs import Machine
+
+    return Machine(
+        device=device,
+        precision=precision,
+        workers=workers,
+        runtime=runtime,
+        latency_seconds=latency_seconds,
+        checkpoint_minutes=checkpoint_minutes,
+    )
+
+
+_request = gather(
+    "request",
+    _jobs,
+    click.option(
+        "--model",
+        "-m",
+        multiple=True,
+        shell_complete=complete("model"),
+        help="Model name, or all. Repeatable.",
+    ),
+    click.option(
+        "--task",
+        "-t",
+        multiple=True,
+        default=["all"],
+        show_default=True,
+        shell_complete=complete("task", "suite"),
+        help="Task or suite. Repeatable.",
+    ),
+    click.option("--seed", type=int, multiple=True, default=[0], show_default=True, help="Repeatable."),
+    click.option("--weights", help="Where the network's parameters come from; default: the model's own choice."),
+    click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override a number of the recipe."),
+    click.option("--grid", multiple=True, metavar="NAME=VALUE,...", help="Run every combination of these settings."),
+    click.option("--control", help="shuffled-labels: train on labels shuffled across tracks."),
+)
+_how = gather(
+    "protocol",
+    _protocol,
+    click.option(
+        "--protocol",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="no-face=nearest|interpolate|black|zero, "
+        "smoothing=none|box:D|gaussian:SIGMA|published, thresholds=fixed|tuned|published. Repeatable.",
+    ),
+    assumption,
+    click.option("--folds", type=int, help="Cross-validate over training and validation tracks, grouped by subject."),
+    click.option(
+        "--refit", is_flag=True, help="Fit training and validation tracks together, for a submission; no score."
+    ),
+    click.option(
+        "--limit",
+        type=click.IntRange(0),
+        default=0,
+        help="Use the first N tracks of each split, for a quick look; marked in every table, never ranked.",
+    ),
+)
+_where = gather(
+    "machine",
+    _machine,
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
+    click.option(
+        "--precision", default="no", show_default=True, help="Mixed precision of training: no, fp16 (CUDA) or bf16."
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(0),
+        help="Processes that read images, 0 for none; default: one per processor where there are many images.",
+    ),
+    click.option(
+        "--runtime",
+        default="eager",
+        show_default=True,
+        help="What the network is timed by, and compared "
+        "with eager execution on the scored split; see 'abawbench list runtimes'.",
+    ),
+    click.option(
+        "--latency-seconds", default=60.0, show_default=True, help="For time and memory, per job at most; 0: none."
+    ),
+    click.option(
+        "--checkpoint-minutes",
+        type=click.FloatRange(0),
+        default=15.0,
+        show_default=True,
+        help="Training is kept at the end of each epoch and this often within; a run that was killed goes on from "
+        "there. 0: at the end of each epoch only.",
+    ),
+)
+
+
+def asked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options, and hand what they say to the parameter ``asked``, as arguments of ``abawbench.api.plan``."""
+
+    @wraps(function)
+    def call(**given: Any) -> Any:
+        request = given.pop("request")
+        if not request["model"] and not given.get("plan"):
+            raise click.UsageError("Missing option '--model' / '-m'.")
+        own = {name: given.pop(name) for name in ("protocol", "machine")}
+        own["data"] = given.pop("sources")
+        return function(**given, asked={**request, **own})
+
+    wrapped: Callable[..., Any] = call
+    for add in (_where, _how, sources, _request):
+        wrapped = add(wrapped)
+    return wrapped
+
+
+def refuse_asked(context: click.Context) -> None:
+    """Raise UsageError where such options are given beside a plan, which says it all."""
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in ASKED
+        and context.get_parameter_source(parameter.name) != click.core.ParameterSource.DEFAULT
+    ]
+    if given:
+        raise UsageError(f"{', '.join(given)}: the plan says what is run; leave it out, or write another plan")
 
 
 class _Quantity(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only

@@ -1,7 +1,8 @@
 """``abawbench run``: train, predict, score and measure."""
 
 import os
-from contextlib import closing
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,11 @@ import click
 
 from abawbench.cli import options
 from abawbench.cli.config_file import config_file
-from abawbench.cli.options import LOST, Bytes, Form, Seconds, gather, show
+from abawbench.cli.options import LOST, Bytes, Form, Seconds, asked, gather, refuse_asked, show
 from abawbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
-    from abawbench.harness.request.databases import Sources
-    from abawbench.harness.request.jobs import Machine
-    from abawbench.harness.request.protocol import Protocol
-    from abawbench.records.record import Record
+    from abawbench.records.record import Record, Records
 
 EPILOG = """\b
 Examples:
@@ -35,6 +33,10 @@ Examples:
   abawbench run --config suite.toml --limit 4
       options from a file, and a quick look at it: the first 4 tracks of each split, never ranked
   abawbench run --model mnv4-tam --task va --grid lr=1e-3,5e-4 --grid epochs=5,10
+  abawbench run --plan plan.json --index 3
+      one job of a list that 'abawbench plan' wrote, for any scheduler
+  abawbench run --model all --task all --engine slurm --slurm partition=gpu --slurm gpus_per_node=1 --leave
+      as arrays of a Slurm cluster; 'abawbench collect' shows what is done
 
 Each job has a process of its own: one that raises, hangs, takes too much memory or crashes is named with the phase it
 was in, leaves failed.json and log.txt in its run folder, and the others go on.
@@ -44,38 +46,6 @@ scored data was lost (a track of the scored split could not be read; the table s
 """
 
 
-def _jobs(
-    model: tuple[str, ...],
-    task: tuple[str, ...],
-    seed: tuple[int, ...],
-    weights: str | None,
-    settings: tuple[str, ...],
-    grid: tuple[str, ...],
-) -> dict[str, Any]:
-    from abawbench.harness.request.settings import parse_assignments, parse_grid
-
-    numbers = {"settings": parse_assignments(settings), "grid": parse_grid(grid)}
-    return {"model": model, "task": task, "seed": seed, "weights": weights, **numbers}
-
-
-def _protocol(
-    protocol: tuple[str, ...], assumptions: tuple[str, ...], folds: int | None, refit: bool, limit: int
-) -> "Protocol":
-    from abawbench.harness.request.assumptions import parse_assumptions
-    from abawbench.harness.request.protocol import protocol_of
-    from abawbench.harness.request.settings import parse_assignments
-
-    return protocol_of(
-        {
-            **parse_assignments(protocol, "--protocol", "smoothing=box:50"),
-            **({} if folds is None else {"folds": folds}),
-            **({"refit": True} if refit else {}),
-            **({"limit": limit} if limit else {}),
-            "assumptions": parse_assumptions(assumptions),
-        }
-    )
-
-
 def _limits(at_once: int, job_timeout: float, job_memory: int | None, network: bool, in_process: bool) -> Any:
     from abawbench.system.limits import Limits
 
@@ -83,117 +53,40 @@ def _limits(at_once: int, job_timeout: float, job_memory: int | None, network: b
     return (None if in_process else own), network
 
 
-def _machine(
-    device: str,
-    precision: str,
-    workers: int | None,
-    runtime: str,
-    latency_seconds: float,
-    checkpoint_minutes: float,
-) -> "Machine":
-    from abawbench.harness.request.jobs import Machine
-
-    return Machine(
-        device=device,
-        precision=precision,
-        workers=workers,
-        runtime=runtime,
-        latency_seconds=latency_seconds,
-        checkpoint_minutes=checkpoint_minutes,
-    )
+def _kept(out: Path, force: bool) -> dict[str, Any]:
+    return {"out": out, "force": force}
 
 
-def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
-    return {"out": out, "force": force, "control": control}
+def _planned(plan: Path | None, index: int | None, indices: str | None) -> dict[str, Any] | None:
+    if plan is None:
+        if index is not None or indices is not None:
+            raise click.UsageError("--index and --indices number the jobs of a plan; add --plan FILE")
+        return None
+    if index is not None and indices is not None:
+        raise click.UsageError("give --index or --indices, not both")
+    return {"file": plan, "jobs": indices if index is None else str(index)}
+
+
+def _engine(engine: str, slurm: tuple[str, ...], leave: bool) -> dict[str, Any]:
+    return {"name": engine, "options": slurm, "wait": not leave}
 
 
 @click.command(epilog=EPILOG)
 @config_file
+@asked
 @gather(
-    "request",
-    _jobs,
-    click.option(
-        "--model",
-        "-m",
-        multiple=True,
-        required=True,
-        shell_complete=options.complete("model"),
-        help="Model name, or all. Repeatable.",
-    ),
-    click.option(
-        "--task",
-        "-t",
-        multiple=True,
-        default=["all"],
-        show_default=True,
-        shell_complete=options.complete("task", "suite"),
-        help="Task or suite. Repeatable.",
-    ),
-    click.option("--seed", type=int, multiple=True, default=[0], show_default=True, help="Repeatable."),
-    click.option("--weights", help="Where the network's parameters come from; default: the model's own choice."),
-    click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override a number of the recipe."),
-    click.option("--grid", multiple=True, metavar="NAME=VALUE,...", help="Run every combination of these settings."),
-)
-@options.sources
-@gather(
-    "protocol",
-    _protocol,
-    click.option(
-        "--protocol",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="no-face=nearest|interpolate|black|zero, "
-        "smoothing=none|box:D|gaussian:SIGMA|published, thresholds=fixed|tuned|published. Repeatable.",
-    ),
-    options.assumption,
-    click.option("--folds", type=int, help="Cross-validate over training and validation tracks, grouped by subject."),
-    click.option(
-        "--refit", is_flag=True, help="Fit training and validation tracks together, for a submission; no score."
-    ),
-    click.option(
-        "--limit",
-        type=click.IntRange(0),
-        default=0,
-        help="Use the first N tracks of each split, for a quick look; marked in every table, never ranked.",
-    ),
-)
-@gather(
-    "machine",
-    _machine,
-    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
-    click.option(
-        "--precision", default="no", show_default=True, help="Mixed precision of training: no, fp16 (CUDA) or bf16."
-    ),
-    click.option(
-        "--workers",
-        type=click.IntRange(0),
-        help="Processes that read images, 0 for none; default: one per processor where there are many images.",
-    ),
-    click.option(
-        "--runtime",
-        default="eager",
-        show_default=True,
-        help="What the network is timed by, and compared "
-        "with eager execution on the scored split; see 'abawbench list runtimes'.",
-    ),
-    click.option(
-        "--latency-seconds", default=60.0, show_default=True, help="For time and memory, per job at most; 0: none."
-    ),
-    click.option(
-        "--checkpoint-minutes",
-        type=click.FloatRange(0),
-        default=15.0,
-        show_default=True,
-        help="Training is kept at the end of each epoch and this often within; a run that was killed goes on from "
-        "there. 0: at the end of each epoch only.",
-    ),
-)
+    "planned",
+    _planned,
+    click.option("--plan", type=click.Path(dir_okay=False, path_type=Path), help="Do jobs of a plan instead; see "
+                 "'abawbench plan'."),
+    click.option("--index", type=click.IntRange(0), help="The number of one of its jobs, from 0."),
+    click.option("--indices", metavar="A-B", help="Numbers of several of them, such as 0-99 or 0-9,20."),
+)  # fmt: skip
 @gather(
     "kept",
-    _keep,
+    _kept,
     click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True),
     click.option("--force", is_flag=True, help="Run again what was already run with the same inputs."),
-    click.option("--control", help="shuffled-labels: train on labels shuffled across tracks."),
 )
 @gather(
     "limits",
@@ -222,32 +115,34 @@ def _keep(out: Path, force: bool, control: str | None) -> dict[str, Any]:
     options.network,
     click.option("--in-process", is_flag=True, help="Run the jobs in this process, without limits: for debugging."),
 )
+@gather(
+    "engine",
+    _engine,
+    click.option("--engine", default="local", show_default=True, help="Who does the jobs: local (this machine), slurm "
+                 "(arrays of a cluster) or ray (tasks on its nodes)."),
+    click.option("--slurm", multiple=True, metavar="KEY=VALUE", help="For sbatch, for example partition=gpu or "
+                 "gpus_per_node=1. Repeatable."),
+    click.option("--leave", is_flag=True, help="Hand the jobs to Slurm and end; default: wait for them."),
+)  # fmt: skip
 @options.form
 @options.quiet
-def run(form: Form, quiet: bool, **given: Any) -> int:
+@click.pass_context
+def run(context: click.Context, form: Form, quiet: bool, **given: Any) -> int:
     """Train, predict every frame, score by the official metric and measure what it costs."""
-    from dataclasses import replace
-
-    from abawbench import api
     from abawbench.cli.progress import TerminalProgress
     from abawbench.system.network import network_refused
 
     done: list[Record] = []
-    limits, network = given["limits"]
-    sources: Sources = given["sources"]
+    if given["planned"]:
+        refuse_asked(context)
     # of the processes that accelerate or torchrun started, the first one speaks
     speaks = os.environ.get("RANK", "0") == "0"
+    local = given["engine"]["name"] == "local"
     try:
-        with closing(TerminalProgress(quiet or not speaks)) as progress, network_refused(unless=network):
-            done = api.run(
-                **given["request"],
-                **given["kept"],
-                data=sources,
-                protocol=given["protocol"],
-                machine=replace(given["machine"], limits=limits),
-                progress=progress,
-                finished=done.append,
-            )
+        # an engine must reach its scheduler; the jobs that it has done elsewhere refuse for themselves
+        guard = network_refused(unless=given["limits"][1]) if local else nullcontext()
+        with closing(TerminalProgress(quiet or not speaks)) as progress, guard:
+            done = _run(given, done, progress)
     except KeyboardInterrupt:
         kept = f"{len(done)} whole results kept under {given['kept']['out']}"
         click.echo(f"\ninterrupted: {kept}; run again to finish the rest", err=True)
@@ -263,3 +158,23 @@ def run(form: Form, quiet: bool, **given: Any) -> int:
     if any(record.status != "ok" for record in done):
         return 1
     return LOST if any(record.counts and record.counts.lost_tracks for record in done) else 0
+
+
+def _run(given: dict[str, Any], done: "list[Record]", progress: Any) -> "Records":
+    """Run what was asked for, or jobs of a plan; ``done`` gets each record as it is ready."""
+    from abawbench import api
+
+    limits, asked_for, named = given["limits"][0], given["asked"], given["engine"]
+    engine = None
+    if named["name"] != "local" or named["options"] or not named["wait"]:
+        from abawbench.harness.engines.engine import engine_named
+
+        engine = engine_named(named["name"], named["options"], wait=named["wait"])
+    more = {**given["kept"], "engine": engine, "progress": progress, "finished": done.append}
+    if given["planned"] is None:
+        machine = replace(asked_for.pop("machine"), limits=limits)
+        return api.run(**asked_for, **more, machine=machine)
+    from abawbench.harness.request.plan import read_plan
+
+    plan = read_plan(given["planned"]["file"])
+    return api.run_plan(plan, given["planned"]["jobs"], limits=limits, **more)

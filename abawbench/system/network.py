@@ -25,10 +25,16 @@ def refuse_network() -> None:
 @contextmanager
 def network_refused(*, unless: bool = False) -> Iterator[None]:
     """Refuse the same inside, unless it is allowed; the process goes on as before."""
-    before, os.environ[CONSENT] = os.environ.get(CONSENT), "1" if unless else "0"
+    with consent_for(unless), nullcontext() if unless else audit_hook(_guard):
+        yield
+
+
+@contextmanager
+def consent_for(allowed: bool) -> Iterator[None]:
+    """Let what is started inside know whether connections are allowed."""
+    before, os.environ[CONSENT] = os.environ.get(CONSENT), "1" if allowed else "0"
     try:
-        with nullcontext() if unless else audit_hook(_guard):
-            yield
+        yield
     finally:
         if before is None:
             del os.environ[CONSENT]

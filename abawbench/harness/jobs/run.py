@@ -29,9 +29,9 @@ def run_jobs(
     work: Work,
     limits: Limits | None,
     progress: Progress,
-    finished: Callable[[Record], None],
+    finished: Callable[[int, Record], None],
 ) -> list[Record]:
-    """Run the jobs and return their records, in order; each is handed to ``finished`` as it is ready.
+    """Run the jobs and return their records, in order; each is handed to ``finished`` as it is ready, by its place.
 
     With ``limits`` each job has a process of its own, several at once where they say so; without, the jobs run one
     after the other in this process. A job that was run before with the very same inputs is read back instead, unless
@@ -75,7 +75,9 @@ def _times_folder(out: Path) -> Iterator[Path | None]:
 class Outcomes:
     """How the jobs ended, by number; failures are noted and written down."""
 
-    def __init__(self, jobs: Sequence[Job], work: Work, progress: Progress, finished: Callable[[Record], None]) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], work: Work, progress: Progress, finished: Callable[[int, Record], None]
+    ) -> None:
         self._jobs, self._work, self._progress, self._finished = jobs, work, progress, finished
         self._records: dict[int, Record] = {}
         self.full: str | None = None
@@ -96,7 +98,7 @@ class Outcomes:
         if isinstance(outcome, Failure):
             outcome = self._failure(self._jobs[number], outcome, about)
         self._records[number] = outcome
-        self._finished(outcome)
+        self._finished(number, outcome)
 
     def skip(self, number: int) -> None:
         """Leave out a job because a disk is full."""

@@ -81,7 +81,7 @@ class Work:
     """The folder in which the jobs leave times for each other; set when they are run."""
 
 
-def plan(
+def list_jobs(
     plugins: Plugins,
     models: Sequence[str],
     tasks: Sequence[str],

@@ -19,7 +19,7 @@ from abawbench.contracts import (
 from abawbench.contracts.declarations import Declaration
 from abawbench.harness.jobs.prepare import prepare
 from abawbench.harness.request.databases import Databases, Sources
-from abawbench.harness.request.jobs import Job, model_names, plan, task_names
+from abawbench.harness.request.jobs import Job, list_jobs, model_names, task_names
 from abawbench.harness.request.journal import Journal
 from abawbench.harness.request.protocol import Protocol
 from abawbench.hookspecs import hookimpl
@@ -45,7 +45,7 @@ def test_an_unknown_task_is_refused_in_a_suite_too(beside_ours: Callable[..., Pl
 
 
 def test_jobs_are_every_model_on_every_task_with_every_seed() -> None:
-    jobs = plan(default_plugins(), ["prior", "mnv4-tam"], ["va", "au"], [0, 1], Job(device="cpu"))
+    jobs = list_jobs(default_plugins(), ["prior", "mnv4-tam"], ["va", "au"], [0, 1], Job(device="cpu"))
     assert [(job.model, job.task, job.seed) for job in jobs] == [
         (model, task, seed) for model in ("prior", "mnv4-tam") for task in ("va", "au") for seed in (0, 1)
     ]
@@ -64,7 +64,7 @@ def test_jobs_are_every_model_on_every_task_with_every_seed() -> None:
 )
 def test_what_no_job_can_be_like_is_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        plan(default_plugins(), ["prior"], ["va"], [0], Job(**wrong))
+        list_jobs(default_plugins(), ["prior"], ["va"], [0], Job(**wrong))
 
 
 def test_a_name_given_twice_runs_once() -> None:

@@ -1,0 +1,167 @@
+"""``abawbench plan``, ``prepare`` and ``collect``: the jobs of a run as a file, for any scheduler."""
+
+import json
+from contextlib import closing
+from dataclasses import asdict, astuple, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from abawbench.cli import options
+from abawbench.cli.config_file import config_file
+from abawbench.cli.options import asked
+
+PLAN_EPILOG = """\b
+Examples:
+  abawbench plan --model all --task all --seed 0 --seed 1 --out plan.json
+  abawbench prepare --plan plan.json --network
+  abawbench run --plan plan.json --index 3
+      one of its jobs; on as many machines at once as there are
+  abawbench collect --plan plan.json
+"""
+PREPARE_EPILOG = """\b
+Examples:
+  abawbench prepare --plan plan.json --network
+  abawbench prepare --plan plan.json --no-embed
+      on a node without the GPU that the jobs will have
+
+The cache ($ABAWBENCH_CACHE) must be a folder that the machines of the jobs see. This runs in one process; a job that
+cannot be prepared is named, and the others are. Exit status: 0 all is ready, 1 something is not.
+"""
+COLLECT_EPILOG = """\b
+Examples:
+  abawbench collect --plan plan.json
+  abawbench collect --plan plan.json --out /shared/runs --json
+  abawbench run --plan plan.json --indices "$(abawbench collect --plan plan.json --todo)"
+      do what is missing or failed
+
+Exit status: 0 every job gave a result, 1 some did not.
+"""
+
+_plan_file = click.option(
+    "--plan", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Written by 'abawbench plan'."
+)
+
+
+@click.command(epilog=PLAN_EPILOG)
+@config_file
+@asked
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
+def plan(asked: dict[str, Any], out: Path) -> int:
+    """Write the jobs that 'run' would do with the same options as a file, for any scheduler."""
+    from abawbench import api
+    from abawbench.harness.request.plan import write_plan
+
+    made = api.plan(**asked)
+    write_plan(out, made)
+    last = len(made.jobs) - 1
+    click.echo(f"{len(made.jobs)} jobs in {out}; each is done by: abawbench run --plan {out} --index 0 (to {last})")
+    return 0
+
+
+@click.command(epilog=PREPARE_EPILOG)
+@_plan_file
+@click.option("--no-embed", is_flag=True, help="Leave the features of frozen networks to the jobs.")
+@options.network
+@click.option("--json", "as_json", is_flag=True, help="Print what was prepared as JSON.")
+@options.quiet
+def prepare(plan: Path, no_embed: bool, network: bool, as_json: bool, quiet: bool) -> int:
+    """Make once what the jobs of a plan share: indices, weights, synthetic data, features."""
+    from tabulate import tabulate
+
+    from abawbench.cli.progress import TerminalProgress
+    from abawbench.harness.engines.prepare import prepare_plan
+    from abawbench.harness.request.jobs import Work
+    from abawbench.harness.request.plan import read_plan
+    from abawbench.plugins import default_plugins
+    from abawbench.system.network import network_refused
+
+    made = read_plan(plan)
+    work = Work(plugins=default_plugins(), sources=made.sources, out=Path.cwd())
+    with closing(TerminalProgress(quiet)) as progress, network_refused(unless=network):
+        found = list(prepare_plan(made, work, progress, embed=not no_embed))
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], indent=2))
+    else:
+        names = ("model", "task", "jobs", "database", "tracks", "weights", "embedded", "state")
+        rows = [(*astuple(replace(one, weights=one.weights or "none"))[:-1], one.reason or "ready") for one in found]
+        click.echo(tabulate(rows, names))
+    return 1 if any(one.reason for one in found) else 0
+
+
+@click.command(epilog=COLLECT_EPILOG)
+@_plan_file
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Where the results lie.",
+)
+@click.option("--todo", is_flag=True, help="Print only the numbers of the jobs without a result, for --indices.")
+@click.option("--json", "as_json", is_flag=True, help="Print how each job ended as JSON.")
+def collect(plan: Path, out: Path, todo: bool, as_json: bool) -> int:
+    """Show which jobs of a plan are done and which are missing."""
+    from abawbench.harness.engines.endings import read_endings
+    from abawbench.harness.request.plan import numbers_text, read_plan
+
+    made = read_plan(plan)
+    endings = read_endings(out.absolute(), made)
+    without = [one.number for one in endings if one.state != "ok"]
+    if todo:
+        click.echo(numbers_text(without))
+    elif as_json:
+        click.echo(json.dumps(_as_json(made, endings), indent=2))
+    else:
+        _print(made, endings)
+    return 1 if without else 0
+
+
+def _as_json(plan: Any, endings: Any) -> dict[str, Any]:
+    from abawbench.harness.engines.endings import count_states
+
+    rows = []
+    for one, job in zip(endings, plan.jobs, strict=True):
+        score = one.record.score if one.record else None
+        rows.append(
+            {
+                "index": one.number,
+                "model": job.model,
+                "task": job.task,
+                "seed": job.seed,
+                "state": one.state,
+                "folder": str(one.folder) if one.folder else None,
+                "value": score.value if score else None,
+                "reason": one.reason,
+            }
+        )
+    return {"plan": plan.name, "jobs": len(rows), "states": dict(count_states(endings)), "endings": rows}
+
+
+def _print(plan: Any, endings: Any) -> None:
+    """Print a row for each model and task, then what has no result and why."""
+    from tabulate import tabulate
+
+    from abawbench.harness.engines.endings import count_states
+    from abawbench.harness.request.plan import numbers_text
+    from abawbench.system.text import plain
+
+    states = ("ok", "failed", "unsupported", "skipped", "missing")
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for one, job in zip(endings, plan.jobs, strict=True):
+        row = counts.setdefault((job.model, job.task), dict.fromkeys(states, 0))
+        row[one.state] += 1
+    shown = [state for state in states if any(row[state] for row in counts.values())]
+    rows = [[*pair, *(row[state] or "" for state in shown)] for pair, row in counts.items()]
+    click.echo(tabulate(rows, ["model", "task", *shown]))
+    reasons: dict[str, list[int]] = {}
+    for one in endings:
+        if one.state != "ok":
+            reasons.setdefault(plain(f"{one.state}: {one.reason}" if one.reason else one.state), []).append(one.number)
+    if reasons:
+        click.echo("")
+    for reason, numbers in reasons.items():
+        click.echo(f"{numbers_text(numbers)}  {reason}")
+    total = ", ".join(f"{count} {state}" for state, count in count_states(endings).items())
+    click.echo(f"\n{len(endings)} jobs: {total}")

@@ -1,0 +1,202 @@
+"""Jobs of a plan as tasks of Ray, on the nodes of a cluster or on this machine.
+
+Each job has a process of its own below its task, as on one machine: a plugin that fails costs that job and is not tried
+again; a task whose node or worker died is. Results go to the folder of the run where the node sees it; from a node
+that does not they are returned, and the head writes them.
+"""
+
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from abawbench.contracts import UsageError
+from abawbench.harness.engines.endings import FOLDER, note_ending
+from abawbench.harness.engines.engine import Ended, Engine, Errand, describe_lost, needs_gpu
+from abawbench.harness.engines.local import Local
+from abawbench.harness.request.plan import Plan
+from abawbench.plugins import default_plugins, one_line
+from abawbench.records import store
+from abawbench.records.record import Record
+from abawbench.system.files import replace_file
+from abawbench.system.limits import Limits
+from abawbench.system.network import consent_for
+
+RETRIES = 3
+"""Times that a job is begun again whose node died."""
+_LOOK = 1.0
+"""Seconds after which an interrupt is seen."""
+_LAST = 10.0
+"""Seconds for tasks that are cancelled to end."""
+_OBJECTS = 100 * 2**20
+"""Bytes of memory for what tasks return, where a cluster is started here: records, mostly."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the tasks of an errand share."""
+
+    plan: Plan
+    out: str
+    token: str
+    """A file of the head below ``out``: who sees it shares the folder."""
+    limits: Limits
+    force: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task returns."""
+
+    record: str
+    """As JSON."""
+    files: Mapping[str, bytes]
+    """Of the job's folder, below ``out``, where the head does not see it; else none."""
+
+
+class RayTasks(Engine):
+    """Connects to the cluster of ``RAY_ADDRESS``, or to the one on this machine; without any one is started here."""
+
+    def run(self, errand: Errand, ended: Ended) -> None:
+        """Do the jobs as tasks; an interrupt cancels those that are left."""
+        if errand.limits is None:
+            raise UsageError("--in-process is for this machine; leave it or --engine out")
+        with _connected(errand) as gpus, _token(errand.out) as token:
+            order = Order(errand.plan, str(errand.out), token, replace(errand.limits, jobs=1), errand.force)
+            shared = ray.put(order)
+            tasks: dict[Any, int] = {}
+            try:
+                for number in errand.numbers:
+                    wants = {**_wants(errand.limits), "num_gpus": int(gpus and _on_gpu(errand, number))}
+                    tasks[_do.options(**wants).remote(shared, number)] = number
+                _watch(errand, tasks, ended)
+            except BaseException:
+                _cancel(tasks)
+                raise
+
+
+def _on_gpu(errand: Errand, number: int) -> bool:
+    return needs_gpu(errand.plan.jobs[number], errand.plugins)
+
+
+def _wants(limits: Limits) -> dict[str, Any]:
+    """Return what a task declares of its needs, besides a GPU."""
+    return {"num_cpus": 1} | ({} if limits.memory is None else {"memory": limits.memory})
+
+
+@ray.remote(max_retries=RETRIES, retry_exceptions=False)
+def _do(order: Order, number: int) -> Done:
+    """Do one job on a node."""
+    out, plan = Path(order.out), order.plan
+    records: list[Record] = []
+
+    def run_in(folder: Path) -> None:
+        errand = Errand(
+            plan=plan,
+            numbers=(number,),
+            out=folder,
+            limits=order.limits,
+            force=order.force,
+            plugins=default_plugins(),
+        )
+        with consent_for(order.limits.network):
+            Local().run(errand, lambda number, record: records.append(record))
+
+    if (out / FOLDER / order.token).exists():
+        run_in(out)
+        return Done(records[0].to_json(), {})
+    with tempfile.TemporaryDirectory(prefix="abawb-ray-") as temporary:
+        run_in(Path(temporary))
+        files = {
+            path.relative_to(temporary).as_posix(): path.read_bytes()
+            for path in Path(temporary).rglob("*")
+            if path.is_file() and FOLDER not in path.relative_to(temporary).parts
+        }
+        return Done(records[0].to_json(), files)
+
+
+def _watch(errand: Errand, tasks: dict[Any, int], ended: Ended) -> None:
+    """Tell of each task as it ends, and take in what its node could not write."""
+    with errand.progress.bar("jobs", len(tasks), "job") as advance:
+        while tasks:
+            ready, _ = ray.wait(list(tasks), num_returns=1, timeout=_LOOK)
+            for task in ready:
+                number = tasks.pop(task)
+                ended(number, _take(errand, number, task))
+                advance(1)
+
+
+def _take(errand: Errand, number: int, task: Any) -> Record:
+    digest = errand.plan.digest(number)
+    try:
+        done: Done = ray.get(task)
+    except RayError as error:  # of the node or the worker, begun again RETRIES times; or of abawbench itself
+        record = describe_lost(errand, number, f"its Ray task ended without a result ({one_line(error)})")
+        note_ending(errand.out, digest, record)
+        return record
+    record = Record.from_json(done.record)
+    if done.files:
+        _write(errand.out, record, done.files)
+        note_ending(errand.out, digest, record)
+    return record
+
+
+def _write(out: Path, record: Record, files: Mapping[str, bytes]) -> None:
+    """Write what a node returned, ``result.json`` last, so that a reader finds it whole or not at all."""
+    with store.claim(store.folder_of(out, record)):
+        for name in sorted(files, key=lambda name: name.endswith(store.RESULT)):
+            target = out / name
+            if not target.resolve().is_relative_to(out.resolve()):
+                continue
+            with replace_file(target) as temporary:
+                temporary.write_bytes(files[name])
+
+
+def _cancel(tasks: Mapping[Any, int]) -> None:
+    """End the tasks, and with their workers the processes of their jobs."""
+    for task in tasks:
+        ray.cancel(task, force=True)
+    ray.wait(list(tasks), num_returns=len(tasks), timeout=_LAST) if tasks else None
+
+
+@contextmanager
+def _connected(errand: Errand) -> Iterator[bool]:
+    """Connect to a cluster inside, started here where there is none; yield whether it has GPUs."""
+    assert errand.limits is not None
+    mine = not ray.is_initialized()
+    if mine:
+        try:
+            ray.init(address="auto", log_to_driver=False)
+        except ConnectionError:
+            errand.progress.note("no Ray cluster is running: one of this machine is started")
+            ray.init(
+                address="local",
+                num_cpus=errand.limits.jobs,
+                object_store_memory=_OBJECTS,
+                include_dashboard=False,
+                log_to_driver=False,
+            )
+    try:
+        yield ray.cluster_resources().get("GPU", 0) > 0
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+@contextmanager
+def _token(out: Path) -> Iterator[str]:
+    """Yield the name of a file in the folder of results that who shares the folder sees."""
+    name = f"head-{uuid.uuid4().hex}"
+    path = out / FOLDER / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    try:
+        yield name
+    finally:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,199 @@
+"""Jobs of a plan as arrays of a Slurm cluster, submitted by submitit: those for a GPU apart from the others.
+
+Results, checkpoints, the plan and the logs lie in one folder that the head and the nodes see. A job whose node is lost,
+that is preempted or requeued goes on from its checkpoint.
+"""
+
+import math
+import os
+import re
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import submitit
+
+from abawbench.contracts import UsageError
+from abawbench.harness.engines.endings import FOLDER, forget_ending, note_ending, read_ending
+from abawbench.harness.engines.engine import Ended, Engine, Errand, describe_lost, needs_gpu
+from abawbench.harness.engines.local import Local
+from abawbench.harness.request.plan import read_plan, write_plan
+from abawbench.plugins import default_plugins
+from abawbench.system.limits import Limits
+from abawbench.system.network import consent_for
+
+LARGEST = 1000
+"""Jobs of one array: a cluster allows 1,001 unless it is told otherwise (``MaxArraySize``)."""
+_LOOK = (1.0, 15.0)
+"""Seconds between looks at the results, at first and at most."""
+_GRACE = 30.0
+"""Seconds for the note of a job that left the queue to appear: a shared folder may show it late."""
+_SPARE = 10
+"""Minutes that Slurm gives a job beyond its own limit, to start and to say how it ended."""
+_GPU_KEYS = ("gpus_per_node", "gpus_per_task", "gres", "num_gpus", "mem_per_gpu", "cpus_per_gpu")
+
+
+class SlurmArrays(Engine):
+    """``options`` are ``key=value`` for sbatch; with ``wait`` false the jobs are left to the cluster."""
+
+    def __init__(self, options: Sequence[str] = (), wait: bool = True, grace: float = _GRACE) -> None:
+        self._options, self._wait, self._grace = parse_options(options), wait, grace
+
+    def run(self, errand: Errand, ended: Ended) -> None:
+        """Submit the jobs, wait for them unless they are to be left, and take them back when interrupted."""
+        if errand.limits is None:
+            raise UsageError("--in-process is for this machine; leave it or --engine out")
+        folder = errand.out / FOLDER / f"slurm-{errand.plan.name}"
+        plan = folder / "plan.json"
+        write_plan(plan, errand.plan)
+        for number in errand.numbers:
+            forget_ending(errand.out, errand.plan.digest(number))
+        there: dict[int, str] = {}
+        try:
+            for numbers, options in self._arrays(errand):
+                there.update(zip(numbers, _submit(errand, plan, numbers, options), strict=True))
+            errand.progress.note(f"{len(there)} jobs handed to Slurm; see: abawbench collect --plan {plan}")
+            if self._wait:
+                self._watch(errand, there, ended)
+        except BaseException:
+            _cancel(there.values())
+            raise
+
+    def _arrays(self, errand: Errand) -> list[tuple[list[int], dict[str, Any]]]:
+        """Return the jobs of each array, with what sbatch is told of it."""
+        assert errand.limits is not None
+        wants_gpu = any(key in self._options for key in _GPU_KEYS)
+        kinds: dict[bool, list[int]] = {}
+        for number in errand.numbers:
+            kind = wants_gpu and needs_gpu(errand.plan.jobs[number], errand.plugins)
+            kinds.setdefault(kind, []).append(number)
+        found = []
+        for kind, numbers in kinds.items():
+            options = self._options if kind else {k: v for k, v in self._options.items() if k not in _GPU_KEYS}
+            options = {**_limits(errand.limits), **options}
+            found += [(numbers[at : at + LARGEST], options) for at in range(0, len(numbers), LARGEST)]
+        return found
+
+    def _watch(self, errand: Errand, there: Mapping[int, str], ended: Ended) -> None:
+        """Tell of each job as the note of how it ended appears; one that left the queue without is lost."""
+        left, gone, pause = dict(there), dict[int, float](), _LOOK[0]
+        with errand.progress.bar("jobs", len(left), "job") as done:
+            while left:
+                queued = _queued(left.values())
+                before = len(left)
+                for number in list(left):
+                    ending = read_ending(errand.out, errand.plan, number)
+                    if ending.record is not None:
+                        ended(number, ending.record)
+                    elif left[number] in queued:
+                        gone.pop(number, None)
+                        continue
+                    elif time.monotonic() - gone.setdefault(number, time.monotonic()) < self._grace:
+                        continue
+                    else:
+                        what = f"Slurm job {left[number]} ended without a result ({_state(left[number])})"
+                        record = describe_lost(errand, number, what)
+                        note_ending(errand.out, errand.plan.digest(number), record)
+                        ended(number, record)
+                    del left[number]
+                    done(1)
+                if left:
+                    pause = _LOOK[0] if len(left) < before else min(pause * 1.5, _LOOK[1])
+                    time.sleep(pause)
+
+
+class PlannedJob:
+    """One job of a plan, done on a node; picklable, and submitted once more where Slurm takes the node away."""
+
+    def __call__(self, plan: str, number: int, out: str, limits: Limits, force: bool) -> str:
+        """Do the job and return how it ended; the result lies under ``out``."""
+        force = force and not int(os.environ.get("SLURM_RESTART_COUNT", "0"))  # else no checkpoint would be left
+        errand = Errand(
+            plan=read_plan(Path(plan)),
+            numbers=(number,),
+            out=Path(out),
+            limits=replace(limits, jobs=1),
+            force=force,
+            plugins=default_plugins(),
+        )
+        ended: list[str] = []
+        with consent_for(limits.network):
+            Local().run(errand, lambda number, record: ended.append(record.status))
+        return ended[0]
+
+    def checkpoint(self, *given: Any) -> submitit.helpers.DelayedSubmission:
+        """Return what is submitted again: the job itself, which finds its checkpoint in its run folder."""
+        return submitit.helpers.DelayedSubmission(self, *given)
+
+
+def parse_options(items: Sequence[str]) -> dict[str, Any]:
+    """Return what sbatch is told, from ``key=value``; numbers as such. Names may have ``-`` or ``_``.
+
+    >>> parse_options(["partition=gpu", "gpus-per-node=1"])
+    {'partition': 'gpu', 'gpus_per_node': 1}
+    """
+    found: dict[str, Any] = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--slurm '{item}': write key=value, for example --slurm partition=gpu")
+        found[key.strip().lstrip("-").replace("-", "_")] = int(value) if value.isdecimal() else value
+    return found
+
+
+def _limits(limits: Limits) -> dict[str, Any]:
+    """Return what Slurm is to allow a job of these limits."""
+    wanted: dict[str, Any] = {"job_name": "abawbench"}
+    if limits.seconds is not None:
+        wanted["time"] = math.ceil(limits.seconds / 60) + _SPARE
+    if limits.memory is not None:
+        wanted["mem"] = f"{math.ceil(limits.memory / 2**20)}M"
+    if limits.jobs > 1:
+        wanted["array_parallelism"] = limits.jobs
+    return wanted
+
+
+def _submit(errand: Errand, plan: Path, numbers: Sequence[int], options: Mapping[str, Any]) -> list[str]:
+    """Submit one array and return the names of its jobs."""
+    try:
+        executor = submitit.SlurmExecutor(folder=plan.parent / "log", max_num_timeout=1000)
+        known = executor._valid_parameters()
+        more = {key.replace("_", "-"): value for key, value in options.items() if key not in known}
+        executor.update_parameters(
+            **{key: value for key, value in options.items() if key in known}, additional_parameters=more
+        )
+        given = [(str(plan), number, str(errand.out), errand.limits, errand.force) for number in numbers]
+        jobs = executor.map_array(PlannedJob(), *zip(*given, strict=True))
+    except (RuntimeError, OSError, ValueError, TypeError, subprocess.CalledProcessError) as error:
+        said = str(error).strip().splitlines()
+        raise UsageError(f"Slurm did not take the jobs: {said[-1] if said else type(error).__name__}") from error
+    return [str(job.job_id) for job in jobs]
+
+
+def _queued(names: Any) -> set[str]:
+    """Return the names of the jobs that wait or run, by squeue."""
+    return set(_ask("squeue", "-h", "-r", "-o", "%i", "-j", ",".join(sorted({n.partition("_")[0] for n in names}))))
+
+
+def _state(name: str) -> str:
+    """Return what Slurm still knows of a job."""
+    said = " ".join(_ask("scontrol", "show", "job", "-o", name))
+    found = {key: re.search(rf"\b{key}=(\S+)", said) for key in ("JobState", "Reason", "ExitCode")}
+    return ", ".join(f"{key} {match[1]}" for key, match in found.items() if match) or "Slurm knows no more of it"
+
+
+def _cancel(names: Any) -> None:
+    if arrays := sorted({name.partition("_")[0] for name in names}):
+        _ask("scancel", *arrays)
+
+
+def _ask(*command: str) -> list[str]:
+    """Return what a command of Slurm prints; one that fails says nothing."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.split()
