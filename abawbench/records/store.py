@@ -131,8 +131,10 @@ def last_asked(path: Path, record: Record) -> datetime:
 
 
 @contextmanager
-def claim(folder: Path, waits: Callable[[bool], None] = lambda waiting: None) -> Iterator[None]:
+def claim(folder: Path, waits: Callable[[bool], None] = lambda waiting: None) -> Iterator[bool]:
     """Keep other runs off a run folder, waiting for them first, and sweep what killed ones left in it.
+
+    Yields whether it is sure that nobody else writes there; where the folder cannot be locked it is not.
 
     A folder that is still empty at the end is removed. ``waits`` is told when the waiting begins and ends.
     """
@@ -140,7 +142,7 @@ def claim(folder: Path, waits: Callable[[bool], None] = lambda waiting: None) ->
         try:
             if alone:
                 sweep(folder)
-            yield
+            yield alone
         finally:
             with suppress(OSError):
                 folder.rmdir()

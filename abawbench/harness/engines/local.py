@@ -1,10 +1,18 @@
 """Jobs of a plan on this machine: as many processes at once as the limits say."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from abawbench.harness.engines.endings import note_ending
 from abawbench.harness.engines.engine import Ended, Engine, Errand
 from abawbench.harness.jobs.run import run_jobs
 from abawbench.harness.request.jobs import Work
+from abawbench.harness.request.plan import Plan
+from abawbench.plugins import default_plugins
+from abawbench.progress import Progress
 from abawbench.records.record import Record
+from abawbench.system.limits import Limits
+from abawbench.system.network import consent_for
 
 
 class Local(Engine):
@@ -29,3 +37,20 @@ class Local(Engine):
             ended(number, record)
 
         run_jobs(errand.jobs, work, errand.limits, errand.progress, told)
+
+
+def do_one(plan: Plan, out: Path, limits: Limits, force: bool, progress: Progress | None = None) -> Record:
+    """Do the only job of a plan, on whatever machine another engine has chosen, and return its record."""
+    errand = Errand(
+        plan=plan,
+        numbers=(0,),
+        out=out,
+        limits=replace(limits, jobs=1),
+        force=force,
+        plugins=default_plugins(),
+        progress=progress or Progress(),
+    )
+    records: list[Record] = []
+    with consent_for(limits.network):
+        Local().run(errand, lambda number, record: records.append(record))
+    return records[0]

@@ -5,11 +5,12 @@ again; a task whose node or worker died is. Results go to the folder of the run 
 that does not they are returned, and the head writes them.
 """
 
+import os
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,13 @@ from ray.exceptions import RayError
 from abawbench.contracts import UsageError
 from abawbench.harness.engines.endings import FOLDER, note_ending
 from abawbench.harness.engines.engine import Ended, Engine, Errand, describe_lost, needs_gpu
-from abawbench.harness.engines.local import Local
+from abawbench.harness.engines.local import do_one
 from abawbench.harness.request.plan import Plan
-from abawbench.plugins import default_plugins, one_line
+from abawbench.plugins import one_line
 from abawbench.records import store
 from abawbench.records.record import Record
 from abawbench.system.files import replace_file
 from abawbench.system.limits import Limits
-from abawbench.system.network import consent_for
 
 RETRIES = 3
 """Times that a job is begun again whose node died."""
@@ -42,7 +42,6 @@ _OBJECTS = 100 * 2**20
 class Order:
     """What the tasks of an errand share."""
 
-    plan: Plan
     out: str
     token: str
     """A file of the head below ``out``: who sees it shares the folder."""
@@ -56,8 +55,8 @@ class Done:
 
     record: str
     """As JSON."""
-    files: Mapping[str, bytes]
-    """Of the job's folder, below ``out``, where the head does not see it; else none."""
+    files: Mapping[str, bytes] | None
+    """By path below ``out``, where the node does not see the head's; else None."""
 
 
 class RayTasks(Engine):
@@ -68,13 +67,12 @@ class RayTasks(Engine):
         if errand.limits is None:
             raise UsageError("--in-process is for this machine; leave it or --engine out")
         with _connected(errand) as gpus, _token(errand.out) as token:
-            order = Order(errand.plan, str(errand.out), token, replace(errand.limits, jobs=1), errand.force)
-            shared = ray.put(order)
+            shared = ray.put(Order(str(errand.out), token, errand.limits, errand.force))
             tasks: dict[Any, int] = {}
             try:
                 for number in errand.numbers:
                     wants = {**_wants(errand.limits), "num_gpus": int(gpus and _on_gpu(errand, number))}
-                    tasks[_do.options(**wants).remote(shared, number)] = number
+                    tasks[_do.options(**wants).remote(shared, errand.plan.only(number))] = number
                 _watch(errand, tasks, ended)
             except BaseException:
                 _cancel(tasks)
@@ -91,34 +89,19 @@ def _wants(limits: Limits) -> dict[str, Any]:
 
 
 @ray.remote(max_retries=RETRIES, retry_exceptions=False)
-def _do(order: Order, number: int) -> Done:
-    """Do one job on a node."""
-    out, plan = Path(order.out), order.plan
-    records: list[Record] = []
-
-    def run_in(folder: Path) -> None:
-        errand = Errand(
-            plan=plan,
-            numbers=(number,),
-            out=folder,
-            limits=order.limits,
-            force=order.force,
-            plugins=default_plugins(),
-        )
-        with consent_for(order.limits.network):
-            Local().run(errand, lambda number, record: records.append(record))
-
+def _do(order: Order, plan: Plan) -> Done:
+    """Do the only job of a plan on a node."""
+    out = Path(order.out)
     if (out / FOLDER / order.token).exists():
-        run_in(out)
-        return Done(records[0].to_json(), {})
+        return Done(do_one(plan, out, order.limits, order.force).to_json(), None)
     with tempfile.TemporaryDirectory(prefix="abawb-ray-") as temporary:
-        run_in(Path(temporary))
+        record = do_one(plan, Path(temporary), order.limits, order.force)
         files = {
             path.relative_to(temporary).as_posix(): path.read_bytes()
             for path in Path(temporary).rglob("*")
             if path.is_file() and FOLDER not in path.relative_to(temporary).parts
         }
-        return Done(records[0].to_json(), files)
+        return Done(record.to_json(), files)
 
 
 def _watch(errand: Errand, tasks: dict[Any, int], ended: Ended) -> None:
@@ -141,7 +124,7 @@ def _take(errand: Errand, number: int, task: Any) -> Record:
         note_ending(errand.out, digest, record)
         return record
     record = Record.from_json(done.record)
-    if done.files:
+    if done.files is not None:
         _write(errand.out, record, done.files)
         note_ending(errand.out, digest, record)
     return record
@@ -173,7 +156,9 @@ def _connected(errand: Errand) -> Iterator[bool]:
     if mine:
         try:
             ray.init(address="auto", log_to_driver=False)
-        except ConnectionError:
+        except ConnectionError as error:
+            if address := os.environ.get("RAY_ADDRESS"):
+                raise UsageError(f"no Ray cluster answers at RAY_ADDRESS={address}: {one_line(error)}") from error
             errand.progress.note("no Ray cluster is running: one of this machine is started")
             ray.init(
                 address="local",

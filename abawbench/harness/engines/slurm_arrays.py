@@ -10,7 +10,6 @@ import re
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,11 @@ import submitit
 from abawbench.contracts import UsageError
 from abawbench.harness.engines.endings import FOLDER, forget_ending, note_ending, read_ending
 from abawbench.harness.engines.engine import Ended, Engine, Errand, describe_lost, needs_gpu
-from abawbench.harness.engines.local import Local
-from abawbench.harness.request.plan import read_plan, write_plan
-from abawbench.plugins import default_plugins
+from abawbench.harness.engines.local import do_one
+from abawbench.harness.request.plan import Plan, write_plan
+from abawbench.progress import Progress
 from abawbench.system.limits import Limits
-from abawbench.system.network import consent_for
+from abawbench.system.text import plain
 
 LARGEST = 1000
 """Jobs of one array: a cluster allows 1,001 unless it is told otherwise (``MaxArraySize``)."""
@@ -54,7 +53,7 @@ class SlurmArrays(Engine):
         there: dict[int, str] = {}
         try:
             for numbers, options in self._arrays(errand):
-                there.update(zip(numbers, _submit(errand, plan, numbers, options), strict=True))
+                there.update(zip(numbers, _submit(errand, folder / "log", numbers, options), strict=True))
             errand.progress.note(f"{len(there)} jobs handed to Slurm; see: abawbench collect --plan {plan}")
             if self._wait:
                 self._watch(errand, there, ended)
@@ -105,24 +104,20 @@ class SlurmArrays(Engine):
                     time.sleep(pause)
 
 
+class _Printed(Progress):
+    """Prints notes, which Slurm keeps in the log of the job."""
+
+    def note(self, text: str) -> None:
+        print(plain(text), flush=True)
+
+
 class PlannedJob:
     """One job of a plan, done on a node; picklable, and submitted once more where Slurm takes the node away."""
 
-    def __call__(self, plan: str, number: int, out: str, limits: Limits, force: bool) -> str:
-        """Do the job and return how it ended; the result lies under ``out``."""
+    def __call__(self, plan: Plan, out: str, limits: Limits, force: bool) -> str:
+        """Do the only job of a plan and return how it ended; the result lies under ``out``."""
         force = force and not int(os.environ.get("SLURM_RESTART_COUNT", "0"))  # else no checkpoint would be left
-        errand = Errand(
-            plan=read_plan(Path(plan)),
-            numbers=(number,),
-            out=Path(out),
-            limits=replace(limits, jobs=1),
-            force=force,
-            plugins=default_plugins(),
-        )
-        ended: list[str] = []
-        with consent_for(limits.network):
-            Local().run(errand, lambda number, record: ended.append(record.status))
-        return ended[0]
+        return do_one(plan, Path(out), limits, force, _Printed()).status
 
     def checkpoint(self, *given: Any) -> submitit.helpers.DelayedSubmission:
         """Return what is submitted again: the job itself, which finds its checkpoint in its run folder."""
@@ -156,16 +151,16 @@ def _limits(limits: Limits) -> dict[str, Any]:
     return wanted
 
 
-def _submit(errand: Errand, plan: Path, numbers: Sequence[int], options: Mapping[str, Any]) -> list[str]:
+def _submit(errand: Errand, log: Path, numbers: Sequence[int], options: Mapping[str, Any]) -> list[str]:
     """Submit one array and return the names of its jobs."""
     try:
-        executor = submitit.SlurmExecutor(folder=plan.parent / "log", max_num_timeout=1000)
+        executor = submitit.SlurmExecutor(folder=log, max_num_timeout=1000)
         known = executor._valid_parameters()
         more = {key.replace("_", "-"): value for key, value in options.items() if key not in known}
         executor.update_parameters(
             **{key: value for key, value in options.items() if key in known}, additional_parameters=more
         )
-        given = [(str(plan), number, str(errand.out), errand.limits, errand.force) for number in numbers]
+        given = [(errand.plan.only(number), str(errand.out), errand.limits, errand.force) for number in numbers]
         jobs = executor.map_array(PlannedJob(), *zip(*given, strict=True))
     except (RuntimeError, OSError, ValueError, TypeError, subprocess.CalledProcessError) as error:
         said = str(error).strip().splitlines()

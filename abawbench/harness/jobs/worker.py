@@ -1,7 +1,8 @@
 """One job in whatever process it is given: read back if it is done, else executed; the record says how it went."""
 
 import logging
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,17 +86,25 @@ def about_of(ready: Prepared) -> About:
     )
 
 
-def _alone(folder: Path, shared: bool, progress: Progress, watcher: Watcher) -> AbstractContextManager[None]:
+@contextmanager
+def _alone(folder: Path, shared: bool, progress: Progress, watcher: Watcher) -> Iterator[None]:
     """Keep other runs off the folder; processes that share one job already keep in step."""
     if shared:
-        return nullcontext()
+        yield
+        return
 
     def waits(waiting: bool) -> None:
         if waiting:
             progress.note(f"another run is at work in {folder}; waiting for it")
         watcher.waits(waiting)
 
-    return store.claim(folder, waits)
+    with store.claim(folder, waits) as alone:
+        if not alone:
+            progress.note(
+                f"{folder} cannot be locked: if another run does the same job, both do it, and one result takes the "
+                "place of the other, whole"
+            )
+        yield
 
 
 def read_known(ready: Prepared, folder: Path) -> Record | None:

@@ -49,6 +49,10 @@ class Plan:
         """Eight characters that tell plans apart."""
         return hashlib.sha256("".join(map(self.digest, range(len(self.jobs)))).encode()).hexdigest()[:8]
 
+    def only(self, number: int) -> "Plan":
+        """Return a plan of one job, which keeps its digest: what travels to a node stays small."""
+        return replace(self, jobs=(self.jobs[number],))
+
     def pick(self, numbers: str | None) -> tuple[int, ...]:
         """Return the numbers of jobs that a text names: ``3``, ``0-99`` or ``0-9,20``; all for None.
 

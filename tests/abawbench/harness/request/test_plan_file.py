@@ -30,6 +30,7 @@ def test_a_plan_comes_back_from_its_file(tmp_path: Path) -> None:
 def test_jobs_of_a_plan_have_digests_of_their_own() -> None:
     other = replace(PLAN, sources=replace(PLAN.sources, seed=4))
     assert len({made.digest(number) for made in (PLAN, other) for number in range(12)}) == 24
+    assert [PLAN.only(number).digest(0) for number in range(12)] == [PLAN.digest(number) for number in range(12)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""What the tests of engines share: a plan of cheap jobs, what this machine makes of it, and who outlives a test."""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from abawbench import api
+from abawbench.harness.engines.engine import Engine
+from abawbench.harness.request.databases import Sources
+from abawbench.harness.request.jobs import Machine
+from abawbench.harness.request.plan import Plan
+from abawbench.records.record import Record
+from abawbench.system.limits import Limits
+
+MARK = "ABAWBENCH_TEST_MARK"
+
+
+@pytest.fixture(scope="module")
+def grid() -> Plan:
+    """Six jobs that learn nothing but a mean, on the tiny database."""
+    machine = Machine(device="cpu", latency_seconds=0)
+    return api.plan("prior", ["va", "au"], Sources(preset="tiny"), seed=[0, 1, 2], machine=machine)
+
+
+@pytest.fixture(scope="module")
+def here(grid: Plan, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, Record]:
+    """The records that one process of this machine makes of them."""
+    records = api.run_plan(grid, out=tmp_path_factory.mktemp("here"))
+    return dict(enumerate(records))
+
+
+@pytest.fixture
+def do(tmp_path: Path) -> Callable[..., dict[int, Record]]:
+    """Have an engine do the jobs of a plan, and return the records by number."""
+
+    def call(engine: Engine, plan: Plan, numbers: str | None = None) -> dict[int, Record]:
+        wanted = plan.pick(numbers)
+        limits = Limits(seconds=300, memory=4 * 2**30)
+        records = api.run_plan(plan, numbers, limits=limits, engine=engine, out=tmp_path / "runs")
+        return dict(zip(wanted, records, strict=True))
+
+    return call
+
+
+def require_same(found: Mapping[int, Record], wanted: Mapping[int, Record]) -> None:
+    """Fail unless every number has a result of the very same bits."""
+    assert {number: record.reason for number, record in found.items() if record.status != "ok"} == {}
+    assert found.keys() == wanted.keys()
+    for number, record in wanted.items():
+        assert found[number].job == record.job
+        assert found[number].predictions == record.predictions, number
+        assert found[number].statistics == record.statistics, number
+
+
+@pytest.fixture(name="require_same")
+def _require_same() -> Callable[[Mapping[int, Record], Mapping[int, Record]], None]:
+    return require_same
+
+
+@pytest.fixture
+def no_orphans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], list[str]]]:
+    """Return a function that waits some seconds for everything a test started to end, and names what did not."""
+    mark = uuid.uuid4().hex
+    monkeypatch.setenv(MARK, mark)
+
+    def left(seconds: float) -> list[str]:
+        end = time.monotonic() + seconds
+        while (found := _marked(mark)) and time.monotonic() < end:
+            time.sleep(0.5)
+        return found
+
+    yield left
+    for process in psutil.process_iter():  # of a test that failed
+        if _is_marked(process, mark) and process.pid != os.getpid():
+            process.kill()
+
+
+def _marked(mark: str) -> list[str]:
+    return [
+        f"{process.pid} {' '.join(process.cmdline())[:200]}"
+        for process in psutil.process_iter()
+        if process.pid != os.getpid() and _is_marked(process, mark)
+    ]
+
+
+def _is_marked(process: psutil.Process, mark: str) -> bool:
+    try:
+        return process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -1,0 +1,117 @@
+"""A real Slurm of three nodes on this machine: arrays, a node that is drained, a job that is requeued."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from abawbench import api
+from abawbench.contracts import UsageError
+from abawbench.harness.engines.endings import FOLDER, read_endings
+from abawbench.harness.jobs.worker import CHECKPOINT
+from abawbench.harness.request.databases import Sources
+from abawbench.harness.request.jobs import Machine
+from abawbench.harness.request.plan import Plan
+from abawbench.records.record import Record
+from abawbench.system.limits import Limits
+
+pytest.importorskip("submitit", reason="submitit is not installed: pip install 'abawbench[slurm]'")
+slurm_here = pytest.importorskip("slurm_here", reason="tools/ is not on the path")
+if why := slurm_here.missing():
+    pytest.skip(f"no Slurm can be started: {why}", allow_module_level=True)
+
+from abawbench.harness.engines.slurm_arrays import SlurmArrays, parse_options  # noqa: E402
+
+pytestmark = [pytest.mark.slow]
+PATIENCE = 240.0
+"""Seconds after which a job of a test is given up."""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    try:
+        found = slurm_here.SlurmHere(tmp_path_factory.mktemp("slurm"))
+    except TimeoutError as error:
+        pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in found.environment.items():
+            patch.setenv(name, value)
+        try:
+            yield found
+        finally:
+            found.stop()
+
+
+def wait_for(there: Callable[[], Any]) -> Any:
+    end = time.monotonic() + PATIENCE
+    while not (found := there()):
+        assert time.monotonic() < end, "nothing came of it in time"
+        time.sleep(0.1)
+    return found
+
+
+def test_an_array_with_a_drained_node_ends_with_the_same_bits(
+    cluster: Any, grid: Plan, here: Any, do: Any, require_same: Any, no_orphans: Any
+) -> None:
+    done: dict[int, Record] = {}
+    engine = SlurmArrays(["cpus_per_task=2"])
+    thread = threading.Thread(target=lambda: done.update(do(engine, grid)), daemon=True)
+    thread.start()
+    wait_for(lambda: cluster.ask("squeue", "-h", "-t", "R", "-w", "here2").strip())
+    cluster.ask("scontrol", "update", "NodeName=here2", "State=DRAIN", "Reason=test")
+    thread.join(PATIENCE)
+    cluster.ask("scontrol", "update", "NodeName=here2", "State=RESUME")
+    require_same(done, here)
+    assert no_orphans(20) == []
+
+
+def test_a_requeued_job_goes_on_from_its_checkpoint(cluster: Any, do: Any, require_same: Any, tmp_path: Path) -> None:
+    settings = {"epochs": 40, "patience": 100}
+    machine = Machine(device="cpu", latency_seconds=0)
+    plan = api.plan("mnv4-tam", "va", Sources(preset="tiny"), settings=settings, machine=machine)
+    done: dict[int, Record] = {}
+    engine = SlurmArrays(["cpus_per_task=2"])
+    thread = threading.Thread(target=lambda: done.update(do(engine, plan)), daemon=True)
+    thread.start()
+    wait_for(lambda: list((tmp_path / "runs").rglob(f"{CHECKPOINT}*/*")))
+    (job,) = cluster.ask("squeue", "-h", "-o", "%i").split()
+    cluster.ask("scontrol", "requeue", job)
+    wait_for(lambda: "PENDING" in cluster.ask("scontrol", "show", "job", job))
+    cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    thread.join(PATIENCE)
+    said = "".join(path.read_text() for path in (tmp_path / "runs" / FOLDER).rglob("*_log.out"))
+    assert "goes on" in said
+    require_same(done, dict(enumerate(api.run_plan(plan, limits=Limits(), out=tmp_path / "here"))))
+
+
+def test_jobs_that_are_left_and_cancelled_are_missing(cluster: Any, grid: Plan, tmp_path: Path) -> None:
+    engine = SlurmArrays(["array_parallelism=1"], wait=False)
+    assert not api.run_plan(grid, limits=Limits(), engine=engine, out=tmp_path)
+    cluster.ask("scancel", "--user=root")
+    assert {one.state for one in read_endings(tmp_path, grid)} == {"missing"}
+
+
+def test_a_job_that_slurm_ends_is_failed_with_its_state(cluster: Any, grid: Plan, do: Any) -> None:
+    done: dict[int, Record] = {}
+    engine = SlurmArrays(["cpus_per_task=2"], grace=0.5)
+    thread = threading.Thread(target=lambda: done.update(do(engine, grid, "0")), daemon=True)
+    thread.start()
+    wait_for(lambda: cluster.ask("squeue", "-h").strip())
+    cluster.ask("scancel", "--user=root")
+    thread.join(60)
+    assert done[0].status == "failed"
+    assert "JobState=CANCELLED" in str(done[0].reason)
+
+
+def test_what_sbatch_refuses_is_one_message(cluster: Any, grid: Plan, do: Any) -> None:
+    with pytest.raises(UsageError, match=r"Slurm did not take the jobs: .*partition"):
+        do(SlurmArrays(["partition=nowhere"]), grid)
+
+
+def test_options_for_sbatch_are_key_and_value() -> None:
+    assert parse_options(["gpus-per-node=1", "constraint=a100"]) == {"gpus_per_node": 1, "constraint": "a100"}
+    with pytest.raises(UsageError, match="write key=value"):
+        parse_options(["gpu"])
