@@ -17,7 +17,7 @@ from abawbench.records.track_statistics import TrackStatistics, read_statistics,
 from abawbench.statistics.bootstrap import intervals
 
 TASKS = ("va", "expr", "au")
-LENGTHS = (7, 400, 1, 93, 250, 64, 33, 1200)
+LENGTHS = (40, 400, 30, 93, 250, 64, 33, 1200)
 NAMES = [f"track-{number}" for number in range(len(LENGTHS))]
 SUBJECTS = ["a", "b", "c", "d", "e", "f", "g", "a"]
 
@@ -36,7 +36,7 @@ def world(name: str) -> tuple[Task, Metric, list[np.ndarray], list[Labels]]:
             values = random.integers(0, 2, (frames, outputs))
         else:
             values = random.uniform(-1, 1, (frames, outputs))
-        labels.append(Labels(values, np.ones(frames if name != "au" else (frames, outputs), dtype=bool)))
+        labels.append(Labels(values, random.random(frames) < 0.9))
     return task, metric, scores, labels
 
 
