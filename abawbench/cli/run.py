@@ -126,15 +126,14 @@ def _engine(engine: str, slurm: tuple[str, ...], leave: bool) -> dict[str, Any]:
 )  # fmt: skip
 @options.form
 @options.quiet
-@click.pass_context
-def run(context: click.Context, form: Form, quiet: bool, **given: Any) -> int:
+def run(form: Form, quiet: bool, **given: Any) -> int:
     """Train, predict every frame, score by the official metric and measure what it costs."""
     from abawbench.cli.progress import TerminalProgress
     from abawbench.system.network import network_refused
 
     done: list[Record] = []
     if given["planned"]:
-        refuse_asked(context)
+        refuse_asked(click.get_current_context())
     # of the processes that accelerate or torchrun started, the first one speaks
     speaks = os.environ.get("RANK", "0") == "0"
     local = given["engine"]["name"] == "local"
