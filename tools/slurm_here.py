@@ -65,7 +65,7 @@ class SlurmHere:
         folder.chmod(0o755)
         host, ports = socket.gethostname().partition(".")[0], _free_ports(1 + len(NODES))
         nodes = [
-            f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 State=UNKNOWN"
+            f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=8000 State=UNKNOWN"
             for name, port in zip(NODES, ports[1:], strict=True)
         ]
         nodes.append(f"PartitionName=all Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE State=UP")

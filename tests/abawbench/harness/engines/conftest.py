@@ -4,7 +4,9 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,6 +20,8 @@ from abawbench.records.record import Record
 from abawbench.system.limits import Limits
 
 MARK = "ABAWBENCH_TEST_MARK"
+PATIENCE = 240.0
+"""Seconds after which what a test waits for is given up."""
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +38,41 @@ def here(grid: Plan, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, R
     return dict(enumerate(records))
 
 
+class Doing:
+    """An engine at work in a thread; the test must end it in time."""
+
+    def __init__(self, work: Callable[[], dict[int, Record]]) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._done = self._pool.submit(work)
+        self._pool.shutdown(wait=False)
+
+    def wait_for(self, there: Callable[[], Any]) -> Any:
+        """Return what is there once it is; fail where the engine ends before, and after some minutes."""
+        end = time.monotonic() + PATIENCE
+        while not (found := there()):
+            assert time.monotonic() < end, "nothing came of it in time"
+            assert not self._done.done(), f"the engine ended before: {self._done.result()}"
+            time.sleep(0.1)
+        return found
+
+    def records(self) -> dict[int, Record]:
+        """Return the records by number, once the engine has ended."""
+        return self._done.result(PATIENCE)
+
+
+@pytest.fixture
+def begin(do: Callable[..., dict[int, Record]]) -> Callable[..., Doing]:
+    """Have an engine do jobs while the test goes on."""
+    return lambda *given: Doing(lambda: do(*given))
+
+
 @pytest.fixture
 def do(tmp_path: Path) -> Callable[..., dict[int, Record]]:
     """Have an engine do the jobs of a plan, and return the records by number."""
 
     def call(engine: Engine, plan: Plan, numbers: str | None = None) -> dict[int, Record]:
         wanted = plan.pick(numbers)
-        limits = Limits(seconds=300, memory=4 * 2**30)
+        limits = Limits(seconds=300, memory=2 * 2**30)
         records = api.run_plan(plan, numbers, limits=limits, engine=engine, out=tmp_path / "runs")
         return dict(zip(wanted, records, strict=True))
 

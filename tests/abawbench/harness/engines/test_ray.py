@@ -1,7 +1,5 @@
 """A real Ray of three nodes on this machine, one of which is killed."""
 
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +7,10 @@ from typing import Any
 import pytest
 
 from abawbench.harness.request.plan import Plan
-from abawbench.records.record import Record
 
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'abawbench[ray]'")
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-PATIENCE = 240.0
 
 
 @pytest.fixture
@@ -35,21 +31,15 @@ def cluster(no_orphans: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def test_a_node_that_is_killed_costs_no_job_and_leaves_nobody(
-    cluster: Any, grid: Plan, here: Any, do: Any, require_same: Any, no_orphans: Any, tmp_path: Path
+    cluster: Any, grid: Plan, here: Any, begin: Any, require_same: Any, no_orphans: Any, tmp_path: Path
 ) -> None:
     from abawbench.harness.engines.ray_tasks import RayTasks
 
     made, nodes = cluster
-    done: dict[int, Record] = {}
-    thread = threading.Thread(target=lambda: done.update(do(RayTasks(), grid)), daemon=True)
-    thread.start()
-    end = time.monotonic() + PATIENCE
-    while not list((tmp_path / "runs").rglob("result.json")):
-        assert time.monotonic() < end, "no first result in time"
-        time.sleep(0.2)
+    doing = begin(RayTasks(), grid)
+    doing.wait_for(lambda: list((tmp_path / "runs").rglob("result.json")))
     made.remove_node(nodes[1], allow_graceful=False)
-    thread.join(PATIENCE)
-    require_same(done, here)
+    require_same(doing.records(), here)
     ray.shutdown()
     made.shutdown()
     assert no_orphans(60) == []

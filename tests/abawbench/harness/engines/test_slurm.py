@@ -1,8 +1,6 @@
 """A real Slurm of three nodes on this machine: arrays, a node that is drained, a job that is requeued."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from abawbench.harness.jobs.worker import CHECKPOINT
 from abawbench.harness.request.databases import Sources
 from abawbench.harness.request.jobs import Machine
 from abawbench.harness.request.plan import Plan
-from abawbench.records.record import Record
 from abawbench.system.limits import Limits
 
 pytest.importorskip("submitit", reason="submitit is not installed: pip install 'abawbench[slurm]'")
@@ -26,8 +23,6 @@ if why := slurm_here.missing():
 from abawbench.harness.engines.slurm_arrays import SlurmArrays, parse_options  # noqa: E402
 
 pytestmark = [pytest.mark.slow]
-PATIENCE = 240.0
-"""Seconds after which a job of a test is given up."""
 
 
 @pytest.fixture(scope="module")
@@ -45,46 +40,33 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             found.stop()
 
 
-def wait_for(there: Callable[[], Any]) -> Any:
-    end = time.monotonic() + PATIENCE
-    while not (found := there()):
-        assert time.monotonic() < end, "nothing came of it in time"
-        time.sleep(0.1)
-    return found
-
-
 def test_an_array_with_a_drained_node_ends_with_the_same_bits(
-    cluster: Any, grid: Plan, here: Any, do: Any, require_same: Any, no_orphans: Any
+    cluster: Any, grid: Plan, here: Any, begin: Any, require_same: Any, no_orphans: Any
 ) -> None:
-    done: dict[int, Record] = {}
-    engine = SlurmArrays(["cpus_per_task=2"])
-    thread = threading.Thread(target=lambda: done.update(do(engine, grid)), daemon=True)
-    thread.start()
-    wait_for(lambda: cluster.ask("squeue", "-h", "-t", "R", "-w", "here2").strip())
+    doing = begin(SlurmArrays(["cpus_per_task=2"]), grid)
+    doing.wait_for(lambda: cluster.ask("squeue", "-h", "-t", "R", "-w", "here2").strip())
     cluster.ask("scontrol", "update", "NodeName=here2", "State=DRAIN", "Reason=test")
-    thread.join(PATIENCE)
+    require_same(doing.records(), here)
     cluster.ask("scontrol", "update", "NodeName=here2", "State=RESUME")
-    require_same(done, here)
     assert no_orphans(20) == []
 
 
-def test_a_requeued_job_goes_on_from_its_checkpoint(cluster: Any, do: Any, require_same: Any, tmp_path: Path) -> None:
+def test_a_requeued_job_goes_on_from_its_checkpoint(
+    cluster: Any, begin: Any, require_same: Any, tmp_path: Path
+) -> None:
     settings = {"epochs": 40, "patience": 100}
-    machine = Machine(device="cpu", latency_seconds=0)
+    machine = Machine(device="cpu", latency_seconds=0, checkpoint_minutes=0.001)
     plan = api.plan("mnv4-tam", "va", Sources(preset="tiny"), settings=settings, machine=machine)
-    done: dict[int, Record] = {}
-    engine = SlurmArrays(["cpus_per_task=2"])
-    thread = threading.Thread(target=lambda: done.update(do(engine, plan)), daemon=True)
-    thread.start()
-    wait_for(lambda: list((tmp_path / "runs").rglob(f"{CHECKPOINT}*/*")))
+    doing = begin(SlurmArrays(["cpus_per_task=2"]), plan)
+    doing.wait_for(lambda: list((tmp_path / "runs").rglob(f"{CHECKPOINT}*/*")))
     (job,) = cluster.ask("squeue", "-h", "-o", "%i").split()
     cluster.ask("scontrol", "requeue", job)
-    wait_for(lambda: "PENDING" in cluster.ask("scontrol", "show", "job", job))
+    doing.wait_for(lambda: "PENDING" in cluster.ask("scontrol", "show", "job", job))
     cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
-    thread.join(PATIENCE)
+    found = doing.records()
     said = "".join(path.read_text() for path in (tmp_path / "runs" / FOLDER).rglob("*_log.out"))
-    assert "goes on" in said
-    require_same(done, dict(enumerate(api.run_plan(plan, limits=Limits(), out=tmp_path / "here"))))
+    assert "goes on from its checkpoint" in said
+    require_same(found, dict(enumerate(api.run_plan(plan, limits=Limits(), out=tmp_path / "here"))))
 
 
 def test_jobs_that_are_left_and_cancelled_are_missing(cluster: Any, grid: Plan, tmp_path: Path) -> None:
@@ -94,16 +76,13 @@ def test_jobs_that_are_left_and_cancelled_are_missing(cluster: Any, grid: Plan, 
     assert {one.state for one in read_endings(tmp_path, grid)} == {"missing"}
 
 
-def test_a_job_that_slurm_ends_is_failed_with_its_state(cluster: Any, grid: Plan, do: Any) -> None:
-    done: dict[int, Record] = {}
-    engine = SlurmArrays(["cpus_per_task=2"], grace=0.5)
-    thread = threading.Thread(target=lambda: done.update(do(engine, grid, "0")), daemon=True)
-    thread.start()
-    wait_for(lambda: cluster.ask("squeue", "-h").strip())
+def test_a_job_that_slurm_ends_is_failed_with_its_state(cluster: Any, grid: Plan, begin: Any) -> None:
+    doing = begin(SlurmArrays(["cpus_per_task=2"], grace=0.5), grid, "0")
+    doing.wait_for(lambda: cluster.ask("squeue", "-h").strip())
     cluster.ask("scancel", "--user=root")
-    thread.join(60)
-    assert done[0].status == "failed"
-    assert "JobState=CANCELLED" in str(done[0].reason)
+    record = doing.records()[0]
+    assert record.status == "failed"
+    assert "JobState=CANCELLED" in str(record.reason)
 
 
 def test_what_sbatch_refuses_is_one_message(cluster: Any, grid: Plan, do: Any) -> None:
