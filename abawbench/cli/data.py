@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from abawbench.cli import options
-from abawbench.contracts.errors import DataError
+from abawbench.contracts.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from abawbench.harness.data.verify import Line, Verification
@@ -20,6 +20,8 @@ EPILOG = """\b
 Examples:
   abawbench data verify aff-wild2 /data/Aff-Wild2 /data/new_50_vids
   abawbench data verify aff-wild2 /data/Aff-Wild2 --label va --split train --split val --fast
+  abawbench data verify aff-wild2 /data/Aff-Wild2 --fast --hash aff-wild2.sha256
+      the first time the file is written; later a file that was overwritten in place is found
   abawbench data verify bah /data/BAH --json
   abawbench data verify synthetic --preset tiny
   abawbench data verify manifest my_data/manifest.csv
@@ -44,10 +46,20 @@ def data() -> None:
 @click.option("--data-seed", default=0, show_default=True, help="Seed of a synthetic database without ROOTS.")
 @options.assumption
 @click.option("--fast", is_flag=True, help="Read the sizes of images and the headers of media, decode nothing.")
+@click.option(
+    "--hash",
+    "hashes",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Compare the "
+    "contents of all files with those in FILE; where it is not there, write it, for 'sha256sum --check'.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; default: one per processor.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
-def verify(database: str, roots: tuple[Path, ...], as_json: bool, quiet: bool, **given: Any) -> int:
+def verify(
+    database: str, roots: tuple[Path, ...], hashes: Path | None, as_json: bool, quiet: bool, **given: Any
+) -> int:
     """Compare a copy of DATABASE under ROOTS with the official one and read every file of it.
 
     Without ROOTS those of abawbench.toml are taken. A number that only one source gives is shown, and decides nothing.
@@ -65,9 +77,13 @@ def verify(database: str, roots: tuple[Path, ...], as_json: bool, quiet: bool, *
     found_roots = roots or read_config(Path.cwd()).get(database, ())
     sources = Sources({plugin.name: found_roots}, given.pop("preset"), given.pop("data_seed"))
     wanted = harness.VerifyRequest(**given)
+    if hashes is not None and len(found_roots) != 1:
+        raise UsageError(f"--hash looks at one ROOT, and '{database}' has {len(found_roots)}; name one")
     with closing(TerminalProgress(quiet)) as progress:
         copy = harness.open_copy(plugin, sources, wanted.edition, progress, chosen)
         found = harness.verify(copy, wanted, progress)
+        if hashes is not None:
+            found = harness.verify_contents(found, found_roots[0], hashes, wanted, progress)
     click.echo(json.dumps(_json(found), indent=2) if as_json else _text(found))
     return int(found.status)
 

@@ -3,12 +3,14 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
+from pathlib import Path
 
 from abawbench.contracts import Count, Database, DatabaseDeclaration, Expected, FileGroup, UsageError
 from abawbench.contracts.problems import Problem
+from abawbench.harness.data.hashes import compare_hashes, hash_files, read_hashes, write_hashes
 from abawbench.harness.request.databases import Sources, open_database
 from abawbench.plugins import Plugin
 from abawbench.progress import Progress
@@ -133,6 +135,22 @@ def verify(database: Database, wanted: VerifyRequest, progress: Progress | None 
         files=total,
         seconds=time.perf_counter() - started,
     )
+
+
+def verify_contents(
+    found: Verification, root: Path, file: Path, wanted: VerifyRequest, progress: Progress
+) -> Verification:
+    """Return what was found, and what differs from the contents that a file knows; it is written where it is not there.
+
+    Raises DataError for a file that is none of ours.
+    """
+    known = read_hashes(file) if file.exists() else None
+    hashes = hash_files(root, wanted.jobs or processors(), progress)
+    if known is None:
+        write_hashes(file, hashes)
+        progress.note(f"{file}: the contents of {len(hashes):,} files, to compare with later")
+        return found
+    return replace(found, problems=[*found.problems, *compare_hashes(known, hashes, file)])
 
 
 def processors() -> int:
