@@ -227,6 +227,8 @@ class ProcessRecord(RecordPart):
     """Whether the job had a process of its own."""
     at_once: Count = 1
     """Jobs that ran at the same time; more than one disturb each other's times."""
+    workers: Count = 0
+    """Processes that read images ahead; no result depends on them."""
     waiting: str | None = None
     """How threads wait for each other: ``PASSIVE`` gives the core away, ``ACTIVE`` spins; null where nobody chose."""
     hash_seed: int | None = None

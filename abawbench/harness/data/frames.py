@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Literal
 
@@ -295,6 +295,8 @@ def _cached(
     log.cached = log.images - int(sum(masks[number].sum() for number in missing))
     if missing:
         total = log.images - log.cached
+        log.workers = count_workers(where.workers, total)
+        where = replace(where, workers=log.workers)
         for number, entry in _embed(embed, rules.clip, {n: tracks[n] for n in missing}, where, total):
             store(files[number], entry)
             stored[number] = load(files[number])
@@ -357,9 +359,8 @@ def _embed(
             queue.append(torch.zeros((3, clip.size, clip.size), dtype=torch.uint8, device=where.device))
             owners.append(number)
             readable[number].append(np.zeros(1, dtype=bool))
-    workers = count_workers(where.workers, total)
     with where.progress.bar("embed", total, "frame") as advance:
-        for number, images, good in stream_images(tracks, clip.size, where.device, workers):
+        for number, images, good in stream_images(tracks, clip.size, where.device, where.workers or 0):
             readable[number].append(good)
             queue += images
             owners += [number] * len(images)

@@ -55,7 +55,9 @@ class Inputs:
     def workers(self, clips: Sequence[ClipIndex]) -> int:
         """Return how many processes read the clips: none where nothing is decoded for them."""
         live = any(isinstance(steps, LiveImages) for steps in self.steps.values())
-        return count_workers(self._workers, sum(len(clip.frames) for clip in clips)) if live else 0
+        count = count_workers(self._workers, sum(len(clip.frames) for clip in clips)) if live else 0
+        self.log.workers = max(self.log.workers, count)
+        return count
 
     def batch_bytes(self, batch: int, length: int) -> int:
         """Return about how many bytes the images of so many clips have."""

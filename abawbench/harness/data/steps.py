@@ -22,6 +22,8 @@ class ReadLog:
     images: int = 0
     cached: int = 0
     """Images whose features were read back from the cache."""
+    workers: int = 0
+    """Processes that read ahead, at most."""
     broken: list[str] = field(default_factory=list)
     """Files that could not be decoded, each once."""
 
@@ -39,6 +41,7 @@ class ReadLog:
         """Add what was met while another input was read."""
         self.images += other.images
         self.cached += other.cached
+        self.workers = max(self.workers, other.workers)
         for what in other.broken:
             self._note(what)
 

@@ -85,7 +85,7 @@ def execute(
         ),
         seconds=Seconds(**ready.journal.seconds),
         hardware=devices.hardware(accelerator.device),
-        process=devices.describe_process(measuring.at_once),
+        process=devices.describe_process(measuring.at_once, max(fit.inputs.log.workers for fit in fits)),
         versions=devices.versions(),
     )
     if not accelerator.is_main_process:

@@ -79,11 +79,12 @@ def hardware(device: torch.device) -> Hardware:
     )
 
 
-def describe_process(at_once: int) -> ProcessRecord:
-    """Return how this process runs, ``at_once`` jobs being at work at the same time."""
+def describe_process(at_once: int, workers: int = 0) -> ProcessRecord:
+    """Return how this process runs, ``at_once`` jobs being at work at the same time and ``workers`` reading images."""
     return ProcessRecord(
         own=multiprocessing.parent_process() is not None,
         at_once=at_once,
+        workers=workers,
         waiting=os.environ.get("OMP_WAIT_POLICY"),
         hash_seed=None if sys.flags.hash_randomization else 0,
     )

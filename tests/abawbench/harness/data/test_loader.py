@@ -106,3 +106,10 @@ def test_few_images_are_read_without_a_worker() -> None:
     assert count_workers(None, 100) == 0
     assert count_workers(None, 1_000_000) >= 1
     assert count_workers(3, 100) == 3
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_log_says_how_many_processes_read(database: AffWild2, workers: int) -> None:
+    inputs, chosen = batches(tracks_of(database), workers)
+    assert len(list(inputs.batches(chosen, CPU))) == len(chosen)
+    assert inputs.log.workers == workers
