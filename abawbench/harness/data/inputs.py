@@ -157,7 +157,10 @@ def require_inputs(inputs: frozenset[str], tracks: Sequence[Track], who: str, wh
 
 
 def require_images(tracks: Sequence[Track], who: str, where: str) -> None:
-    """Raise UsageError when of no track the first image can be read; messages say who needs them, and where."""
+    """Raise UsageError when of no track an image can be read; messages say who needs them, and where.
+
+    Of a track some are tried, the first among them, which is enough for tracks that are whole.
+    """
     if tracks and not any(_shows(track) for track in tracks):
         raise UsageError(
             f"{who} needs images, and no track of {where} has one with a name that is understood and that can be read; "
@@ -166,8 +169,9 @@ def require_images(tracks: Sequence[Track], who: str, where: str) -> None:
 
 
 def _shows(track: Track) -> bool:
-    there = np.flatnonzero(track.frame_mask())[:1]
-    return bool(len(there) and track.frames(there)[1].any())
+    there = np.flatnonzero(track.frame_mask())
+    tried = there[:: max(len(there) // 4, 1)]
+    return any(bool(track.frames(at)[1].any()) for at in tried[:, None])
 
 
 def _has(track: Track, name: str) -> bool:

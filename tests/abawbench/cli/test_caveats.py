@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from abawbench import cli
 from abawbench.cli.options import LOST, say_if_slow
 from abawbench.contracts import LabelledTrack, Labels, PluginError, UsageError
+from abawbench.harness.data.inputs import require_images
 from abawbench.harness.request.splits import check_people
 from abawbench.records import store
 from abawbench.records.record import Record
@@ -74,6 +75,20 @@ def test_a_split_without_a_usable_image_is_refused(call: Callable[..., Result], 
     learn = ("--model", "mnv4-tam-1", "--weights", "synthetic", "--set", "epochs=1")
     with pytest.raises(UsageError, match=r"no track of split 'train' .* has one with a name that is understood"):
         call("run", *learn, "--task", "va", "--data", f"aff-wild2={root}", *MACHINE)
+
+
+def test_a_broken_first_image_of_each_track_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    from abawbench_plugins.databases.aff_wild2 import open_database
+
+    root = aff_wild2(tmp_path, ["00001.jpg", "00002.jpg"])
+    for first in root.glob("cropped_aligned/*/00001.jpg"):
+        first.write_bytes(b"")
+    tracks = [one.track for one in open_database([root]).tracks("va", "val")]
+    require_images(tracks, "model 'm'", "the split")
+    for second in root.glob("cropped_aligned/*/00002.jpg"):
+        second.write_bytes(b"\xff\xd8")
+    with pytest.raises(UsageError, match="no track of the split has one"):
+        require_images(tracks, "model 'm'", "the split")
 
 
 @pytest.mark.slow
