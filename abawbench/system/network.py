@@ -1,6 +1,7 @@
 """No network without being asked: connections to other machines are refused in a job's process and in a command's.
 
-A guard against what happens by accident, not a prison: code below Python does not pass here.
+A guard against what happens by accident, not a prison: code below Python does not pass here, such as ctypes, libraries
+in C that open their own sockets, and other programs; nor is listening refused.
 """
 
 import ipaddress
@@ -14,7 +15,10 @@ from abawbench.system.audit import audit_hook, watch
 
 CONSENT = "ABAWBENCH_NETWORK"
 """The variable that allows connections, ``1``, or refuses them, ``0``; what a command starts inherits it."""
-_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
+_ADDRESSED = ("socket.connect", "socket.sendto", "socket.sendmsg")
+"""Events of Python's audit table that have a socket and then an address."""
+_NAMED = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo")
+"""Those that begin with a host, or with an address."""
 
 
 def refuse_network() -> None:
@@ -63,15 +67,17 @@ def _guard(event: str, given: tuple[Any, ...]) -> None:
 
 def other_machine(event: str, given: tuple[Any, ...]) -> str | None:
     """Return the other machine that an audit event is about, None for any other event."""
-    host = _host(event, given) if event in _EVENTS else None
+    host = _host(event, given) if event in (*_ADDRESSED, *_NAMED) else None
     return host if host and not _is_here(host) else None
 
 
 def _host(event: str, given: tuple[Any, ...]) -> str | None:
     """Return the host of an event of Python's audit table, None where there is none, as for a socket in a folder."""
-    host = given[0]
-    if event in ("socket.connect", "socket.sendto"):
-        host = given[1][0] if isinstance(given[1], tuple) else None
+    host = given[1] if event in _ADDRESSED else given[0]
+    if isinstance(host, tuple):
+        host = host[0]
+    elif event in _ADDRESSED:
+        return None
     return host.decode(errors="replace") if isinstance(host, bytes) else host
 
 
