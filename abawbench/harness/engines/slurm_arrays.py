@@ -7,11 +7,12 @@ that is preempted or requeued goes on from its checkpoint.
 import math
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import submitit
 
@@ -117,11 +118,17 @@ class PlannedJob:
     def __call__(self, plan: Plan, out: str, limits: Limits, force: bool) -> str:
         """Do the only job of a plan and return how it ended; the result lies under ``out``."""
         force = force and not int(os.environ.get("SLURM_RESTART_COUNT", "0"))  # else no checkpoint would be left
+        signal.signal(signal.SIGTERM, _leave)
         return do_one(plan, Path(out), limits, force, _Printed()).status
 
     def checkpoint(self, *given: Any) -> submitit.helpers.DelayedSubmission:
         """Return what is submitted again: the job itself, which finds its checkpoint in its run folder."""
         return submitit.helpers.DelayedSubmission(self, *given)
+
+
+def _leave(number: int, frame: Any) -> NoReturn:
+    """End without a word where Slurm takes the node away: the job is no failure, it goes on elsewhere."""
+    raise SystemExit(128 + number)
 
 
 def parse_options(items: Sequence[str]) -> dict[str, Any]:

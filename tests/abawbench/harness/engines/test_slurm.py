@@ -58,7 +58,7 @@ def test_a_requeued_job_goes_on_from_its_checkpoint(
     machine = Machine(device="cpu", latency_seconds=0, checkpoint_minutes=0.001)
     plan = api.plan("mnv4-tam", "va", Sources(preset="tiny"), settings=settings, machine=machine)
     doing = begin(SlurmArrays(["cpus_per_task=2"]), plan)
-    doing.wait_for(lambda: list((tmp_path / "runs").rglob(f"{CHECKPOINT}*/*")))
+    doing.wait_for(lambda: list((tmp_path / "runs").rglob(f"{CHECKPOINT}/*/[!.]*")))
     (job,) = cluster.ask("squeue", "-h", "-o", "%i").split()
     cluster.ask("scontrol", "requeue", job)
     doing.wait_for(lambda: "PENDING" in cluster.ask("scontrol", "show", "job", job))
