@@ -78,7 +78,7 @@ def test_jobs_that_are_left_and_cancelled_are_missing(cluster: Any, grid: Plan, 
 
 def test_a_job_that_slurm_ends_is_failed_with_its_state(cluster: Any, grid: Plan, begin: Any) -> None:
     doing = begin(SlurmArrays(["cpus_per_task=2"], grace=0.5), grid, "0")
-    doing.wait_for(lambda: cluster.ask("squeue", "-h").strip())
+    doing.wait_for(lambda: cluster.ask("squeue", "-h", "-t", "PD,R").strip())
     cluster.ask("scancel", "--user=root")
     record = doing.records()[0]
     assert record.status == "failed"
