@@ -26,9 +26,9 @@ PATIENCE = 240.0
 
 @pytest.fixture(scope="module")
 def grid() -> Plan:
-    """Six jobs that learn nothing but a mean, on the tiny database."""
+    """Four jobs that learn next to nothing, on the tiny database."""
     machine = Machine(device="cpu", latency_seconds=0)
-    return api.plan("prior", ["va", "au"], Sources(preset="tiny"), seed=[0, 1, 2], machine=machine)
+    return api.plan("prior", ["va", "au"], Sources(preset="tiny"), seed=[0, 1], machine=machine)
 
 
 @pytest.fixture(scope="module")

@@ -54,9 +54,9 @@ def test_an_array_with_a_drained_node_ends_with_the_same_bits(
 def test_a_requeued_job_goes_on_from_its_checkpoint(
     cluster: Any, begin: Any, require_same: Any, tmp_path: Path
 ) -> None:
-    settings = {"epochs": 15, "patience": 100}
+    settings = {"epochs": 15, "patience": 100, "size": 32}
     machine = Machine(device="cpu", latency_seconds=0, checkpoint_minutes=0.001)
-    plan = api.plan("mnv4-tam", "va", Sources(preset="tiny"), settings=settings, machine=machine)
+    plan = api.plan("mnv4-tam-1", "va", Sources(preset="tiny"), settings=settings, machine=machine)
     doing = begin(SlurmArrays(["cpus_per_task=2"]), plan)
     doing.wait_for(lambda: list((tmp_path / "runs").rglob(f"{CHECKPOINT}/*/[!.]*")))
     (job,) = cluster.ask("squeue", "-h", "-o", "%i").split()

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,8 @@ from abawbench.harness.request.plan import Plan, write_plan
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("way", ["_by_folder", "_by_file", "_by_lease"])
-def test_a_job_given_to_two_is_done_once(way: str, grid: Plan, here: Any, require_same: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["_by_folder", "_by_lease"])
+def test_a_job_given_to_two_is_done_once(way: str, grid: Plan, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     write_plan(plan, grid)
     others = {"_by_folder", "_by_file", "_by_lease"} - {way}
@@ -33,6 +32,5 @@ def test_a_job_given_to_two_is_done_once(way: str, grid: Plan, here: Any, requir
             one.kill()
     assert [one.returncode for one in two] == [0, 0], said
     assert sorted("already done" in one for one in said) == [False, True], said
-    ending = read_endings(tmp_path / "runs", grid)[0]
-    require_same({0: ending.record}, {0: here[0]})
+    assert [one.state for one in read_endings(tmp_path / "runs", grid)] == ["ok", *["missing"] * 3]
     assert not list((tmp_path / "runs").rglob(".*.lock"))
