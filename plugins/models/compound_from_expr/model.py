@@ -72,7 +72,10 @@ class CompoundFromExpr(Model):
     def network(self, task: Task, weights: Weights) -> nn.Module:
         """Return the frozen expression network and the rule. Raises UsageError for a task of no compounds."""
         if weights.source.startswith("run="):
-            network: Any = abawbench.load_run(str(weights.path))[2]
+            network: Any
+            # each fold has a model of its own, which has not seen the weights
+            _, model, network = abawbench.load_run(str(weights.path))
+            self.clip = model.clip
             classes: tuple[str, ...] = expr.task().outputs
         else:
             network, classes = build_classifier(sources.read_backbone(weights)), AFFECTNET

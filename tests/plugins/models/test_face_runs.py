@@ -90,6 +90,14 @@ def test_a_trained_expression_run_predicts_compounds_without_training(
     assert model.clip.size == 64
 
 
+def test_compounds_are_those_of_the_runs_own_images(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABAWBENCH_CACHE", str(runs / "cache"))
+    (folder,) = {path.parent for path in runs.rglob("result.json") if "/vggface/expr/" in path.as_posix()}
+    asked, fold = CompoundFromExpr(CompoundSettings()), CompoundFromExpr(CompoundSettings())
+    fold.network(ce.task(), asked.weights(f"run={folder}", synthetic=True))
+    assert fold.clip == asked.clip
+
+
 def test_published_post_processing_is_recorded_and_mixtures_of_images_are_learned_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
