@@ -29,11 +29,12 @@ class Verified:
 def verify(runs: Sequence[Run], plugins: Plugins) -> Verified:
     """Return the runs whose records hold, each once.
 
-    A record that contradicts its files, the installed plugins or itself is left out. One that cannot be checked, or
-    rests on too few subjects, stays without a rank.
+    A record that contradicts its files, the installed plugins or itself is left out. One that cannot be checked, rests
+    on too few subjects, or on other tracks than the fullest result of the same annotations, stays without a rank.
     """
     kept: list[Run] = []
     unranked: dict[int, str] = {}
+    tracks: dict[int, frozenset[str]] = {}
     left_out: list[tuple[Record, str]] = []
     seen: dict[tuple[object, ...], Run] = {}
     for run in runs:
@@ -47,34 +48,56 @@ def verify(runs: Sequence[Run], plugins: Plugins) -> Verified:
             continue
         seen[key] = run
         try:
-            doubt = _doubt(run, plugins)
+            doubt, tracks[id(record)] = _doubt(run, plugins)
         except DataError as error:
             left_out.append((record, str(error)))
             continue
         kept.append(run)
         if doubt:
             unranked[id(record)] = doubt
-    return Verified(kept, unranked, left_out)
+    return Verified(kept, _fewer_tracks(kept, tracks) | unranked, left_out)
 
 
-def _doubt(run: Run, plugins: Plugins) -> str | None:
-    """Return why a run has no rank, None where it may have one. Raises DataError for a record that does not hold."""
+def _fewer_tracks(runs: Sequence[Run], tracks: Mapping[int, frozenset[str]]) -> dict[int, str]:
+    """Return why results rest on other tracks than the fullest of the same annotations: the worst may be left out.
+
+    ``tracks`` is ``id`` of a record -> the tracks of its statistics.
+    """
+    tables: dict[tuple[object, ...], list[Record]] = {}
+    for record in (run.record for run in runs if tracks.get(id(run.record))):
+        key = record.task, record.edition, record.scored_on, record.database.fingerprint
+        tables.setdefault(key, []).append(record)
+    found = {}
+    for records in tables.values():
+        whole = max(records, key=lambda record: len(tracks[id(record)]))
+        for record in records:
+            own, most = tracks[id(record)], tracks[id(whole)]
+            if own != most:
+                found[id(record)] = f"{len(own)} tracks were scored, which are not the {len(most)} of {whole.model}"
+    return found
+
+
+def _doubt(run: Run, plugins: Plugins) -> tuple[str | None, frozenset[str]]:
+    """Return why a run has no rank, None where it may have one, and the tracks of its statistics.
+
+    Raises DataError for a record that does not hold.
+    """
     record = run.record
     contradiction = _contradiction(record, plugins)
     if contradiction:
         raise DataError(f"{run.path}: {contradiction}; it was edited, so run it again")
     file = statistics_file(run.path, record)
     if file is None or not file.is_file():
-        return "not verified: no statistics of its tracks lie beside it"
+        return "not verified: no statistics of its tracks lie beside it", frozenset()
     try:
         metric = metric_of(record, plugins)
     except AbawbenchError as error:
-        return f"not verified: {error}"
+        return f"not verified: {error}", frozenset()
     statistics = load_statistics(run, metric)
     if record.database.tracks_sha256 not in (None, _digest_of(statistics)):
         raise DataError(f"{run.path}: its statistics are of other tracks than the record says; run it again")
     subjects = len(set(statistics.subjects))
-    return too_few(subjects) if subjects < ENOUGH else None
+    return too_few(subjects) if subjects < ENOUGH else None, frozenset(statistics.tracks)
 
 
 def _contradiction(record: Record, plugins: Plugins) -> str | None:

@@ -64,6 +64,17 @@ def test_an_edited_record_is_left_out_though_its_seal_fits(make_run: Make, edit:
     assert "## Left out" in page
 
 
+def test_fewer_tracks_than_the_others_have_no_rank(make_run: Make) -> None:
+    whole, also, chosen = make_run("a"), make_run("b", model="other"), make_run("c", model="chosen", tracks=15, noise=0)
+    found = verified(chosen, whole, also)
+    assert len(found.runs) == 3
+    assert {run.record.model: found.unranked.get(id(run.record)) for run in found.runs} == {
+        "chosen": "15 tracks were scored, which are not the 24 of mnv4-tam",
+        "mnv4-tam": None,
+        "other": None,
+    }
+
+
 def test_swapped_statistics_are_left_out(make_run: Make) -> None:
     a, b = make_run("a"), make_run("b", model="other", noise=0.9)
     (a / "statistics.parquet").write_bytes((b / "statistics.parquet").read_bytes())
