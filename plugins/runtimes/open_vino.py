@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,18 @@ def _keep_denormals() -> Iterator[None]:
         torch.set_flush_denormal(flushed)
 
 
+@cache
+def open_core() -> Any:
+    """Return the one Core of this process.
+
+    Each gives the thread a signal stack of its own. When two end in the order in which they began, the stack of the
+    first stays in use after it was freed, and the next signal (of a worker that ended, Ctrl-C) ends the process.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 class OpenVino(Runtime):
     """The network as ONNX, by OpenVINO, which would choose bfloat16 by itself where the processor has it."""
 
@@ -45,10 +58,9 @@ class OpenVino(Runtime):
         self, module: "nn.Module", example: Example, calibration: Sequence[Example] = ()
     ) -> "Callable[..., Tensor]":
         """Return the network compiled for the CPU and for the shapes in ``example``. Raises UsageError without bf16."""
-        import openvino
         import torch
 
-        core = openvino.Core()
+        core = open_core()
         if self.hint == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise UsageError(f"runtime '{self.name}': this processor has no bfloat16; use --runtime openvino")
         config: dict[str, Any] = {
@@ -73,14 +85,12 @@ class OpenVino(Runtime):
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(temporary) / MODEL
             write_onnx(module, example, path, any_batch=True)
-            openvino.save_model(openvino.Core().read_model(path), folder / SAVED, compress_to_fp16=False)
+            openvino.save_model(open_core().read_model(path), folder / SAVED, compress_to_fp16=False)
 
     @staticmethod
     def load(folder: Path) -> "Callable[[list[Any]], Any]":
         """Return ``model.xml`` compiled for the CPU as a function of its inputs."""
-        import openvino
-
-        compiled = openvino.Core().compile_model(folder / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = open_core().compile_model(folder / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         return lambda inputs: compiled(inputs)[0]
 
 

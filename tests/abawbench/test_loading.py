@@ -16,7 +16,6 @@ BAD = {
         "import ctypes; ctypes.PyDLL(None).sleep(50)",
         "TimeoutError: not loaded after 2 s",
     ),
-    # an alarm is tried in processes of its own: in one that has loaded OpenVINO its frame may not fit the signal stack
     "sleeps": ("import time; time.sleep(99)", "TimeoutError: not loaded after 2 s; import what takes long"),
     "swallows": (
         "import time\nfor _ in range(9):\n try: time.sleep(99)\n except Exception: pass",

@@ -2,6 +2,8 @@
 
 import copy
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,9 +78,9 @@ def built(name: str) -> Runtime:
 def ready(name: str) -> Runtime:
     """The runtime; the test is skipped where this machine cannot run it."""
     if name == "openvino-bf16":
-        import openvino
+        from abawbench_plugins.runtimes.open_vino import open_core
 
-        if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        if "BF16" not in open_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             pytest.skip("no bfloat16 in this processor")
     return built(name)
 
@@ -183,3 +185,25 @@ def test_a_network_that_cannot_be_traced_is_one_sentence(clips: Tensor) -> None:
 
     with pytest.raises(UsageError, match="cannot write this network as ONNX"):
         built("onnxruntime").compile(Branches(), (clips,))
+
+
+SIGNALLED = """
+import faulthandler, gc, os, signal
+import torch
+from abawbench.plugins import Plugins
+faulthandler.enable()
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+runtime = Plugins().get("runtime", "openvino").build()
+first, second = (runtime.compile(torch.nn.Linear(8, 8), (torch.zeros(1, 8),)) for _ in range(2))
+del first
+gc.collect()
+del second
+gc.collect()
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+def test_a_signal_after_two_networks_of_openvino_is_handled() -> None:
+    """The end of a worker that reads images is one; two Cores that end in their order left no stack for it."""
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], capture_output=True, text=True, check=False, timeout=240)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr

@@ -102,9 +102,9 @@ def clips(batch: int, seed: int) -> Example:
 
 def built(name: str) -> Runtime:
     if name == "openvino-bf16":
-        import openvino
+        from abawbench_plugins.runtimes.open_vino import open_core
 
-        if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        if "BF16" not in open_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             pytest.skip("no bfloat16 in this processor")
     runtime: Runtime = PLUGINS.get("runtime", name).build()
     return runtime
