@@ -9,7 +9,7 @@ import pytest
 
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.harness.data.verify import Status, VerifyRequest, verify
-from abawbench_plugins.databases import aff_wild2, hume_vidmimic2
+from abawbench_plugins.databases import aff_wild2, bah, dvd, hume_vidmimic2
 from abawbench_plugins.databases._database import FolderDatabase
 
 VA = "8th_ABAW_Annotations/VA_Estimation_Challenge/Train_Set"
@@ -101,3 +101,25 @@ def test_hume_is_read_from_packs(disk: Any, tmp_path: Path) -> None:
     original = hume_vidmimic2.open_database([disk.root])
     original.pack(tmp_path / "packed", quiet)
     same_images(original, hume_vidmimic2.open_database([tmp_path / "packed"]), "emi")
+
+
+def test_packs_of_bah_and_dvd_give_the_same_frames(disk: Any, tmp_path: Path) -> None:
+    package, video = "ABAW-8th-BAH-train-data", "82557/Visite 1/82557_Question_1.mp4"
+    disk.put(f"{package}/default-split/train.txt", f"{video},1,well, I want to\n")
+    rows = "\n".join(f'  - ["{video}/frame-{number}.jpg", 1]' for number in range(9))
+    disk.put(f"{package}/annotation.yml", f'"{video}":\n  global_ah: 1\n  frame_annotation:\n{rows}\n')
+    disk.put("Training/annotations/a b.csv", "Frame_Number,Label\n" + "".join(f"{i},0\n" for i in range(1, 9)))
+    for number in (1, 2, 5, 8):
+        disk.put(f"{package}/cropped-aligned-faces/{video}/frame-{number}.jpg", disk.jpeg(20 * number, 0, 0))
+        disk.put(f"Training/images/a b/{number:05d}.jpg", disk.jpeg(0, 20 * number, 0))
+    for number, (open_it, label) in enumerate(((bah.open_database, "ah"), (dvd.open_database, "vd"))):
+        out = tmp_path / f"packed{number}"
+        original = open_it([disk.root])
+        original.pack(out, quiet)
+        assert not list(out.rglob("*.jpg"))
+        one, other = (database.tracks(label, "train")[0].track for database in (original, open_it([out])))
+        every = np.arange(one.n_frames)
+        assert one.frame_mask().sum() == 4
+        for left, right in zip(one.frames(every), other.frames(every), strict=True):
+            np.testing.assert_array_equal(left, right)
+        assert other.identify_frames() == one.identify_frames()
