@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from abawbench.contracts import Database, Model
     from abawbench.harness.combine.methods import Method
     from abawbench.harness.engines.engine import Engine, Errand
+    from abawbench.harness.jobs.forecast import Forecast
     from abawbench.harness.request.plan import Plan
     from abawbench.harness.score.frame_index import Surplus
     from abawbench.harness.score.score_file import Missing
@@ -174,6 +175,30 @@ def run_plan(
         progress=progress or Progress(),
     )
     return Records(_do(errand, engine, finished, warn=progress is None))
+
+
+def forecast(
+    plan: "Plan",
+    jobs: str | None = None,
+    *,
+    out: str | Path = "runs",
+    force: bool = False,
+    sample_seconds: float = 10.0,
+    progress: Progress | None = None,
+    plugins: Plugins | None = None,
+) -> "list[Forecast]":
+    """Return what each job of a plan would be and about how long it would take; no result is written.
+
+    Databases are opened. Training is tried for ``sample_seconds`` on a few tracks, once for jobs that differ by their
+    seed alone; the features of these tracks are kept. Raises UsageError for a number that the plan does not have.
+    """
+    from abawbench.harness.jobs.forecast import forecast as foretell
+    from abawbench.harness.jobs.worker import Session
+    from abawbench.harness.request.jobs import Work
+
+    chosen = [plan.jobs[number] for number in plan.pick(jobs)]
+    work = Work(plugins=plugins or default_plugins(), sources=plan.sources, out=Path(out).absolute(), force=force)
+    return list(foretell(chosen, Session.open(work, chosen[0], progress or Progress()), sample_seconds))
 
 
 def _do(

@@ -14,6 +14,7 @@ from abawbench.cli.options import LOST, Bytes, Form, Seconds, asked, gather, ref
 from abawbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
+    from abawbench.harness.request.plan import Plan
     from abawbench.records.record import Record, Records
 
 EPILOG = """\b
@@ -33,6 +34,8 @@ Examples:
   abawbench run --config suite.toml --limit 4
       options from a file, and a quick look at it: the first 4 tracks of each split, never ranked
   abawbench run --model mnv4-tam --task va --grid lr=1e-3,5e-4 --grid epochs=5,10
+  abawbench run --model all --task all --dry-run
+      jobs, tracks, frames, cache, disk and time; nothing is run
   abawbench run --plan plan.json --index 3
       one job of a list that 'abawbench plan' wrote, for any scheduler
   abawbench run --model all --task all --engine slurm --slurm partition=gpu --slurm gpus_per_node=1 --leave
@@ -124,9 +127,15 @@ def _engine(engine: str, slurm: tuple[str, ...], leave: bool) -> dict[str, Any]:
                  "gpus_per_node=1. Repeatable."),
     click.option("--leave", is_flag=True, help="Hand the jobs to Slurm and end; default: wait for them."),
 )  # fmt: skip
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would be run and about how long it would take, from a sample of "
+    "ten seconds for each model and task; no result is written.",
+)
 @options.form
 @options.quiet
-def run(form: Form, quiet: bool, **given: Any) -> int:
+def run(form: Form, quiet: bool, dry_run: bool, **given: Any) -> int:
     """Train, predict every frame, score by the official metric and measure what it costs."""
     from abawbench.cli.progress import TerminalProgress
     from abawbench.system.network import network_refused
@@ -134,6 +143,8 @@ def run(form: Form, quiet: bool, **given: Any) -> int:
     done: list[Record] = []
     if given["planned"]:
         refuse_asked(click.get_current_context())
+    if dry_run:
+        return _foretell(given, form, quiet)
     # of the processes that accelerate or torchrun started, the first one speaks
     speaks = os.environ.get("RANK", "0") == "0"
     local = given["engine"]["name"] == "local"
@@ -159,6 +170,28 @@ def run(form: Form, quiet: bool, **given: Any) -> int:
     return LOST if any(record.counts and record.counts.lost_tracks for record in done) else 0
 
 
+def _foretell(given: dict[str, Any], form: Form, quiet: bool) -> int:
+    """Print what would be run; 1 where a job cannot be."""
+    from abawbench import api
+    from abawbench.cli.dry_run import show_forecasts
+    from abawbench.cli.progress import TerminalProgress
+    from abawbench.system.network import network_refused
+
+    with closing(TerminalProgress(quiet)) as progress, network_refused(unless=given["limits"][1]):
+        planned, jobs = _plan(given)
+        found = api.forecast(planned, jobs, **given["kept"], progress=progress)
+    return show_forecasts(found, form, given["kept"]["out"], planned.latency_seconds)
+
+
+def _plan(given: dict[str, Any]) -> "tuple[Plan, str | None]":
+    """Return the plan that is asked for, and which of its jobs."""
+    from abawbench import api
+    from abawbench.harness.request.plan import read_plan
+
+    named = given["planned"]
+    return (api.plan(**given["asked"]), None) if named is None else (read_plan(named["file"]), named["jobs"])
+
+
 def _run(given: dict[str, Any], done: "list[Record]", progress: Any) -> "Records":
     """Run what was asked for, or jobs of a plan; ``done`` gets each record as it is ready."""
     from abawbench import api
@@ -173,7 +206,5 @@ def _run(given: dict[str, Any], done: "list[Record]", progress: Any) -> "Records
     if given["planned"] is None:
         machine = replace(asked_for.pop("machine"), limits=limits)
         return api.run(**asked_for, **more, machine=machine)
-    from abawbench.harness.request.plan import read_plan
-
-    plan = read_plan(given["planned"]["file"])
-    return api.run_plan(plan, given["planned"]["jobs"], limits=limits, **more)
+    plan, jobs = _plan(given)
+    return api.run_plan(plan, jobs, limits=limits, **more)
