@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from abawbench.contracts import Database, Model
     from abawbench.harness.combine.methods import Method
     from abawbench.harness.engines.engine import Engine, Errand
-    from abawbench.harness.jobs.forecast import Forecast
+    from abawbench.harness.engines.forecast import Forecast
     from abawbench.harness.request.plan import Plan
     from abawbench.harness.score.frame_index import Surplus
     from abawbench.harness.score.score_file import Missing
@@ -192,13 +192,12 @@ def forecast(
     Databases are opened. Training is tried for ``sample_seconds`` on a few tracks, once for jobs that differ by their
     seed alone; the features of these tracks are kept. Raises UsageError for a number that the plan does not have.
     """
-    from abawbench.harness.jobs.forecast import forecast as foretell
-    from abawbench.harness.jobs.worker import Session
+    from abawbench.harness.engines.forecast import forecast as foretell
     from abawbench.harness.request.jobs import Work
 
     chosen = [plan.jobs[number] for number in plan.pick(jobs)]
     work = Work(plugins=plugins or default_plugins(), sources=plan.sources, out=Path(out).absolute(), force=force)
-    return list(foretell(chosen, Session.open(work, chosen[0], progress or Progress()), sample_seconds))
+    return list(foretell(chosen, work, progress or Progress(), sample_seconds))
 
 
 def _do(

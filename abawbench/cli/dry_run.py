@@ -12,7 +12,7 @@ import click
 from abawbench.cli.options import Form, print_csv
 
 if TYPE_CHECKING:
-    from abawbench.harness.jobs.forecast import Forecast
+    from abawbench.harness.engines.forecast import Forecast
 
 
 def show_forecasts(found: "Sequence[Forecast]", form: Form, out: Path, latency_seconds: float) -> int:

@@ -18,7 +18,7 @@ from abawbench.harness.jobs.worker import Session, about_of, read_known
 from abawbench.harness.learn.learner import NetworkLearner
 from abawbench.harness.learn.optimisation import Optimisation
 from abawbench.harness.request.devices import accelerator_on
-from abawbench.harness.request.jobs import Job
+from abawbench.harness.request.jobs import Job, Work
 from abawbench.harness.request.journal import Journal
 from abawbench.progress import Progress
 from abawbench.system.repeatable import make_repeatable
@@ -64,8 +64,9 @@ class _Speed:
     predict: float
 
 
-def forecast(jobs: Iterable[Job], session: Session, seconds: float = SAMPLE_S) -> Iterator[Forecast]:
+def forecast(jobs: Sequence[Job], work: Work, progress: Progress, seconds: float = SAMPLE_S) -> Iterator[Forecast]:
     """Yield what each job would be. Jobs that differ by their seed alone are tried once."""
+    session = Session.open(work, jobs[0], progress)
     speeds: dict[str, _Speed | None] = {}
     for job in jobs:
         journal = Journal()

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from abawbench import api, cli
-from abawbench.harness.jobs.forecast import Forecast
+from abawbench.harness.engines.forecast import Forecast
 from abawbench.harness.request.databases import Sources
 from abawbench.harness.request.jobs import Machine
 from abawbench.plugins import Plugins
