@@ -173,7 +173,7 @@ def run(form: Form, quiet: bool, dry_run: bool, **given: Any) -> int:
 def _foretell(given: dict[str, Any], form: Form, quiet: bool) -> int:
     """Print what would be run; 1 where a job cannot be."""
     from abawbench import api
-    from abawbench.cli.dry_run import show_forecasts
+    from abawbench.cli.plan import show_forecasts
     from abawbench.cli.progress import TerminalProgress
     from abawbench.system.network import network_refused
 
