@@ -1,4 +1,4 @@
-"""``abawbench plan``, ``prepare`` and ``collect``: the jobs of a run as a file, for any scheduler; and what ``run --dry-run`` says."""
+"""``abawbench plan``, ``prepare`` and ``collect``, and ``run --dry-run``: the jobs of a run, for people and schedulers."""
 
 import json
 import shutil
