@@ -1,4 +1,4 @@
-"""``abawbench plan``, ``prepare`` and ``collect``, and ``run --dry-run``: the jobs of a run, for people and schedulers."""
+"""``abawbench plan``, ``prepare``, ``collect`` and ``run --dry-run``: the jobs of a run, for people and schedulers."""
 
 import json
 import shutil
