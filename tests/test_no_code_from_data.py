@@ -40,6 +40,7 @@ def risky(source: str) -> Iterator[str]:
         yield from (f"{name}(extract)" for _ in range(name.endswith((".extractall", ".extract"))))
 
 
+@pytest.mark.slow
 def test_no_module_reads_data_in_a_way_that_runs_code() -> None:
     found = {}
     for root, package in ROOTS.items():

@@ -64,6 +64,7 @@ def test_a_protocol_is_given_as_such_or_by_its_options() -> None:
         as_protocol({"fold": 3})
 
 
+@pytest.mark.slow
 def test_several_models_tasks_and_seeds_are_jobs_in_order(toys: Plugins, tmp_path: Path) -> None:
     heard: list[Record] = []
     records = run(toys, tmp_path, model=["prior", "toy"], seed=[1, 0], finished=heard.append)
@@ -71,6 +72,7 @@ def test_several_models_tasks_and_seeds_are_jobs_in_order(toys: Plugins, tmp_pat
     assert heard == records
 
 
+@pytest.mark.slow
 def test_jobs_of_plugins_that_lie_in_no_file_stay_in_this_process(toys: Plugins, tmp_path: Path) -> None:
     notes: list[str] = []
 
@@ -85,6 +87,7 @@ def test_jobs_of_plugins_that_lie_in_no_file_stay_in_this_process(toys: Plugins,
     assert "lies in no file" in notes[0]
 
 
+@pytest.mark.slow
 def test_a_run_can_be_loaded_with_what_it_learned(toys: Plugins, tmp_path: Path) -> None:
     (made,) = run(toys, tmp_path)
     folder = next((tmp_path / "runs").glob("*/*/*/result.json")).parent
@@ -104,6 +107,7 @@ def tiny(toys: Plugins, tmp_path: Path) -> Callable[..., abawbench.Records]:
     return call
 
 
+@pytest.mark.slow
 def test_a_job_without_a_result_is_a_warning_with_its_reason_and_an_error_where_asked(tiny) -> None:
     with pytest.warns(abawbench.JobWarning, match="broken on colour, seed 0: failed: .*this plugin is broken"):
         records = tiny("broken", "toy")
@@ -112,6 +116,7 @@ def test_a_job_without_a_result_is_a_warning_with_its_reason_and_an_error_where_
         records.raise_for_status()
 
 
+@pytest.mark.slow
 def test_records_that_are_all_well_are_returned(tiny) -> None:
     records = tiny("toy")
     assert records.raise_for_status() is records

@@ -192,6 +192,7 @@ def test_thresholds_are_tuned_to_the_least_error() -> None:
     assert tune_thresholds(Missed(task), task, scores, labels) == dict.fromkeys(task.outputs, 0.7)
 
 
+@pytest.mark.slow
 def test_an_error_is_minimised_as_its_complement_is_maximised(plugins: Plugins, tmp_path: Path) -> None:
     right, missed = abawbench.run(
         "toy",

@@ -122,6 +122,7 @@ def test_a_run_that_failed_is_compared_all_the_same() -> None:
     assert "steps.run.outcome != 'skipped'" in condition, "nothing ran when the installation failed"
 
 
+@pytest.mark.slow
 def test_the_stored_baseline_passes_our_own_gate_against_itself(tmp_path: Path) -> None:
     baseline = ROOT / "leaderboards" / "baselines" / "tiny"
     gate = ROOT / "leaderboards" / "gate.toml"

@@ -31,6 +31,7 @@ def call(toys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 RUN = ("run", "--model", "toy", "--task", "colour", "--data", "toy", "--set", "epochs=1", "--latency-seconds", "0")
 
 
+@pytest.mark.slow
 def test_run_prints_one_table_that_says_synthetic(call) -> None:
     result = call(*RUN)
     assert result.return_value == 0
@@ -45,6 +46,7 @@ def test_run_prints_records_as_json_for_machines(call) -> None:
     assert record["settings"]["epochs"] == 1
 
 
+@pytest.mark.slow
 def test_protocol_options_reach_the_record(call) -> None:
     (record,) = json.loads(call(*RUN, "--protocol", "no-face=black", "--folds", "2", "--json", "--quiet").stdout)
     assert record["protocol"]["no_face"] == "black"
@@ -53,6 +55,7 @@ def test_protocol_options_reach_the_record(call) -> None:
     assert refit["score"]["value"] is None
 
 
+@pytest.mark.slow
 def test_the_second_run_says_that_it_was_read_back(call) -> None:
     call(*RUN)
     assert "already done" in call(*RUN).stderr
@@ -94,6 +97,7 @@ def test_score_of_a_run_prints_the_stored_value_floor_coverage_and_parts(call) -
     assert [line.split()[0] for line in text.splitlines()[-3:]] == ["red", "green", "blue"]
 
 
+@pytest.mark.slow
 def test_score_prints_json_for_machines(call) -> None:
     call(*RUN)
     (file,) = Path("runs").glob("toy/colour/*/predictions.parquet")
@@ -108,6 +112,7 @@ def test_a_file_that_cannot_be_scored_is_a_data_error_with_its_line(call, tmp_pa
         call("score", "p.csv", "--task", "colour", "--data", "toy")
 
 
+@pytest.mark.slow
 def test_submit_says_what_it_wrote(call, monkeypatch: pytest.MonkeyPatch) -> None:
     original = sys.modules["abawbench_toy"].toy_task
     form = "abawbench_plugins.tasks.submissions:frames"
@@ -137,6 +142,7 @@ def test_list_shows_the_suites_and_what_each_stands_for(call) -> None:
     assert found.keys() >= {"abaw8", "abaw10", "abaw11"}
 
 
+@pytest.mark.slow
 def test_a_suite_runs_each_of_its_tasks(call) -> None:
     suite = ("run", "--model", "constant", "--task", "abaw11", "--preset", "tiny", "--latency-seconds", "0")
     records = json.loads(call(*suite, "--json", "--quiet").stdout)
@@ -151,6 +157,7 @@ def test_list_names_what_failed_to_load(call, monkeypatch: pytest.MonkeyPatch) -
     assert "'gone'" in result.stderr
 
 
+@pytest.mark.slow
 def test_leaderboard_prints_published_and_measured_results(call) -> None:
     call(*RUN)
     text = call("leaderboard", "--runs", "runs").stdout
@@ -158,6 +165,7 @@ def test_leaderboard_prints_published_and_measured_results(call) -> None:
     assert "2503.10530" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "message"),
     [

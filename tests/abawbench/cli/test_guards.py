@@ -120,6 +120,7 @@ def _official() -> Any:
     return SimpleNamespace(number=1, confidence=EVIL, source=EVIL, confirmed=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("printed", [assumptions, unreadable, exported, submitted, baselines, verified, scored])
 def test_control_characters_of_others_are_shown_not_sent(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, printed: Any

@@ -45,6 +45,7 @@ def call(toys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return invoke
 
 
+@pytest.mark.slow
 def test_a_file_gives_the_options_and_a_grid(call) -> None:
     records = json.loads(call("run", "--config", "suite.toml", "--json").stdout)
     assert [(one["seed"], one["settings"]["lr"]) for one in records] == [(0, 1e-3), (1, 1e-3), (0, 5e-4), (1, 5e-4)]
@@ -58,6 +59,7 @@ def test_the_command_line_comes_before_the_file(call) -> None:
     assert (record["seed"], record["settings"]["lr"]) == (4, 0.01)
 
 
+@pytest.mark.slow
 def test_the_table_tells_the_runs_of_a_grid_apart(call) -> None:
     lines = call("run", "--config", "suite.toml", "--seed", "0").stdout.splitlines()
     assert sum("lr=0.001" in line for line in lines) == 1
@@ -80,6 +82,7 @@ def test_a_file_that_is_wrong_is_named_with_its_key(call, text: str, said: str) 
     assert said in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_part_of_the_tracks_is_recorded_and_has_no_rank(call, toys, tmp_path: Path) -> None:
     given = ("run", "--config", "suite.toml", "--seed", "0", "--grid", "lr=0.001")
     (record,) = json.loads(call(*given, "--limit", "2", "--json").stdout)

@@ -36,6 +36,7 @@ def test_predictions_come_back_with_their_order_and_names(tmp_path: Path) -> Non
     assert_same(read_predictions(tmp_path / "p.parquet"), VA)
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"]), min_size=1),

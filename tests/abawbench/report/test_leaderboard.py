@@ -37,6 +37,7 @@ def section(page: str, heading: str) -> str:
     return page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
 
 
+@pytest.mark.slow
 def test_the_page_is_what_its_sources_make_of_it() -> None:
     found = {name: (FOLDER / name).read_text(encoding="utf-8") for name in (PAGE, DRAWN)}
     assert found == pages(FOLDER), "stale; run: abawbench leaderboard --folder leaderboards --write"

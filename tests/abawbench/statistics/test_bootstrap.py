@@ -113,6 +113,7 @@ def test_the_interval_is_that_of_the_normal_theory_where_it_holds() -> None:
     assert [found.low, found.high] == pytest.approx(expected, abs=0.005)
 
 
+@pytest.mark.slow
 def test_intervals_over_tracks_cover_the_truth_and_over_frames_they_do_not() -> None:
     def covered(tracks: int, split: int) -> float:
         hits = 0

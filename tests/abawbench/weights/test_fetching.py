@@ -19,6 +19,8 @@ from abawbench import fetch_weights
 from abawbench.contracts import DataError, Source, UsageError
 from abawbench.weights import addresses, lock, obtain, places
 
+pytestmark = pytest.mark.slow
+
 REPO = "some/where"
 SOURCE = Source(name="big", what="the weights", licence="MIT", repository=REPO)
 CONTENT, OTHER = b"\x08abc" * 5000, b"\x08xyz" * 5000

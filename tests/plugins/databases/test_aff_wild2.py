@@ -365,6 +365,7 @@ def test_opening_and_labels_read_no_image_folder(good: Any, monkeypatch: pytest.
     assert listed.count(folder) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not STILLS.is_dir(), reason="the real photographs are not here")
 def test_real_photographs_in_the_official_layout_load() -> None:
     database = open_database([STILLS])

@@ -100,6 +100,7 @@ def test_windows_line_ends_byte_order_marks_and_blank_last_lines_are_fine(disk: 
     assert the_problems(disk) == []
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     label=st.sampled_from(sorted(FORMATS)),

@@ -176,6 +176,7 @@ def test_the_sound_is_that_of_the_video(train: Any) -> None:
     assert sound[1] == 16000
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(st.binary(max_size=60), st.text(alphabet='ab:-[]{}"\n ,!&*|>01', max_size=60).map(str.encode)),

@@ -14,6 +14,8 @@ from abawbench_plugins.databases.crema_d import CremaD, open_database
 from abawbench_plugins.databases.synthetic.write_crema_d import ACTORS, write
 from tests.plugins.databases.conftest import Disk
 
+pytestmark = pytest.mark.slow
+
 REAL = Path(os.environ.get("ABAWBENCH_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"), "crema-d")
 HEADER = '"","FileName","VoiceVote","VoiceLevel","FaceVote","FaceLevel","MultiModalVote","MultiModalLevel"\n'
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the clips are not here")

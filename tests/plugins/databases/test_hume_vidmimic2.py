@@ -211,6 +211,7 @@ def test_a_clip_of_sound_alone_has_as_many_frames_as_would_cover_it(disk: Any) -
     np.testing.assert_allclose(np.diff(one.track.times()), 1 / 30, rtol=0.05)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(

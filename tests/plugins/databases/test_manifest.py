@@ -383,6 +383,7 @@ def consume(path: Path) -> None:
     assert not refused or path.name in refused
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(header, st.lists(st.lists(cell, min_size=1, max_size=6), max_size=8))
 def test_any_table_is_read_or_refused_with_its_name(tmp_path_factory, names, rows) -> None:

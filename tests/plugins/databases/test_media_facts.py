@@ -23,6 +23,8 @@ from abawbench_plugins.databases._file_groups import MediaFile
 from abawbench_plugins.databases._media import open_media
 from abawbench_plugins.databases._video import Video
 
+pytestmark = pytest.mark.slow
+
 TURNS = {0: (1, 0, 0, 1), 90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}
 """Degrees counter-clockwise -> the upper left of the display matrix."""
 STEADY, UNEVEN = (100,), (100, 300, 50)

@@ -17,6 +17,8 @@ from abawbench.contracts.problems import Problem
 from abawbench.harness.data.verify import Status, Verification, VerifyRequest, verify
 from abawbench_plugins.databases.synthetic.media import mp3, mp4
 
+pytestmark = pytest.mark.slow
+
 AFF, CE, EMI, AH = "aff-wild2", "c-expr-db", "hume-vidmimic2", "bah"
 ANNOTATIONS = {
     "va": ("VA_Estimation_Challenge", "valence,arousal", "0.1,-0.2"),

@@ -39,6 +39,7 @@ def pooled(tasks: Any, metrics: dict[str, Callable[..., Any]], frames: Any) -> C
     return score
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [N, 3_000_000])
 def test_ccc_agrees_with_two_passes(pooled: Any, n: int) -> None:
     value, parts, (prediction, target, mask) = pooled("va", n)
@@ -47,6 +48,7 @@ def test_ccc_agrees_with_two_passes(pooled: Any, n: int) -> None:
     assert value == pytest.approx(np.mean(expected), rel=0, abs=EXACT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [N, 3_000_000])
 def test_pearson_agrees_with_two_passes(pooled: Any, n: int) -> None:
     value, parts, (prediction, target, mask) = pooled("va", n, metric="pearson")

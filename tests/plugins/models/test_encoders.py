@@ -81,6 +81,7 @@ def test_an_encoder_is_fetched_once_built_and_counted(hub: Hub, name: str, input
     assert len(hub.asked) == asked
 
 
+@pytest.mark.slow
 def test_features_are_those_that_transformers_gives(hub: Hub, written: Path) -> None:
     import transformers
 

@@ -55,6 +55,7 @@ def backbone() -> dict[str, Tensor]:
     return timm.create_model("mobilenetv4_conv_small", pretrained=False).state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("levels", "parameters", "macs"), PUBLISHED)
 def test_sizes_are_the_published_ones(levels: int, parameters: int, macs: int) -> None:
     network = build(levels=levels)

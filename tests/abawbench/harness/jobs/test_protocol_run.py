@@ -31,6 +31,8 @@ from abawbench.progress import Progress
 from abawbench.records import store
 from abawbench.records.record import Record
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {"epochs": 5, "lr": 0.05, "schedule": "constant"}
 CLIP = Clip(length=5, stride=5, size=16)
 

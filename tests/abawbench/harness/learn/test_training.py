@@ -93,6 +93,7 @@ def test_a_network_without_a_trained_part_is_left_as_it_is(learner: Callable[...
     assert torch.equal(network.head.weight, before)
 
 
+@pytest.mark.slow
 def test_the_loss_that_a_model_adds_is_on_images_and_labels(
     learner: Callable[..., NetworkLearner], toy_database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def test_the_loss_that_a_model_adds_is_on_images_and_labels(
     assert all(batch.target.shape == batch.mask.shape == batch.index.shape for batch in seen)
 
 
+@pytest.mark.slow
 def test_a_head_may_add_a_penalty(
     learner: Callable[..., NetworkLearner], toy_database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +135,7 @@ def optimise(learner: NetworkLearner, tracks: Sequence[LabelledTrack], **setting
     return Optimisation(learner, learner.embed([one.track for one in tracks], Progress()), tracks, 0)
 
 
+@pytest.mark.slow
 def test_an_epoch_takes_the_share_of_the_batches_that_is_asked_for(
     learner: Callable[..., NetworkLearner], toy_database: Any
 ) -> None:

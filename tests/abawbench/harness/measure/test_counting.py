@@ -218,6 +218,7 @@ def test_several_inputs_and_mappings_are_counted() -> None:
     assert macs.total == {"flop_counter": 5 * 4 * 4, "fvcore": 5 * 4 * 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "parameters", "giga"),
     [

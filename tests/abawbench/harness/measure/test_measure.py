@@ -80,6 +80,7 @@ def subject(
     )
 
 
+@pytest.mark.slow
 def test_the_cost_of_a_network_is_complete_and_leaves_it_as_is(
     monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
 ) -> None:
@@ -164,6 +165,7 @@ def test_networks_of_one_kind_are_timed_once_as_the_record_says(cost: Callable[.
     assert (first.latency, first.throughput, first.relative) == (second.latency, second.throughput, second.relative)
 
 
+@pytest.mark.slow
 def test_a_network_of_other_size_is_timed_itself(cost: Callable[..., Cost]) -> None:
     cost("a")
     latency = cost("b", outputs=40).latency
@@ -171,6 +173,7 @@ def test_a_network_of_other_size_is_timed_itself(cost: Callable[..., Cost]) -> N
     assert latency.timed_on == "b"
 
 
+@pytest.mark.slow
 def test_a_model_of_the_same_name_is_timed_itself(cost: Callable[..., Cost], toy_model) -> None:
     namesake = type("Namesake", (type(toy_model),), {})(toy_model.settings)
     cost("a")
@@ -179,6 +182,7 @@ def test_a_model_of_the_same_name_is_timed_itself(cost: Callable[..., Cost], toy
     assert latency.timed_on == "b"
 
 
+@pytest.mark.slow
 def test_times_that_cannot_be_read_are_taken_anew(cost: Callable[..., Cost], tmp_path: Path) -> None:
     cost("a")
     (file,) = tmp_path.glob("*.json")

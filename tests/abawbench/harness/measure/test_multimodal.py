@@ -11,6 +11,8 @@ from abawbench.harness.measure import measure as module
 from abawbench.records.profile import Profile
 from abawbench.records.record import Record
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("transformers")
 MODELS = ("wav2vec2", "av-fusion", "avt-fusion")
 INPUTS = {"wav2vec2": 1, "av-fusion": 2, "avt-fusion": 3}

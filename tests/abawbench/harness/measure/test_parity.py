@@ -21,6 +21,8 @@ from abawbench.records.record import Record
 from abawbench.report.leaderboard import render
 from abawbench.report.table import table
 
+pytestmark = pytest.mark.slow
+
 BATCHES: list[int] = []
 RANGES: list[Example] = []
 

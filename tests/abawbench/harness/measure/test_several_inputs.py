@@ -33,6 +33,8 @@ from abawbench.nn import InputsNetwork, freeze, gather
 from abawbench.plugins import Plugins
 from abawbench.records.record import Record
 
+pytestmark = pytest.mark.slow
+
 INPUTS = ("features:pose", "frames", "text")
 
 

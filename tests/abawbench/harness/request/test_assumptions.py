@@ -109,6 +109,7 @@ def test_frames_without_an_image_stop_to_count(toys: Any, toy_database: Any) -> 
     assert count_frames([unknown], task, WITH_IMAGE) == [unknown]
 
 
+@pytest.mark.slow
 def test_an_assumption_is_recorded_marked_and_kept(toys: Any, tmp_path: Path) -> None:
     plain, other = (run(toys, tmp_path, given) for given in ({}, WITH_IMAGE))
     assert (plain.protocol.assumptions, plain.marks) == ({}, ())
@@ -119,12 +120,14 @@ def test_an_assumption_is_recorded_marked_and_kept(toys: Any, tmp_path: Path) ->
     assert (found.stored_value, found.assumptions) == (other.score.value, WITH_IMAGE)
 
 
+@pytest.mark.slow
 def test_an_assumption_that_means_nothing_changes_nothing(toys: Any, tmp_path: Path) -> None:
     plain, other = (run(toys, tmp_path, given) for given in ({}, {"bah-rate": "25", "vd-file": "rows"}))
     assert other.job == plain.job
     assert other.protocol.assumptions == {}
 
 
+@pytest.mark.slow
 def test_a_file_is_scored_as_asked_and_a_run_as_it_was_made(toys: Any, tmp_path: Path) -> None:
     folder = store.folder_of(tmp_path, run(toys, tmp_path))
     file = folder / "predictions.parquet"
@@ -135,6 +138,7 @@ def test_a_file_is_scored_as_asked_and_a_run_as_it_was_made(toys: Any, tmp_path:
         abawbench.score(folder, plugins=toys, data={"toy": ()}, assumptions=WITH_IMAGE)
 
 
+@pytest.mark.slow
 def test_results_under_different_assumptions_are_not_compared(toys: Any, tmp_path: Path) -> None:
     run(toys, tmp_path / "a")
     run(toys, tmp_path / "b", {"absent-class": "left-out"})

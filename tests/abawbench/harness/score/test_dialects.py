@@ -88,6 +88,7 @@ def put(path: Path, rows: Sequence[Sequence[str]], how: dict[str, object]) -> No
     path.write_bytes(text.replace("\n", str(how["end"])).encode(str(how["encoding"])))
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(how=dialects, values=st.lists(st.integers(-1000, 1000), min_size=16, max_size=16))
 def test_every_dialect_is_the_plain_file(tmp_path: Path, how: dict[str, object], values: list[int]) -> None:

@@ -334,6 +334,7 @@ def damaged(whole: bytes) -> st.SearchStrategy[bytes]:
 ARCHIVES = BODIES.map(in_a_zip).flatmap(damaged)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     name=st.sampled_from(list(TRACKS)),
@@ -359,6 +360,7 @@ def test_whatever_stands_in_a_file_only_documented_errors_come_out(
             assert set(predicted.decisions.tolist()) <= set(range(len(task(name).outputs)))
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(data=st.data(), name=st.sampled_from(["va", "expr", "au", "emi", "ah"]))
 def test_what_is_written_reads_back_the_same(

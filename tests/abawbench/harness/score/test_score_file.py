@@ -167,6 +167,7 @@ def run(colours, tmp_path: Path) -> Path:
     return store.folder_of(tmp_path / "runs", record)
 
 
+@pytest.mark.slow
 def test_a_run_gives_its_stored_value_and_its_predictions_as_a_file_give_it_too(score, run: Path) -> None:
     record = store.read(run)
     found = score(run, None)
@@ -175,6 +176,7 @@ def test_a_run_gives_its_stored_value_and_its_predictions_as_a_file_give_it_too(
     assert score(run / store.PREDICTIONS).score == record.score
 
 
+@pytest.mark.slow
 def test_the_digest_of_the_scored_tracks_can_be_made_by_anyone(run: Path, tracks) -> None:
     lines = "".join(f"{name}\n" for name in sorted(track.id for track in tracks))
     assert store.read(run).database.tracks_sha256 == hashlib.sha256(lines.encode()).hexdigest()
@@ -193,12 +195,14 @@ def rewritten(run: Path, **changes) -> None:
     (run / store.RESULT).write_text(json.dumps(result))
 
 
+@pytest.mark.slow
 def test_a_run_whose_value_does_not_come_out_is_refused(score, run: Path) -> None:
     rewritten(run, score__value=0.987)
     with pytest.raises(DataError, match=r"the record says 0.987; the annotation files are the same"):
         score(run)
 
 
+@pytest.mark.slow
 def test_a_run_on_other_labels_says_which_options_are_missing(score, run: Path) -> None:
     rewritten(run, database__fingerprint="f" * 64, score__value=0.987)
     with pytest.raises(
@@ -207,18 +211,21 @@ def test_a_run_on_other_labels_says_which_options_are_missing(score, run: Path) 
         score(run)
 
 
+@pytest.mark.slow
 def test_a_run_on_other_tracks_is_refused(score, run: Path) -> None:
     rewritten(run, database__tracks_sha256="0" * 64)
     with pytest.raises(DataError, match="the run scored other tracks than 'toy' has"):
         score(run)
 
 
+@pytest.mark.slow
 def test_predictions_that_changed_since_are_refused(score, run: Path) -> None:
     (run / store.PREDICTIONS).write_bytes((run / store.PREDICTIONS).read_bytes() + b" ")
     with pytest.raises(DataError, match="not the file that the record"):
         score(run)
 
 
+@pytest.mark.slow
 def test_a_run_of_another_task_is_not_scored_as_this_one(score, run: Path) -> None:
     with pytest.raises(UsageError, match="a run of task 'colour', not 'va'"):
         score(run, "va")

@@ -21,6 +21,8 @@ from abawbench.records import store
 from abawbench.records.parity import Parity
 from abawbench.records.record import Record
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("onnxruntime")
 pytest.importorskip("openvino")
 

@@ -20,6 +20,8 @@ from abawbench.records.scored_file import ScoredFile
 from abawbench.system.files import sha256
 from abawbench_plugins.databases.synthetic.database import open_database
 
+pytestmark = pytest.mark.slow
+
 TASKS = ("va", "expr", "au", "ce", "emi", "ah", "ah-video", "mtl", "vd")
 SYNTHETIC: dict[str, Any] = {"data": abawbench.Sources({"synthetic": ()}, preset="tiny")}
 UNTIMED = abawbench.Machine(device="cpu", latency_seconds=0)
