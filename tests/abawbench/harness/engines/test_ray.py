@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 def cluster(no_orphans: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
-    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}.items():
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0"}
+    for name, value in quiet.items():
         monkeypatch.setenv(name, value)
     small = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
