@@ -11,6 +11,7 @@ from abawbench.contracts.errors import JobWarning, UsageError
 from abawbench.harness.request.databases import Databases, Sources, sources_of_run
 from abawbench.harness.request.jobs import Job, Machine
 from abawbench.harness.request.protocol import Protocol, protocol_of
+from abawbench.harness.request.trackers import check_trackers
 from abawbench.plugins import Plugins, default_plugins
 from abawbench.progress import Progress
 from abawbench.system.limits import Limits
@@ -126,6 +127,7 @@ def plan(
     from abawbench.harness.request.plan import Plan
 
     plugins, machine = plugins or default_plugins(), machine or Machine()
+    check_trackers(machine.trackers)
     like = Job(
         overrides=settings or {},
         weights=weights,
@@ -142,6 +144,7 @@ def plan(
         sources=as_sources(data),
         latency_seconds=machine.latency_seconds,
         checkpoint_minutes=machine.checkpoint_minutes,
+        trackers=machine.trackers,
     )
 
 
@@ -263,29 +266,41 @@ def score(
 ) -> "ScoredFile":
     """Return the official score, interval, parts, floor and coverage of predictions from any framework.
 
-    ``predictions`` is a file (Parquet, CSV, the task's official form), a folder with one file per track, or a run
-    folder, whose stored value must come out. ``missing`` fills annotated frames without a prediction: ``nearest`` or
-    ``interpolate``; ``surplus="ignore"`` passes over predictions of frames that the split does not have, and counts
-    them; ``form`` names the toolkit whose tables it holds (``openface``, ``py-feat``, ``libreface``).
-    ``assumptions`` are about uncertain facts; a run folder keeps its own. Raises DataError naming file
-    and line, and UsageError.
+    ``predictions`` is a file (Parquet, CSV, the task's official form), a folder with one file per track, or the
+    folder of a run, or one with a single run below it, whose stored value must come out. ``missing`` fills
+    annotated frames without a prediction: ``nearest`` or ``interpolate``; ``surplus="ignore"`` passes over
+    predictions of frames that the split does not have, and counts them; ``form`` names the toolkit whose tables it
+    holds (``openface``, ``py-feat``, ``libreface``). ``assumptions`` are about uncertain facts; a run folder keeps
+    its own. Raises DataError naming file and line, and UsageError.
     """
     from abawbench.harness.score.score_file import ScoreRequest, score_file, score_run
     from abawbench.records.store import RESULT, read
 
     plugins = plugins or default_plugins()
-    path = Path(predictions)
+    path = _run_at(Path(predictions))
     progress = progress or Progress()
     if (path / RESULT).is_file():
         if assumptions:
             raise UsageError(f"{path}: a run is scored under its own assumptions; leave --assume out")
-        return score_run(path, task, plugins, Databases(plugins, _of_run(read(path), data), progress))
+        return score_run(path, task, plugins, Databases(plugins, sources_of(read(path), data), progress))
     if task is None:
         raise UsageError(f"{path}: not a run folder, so say which task it predicts with --task")
     wanted = ScoreRequest(
         task=task, split=split, missing=missing, surplus=surplus, form=form, assumptions=assumptions or {}
     )
     return score_file(path, wanted, plugins, Databases(plugins, as_sources(data), progress))
+
+
+def _run_at(path: Path) -> Path:
+    """Return the one run below a folder, or the path where there is none. Raises UsageError where there are several."""
+    from abawbench.records.store import RESULT
+
+    for depth in range(4):
+        if found := sorted(result.parent for result in path.glob("*/" * depth + RESULT)):
+            if len(found) > 1:
+                raise UsageError(f"{path}: {len(found)} runs lie below; name one of them, for example {found[0]}")
+            return found[0]
+    return path
 
 
 def load_run(
@@ -331,7 +346,7 @@ def submit(
     plugins, progress = plugins or default_plugins(), progress or Progress()
     stored = find_run(Path(run), plugins, task, weights, check_assumptions(plugins, assumptions or {}))
     wanted = SubmitRequest(split=split, template=None if template is None else Path(template), device=device)
-    databases = Databases(plugins, _of_run(stored.record, data), progress)
+    databases = Databases(plugins, sources_of(stored.record, data), progress)
     return submit(stored, Path(out), databases, wanted, progress)
 
 
@@ -356,7 +371,7 @@ def export(
 
     plugins, progress = plugins or default_plugins(), progress or Progress()
     stored = find_run(Path(run), plugins, task, weights)
-    databases = Databases(plugins, _of_run(stored.record, data), progress)
+    databases = Databases(plugins, sources_of(stored.record, data), progress)
     return export(stored, databases, format, None if out is None else Path(out), progress)
 
 
@@ -385,7 +400,7 @@ def ensemble(
 
     plugins, progress = plugins or default_plugins(), progress or Progress()
     stored = [one for folder in _paths(runs) for one in find_runs(folder, plugins, task)]
-    databases = Databases(plugins, _of_run(stored[0].record, data), progress)
+    databases = Databases(plugins, sources_of(stored[0].record, data), progress)
     members = [load_scored(one, databases) for one in progress.track(stored, "read runs", len(stored), "run")]
     recipe = Recipe(method=method, tuned=thresholds == "tuned", folds=folds, name=name)
     return combine(members, recipe, Path(out), progress)
@@ -431,7 +446,7 @@ def as_sources(data: Data) -> Sources:
     return Sources(_roots(data) or read_config(Path.cwd()))
 
 
-def _of_run(record: "Record", data: Data) -> Sources:
+def sources_of(record: "Record", data: Data) -> Sources:
     """Return where the database of a run lies: as given, else as in the run, else as in ``abawbench.toml``."""
     given = data if isinstance(data, Sources) else Sources(_roots(data))
     if given.roots or record.database.roots or record.database.preset:

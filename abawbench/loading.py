@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from importlib.metadata import EntryPoint
 from itertools import islice
@@ -35,6 +35,8 @@ KINDS = ("task", "database", "model", "metric", "runtime")
 """Kinds of plugins that build something."""
 SUITE = "suite"
 HOOK = "abawbench_plugins"
+CALLBACKS = ("on_epoch", "on_result")
+"""Hooks that are told what happens in a run."""
 MOST = 1000
 """Declarations of one plugin."""
 LONGEST = 100
@@ -222,7 +224,7 @@ def _declarations(module: ModuleType) -> list[Declaration]:
     try:
         manager.check_pending()
         own: list[Any] = [one for one in manager.hook.abawbench_plugins.get_hookimpls() if one.plugin is module]
-        if not own:
+        if not own and not _callbacks(manager):
             raise PluginError(f"{module.__name__} implements no abawbench hook; see abawbench.hookspecs")
         found = list(islice((declaration for one in own for declaration in one.function()), MOST + 1))
         if len(found) > MOST:
@@ -230,6 +232,20 @@ def _declarations(module: ModuleType) -> list[Declaration]:
         return [_require_valid(declaration) for declaration in found]
     finally:
         manager.unregister(module)
+
+
+def callbacks_of(value: str) -> dict[str, Callable[..., Any]]:
+    """Return name -> what calls it, of the hooks by which the plugin at an import path follows runs."""
+    with _contained():
+        module = EntryPoint("", value, "").load()
+        manager = _manager()
+        manager.register(module)
+        return _callbacks(manager)
+
+
+def _callbacks(manager: pluggy.PluginManager) -> dict[str, Callable[..., Any]]:
+    callers = {name: getattr(manager.hook, name) for name in CALLBACKS}
+    return {name: caller for name, caller in callers.items() if caller.get_hookimpls()}
 
 
 def _require_valid(declaration: object) -> Declaration:

@@ -136,11 +136,11 @@ def track_over_time(
 ) -> "Figure":
     """Return the predictions of a run over a track's frames, the labels beside them, a panel an output.
 
-    ``track`` is its id, the first one by default; ``data`` says where the database lies, as ``abawbench.run`` takes it.
+    ``track`` is its id, the first one by default; ``data`` says where the database lies, where not as in the run.
     Frames without annotation have no label. Raises DataError where the database is not the run's, UsageError for a
     track or output that the run does not have and for tasks with one label a track.
     """
-    from abawbench.api import as_sources
+    from abawbench.api import sources_of
     from abawbench.harness.request.databases import Databases
     from abawbench.harness.score.score_file import tracks_of_run
 
@@ -152,7 +152,7 @@ def track_over_time(
     assumptions = record.protocol.assumptions if record.protocol else {}
     task = known.get("task", record.task, record.near("task")).build_under(assumptions)
     scores = read_run_predictions(folder, task.outputs).scores
-    databases = Databases(known, as_sources(data), Progress()).under(assumptions)
+    databases = Databases(known, sources_of(record, data), Progress()).under(assumptions)
     labelled = tracks_of_run(record, task, databases.for_task(task, pooled=True)[1], scores)
     by_id = {one.track.id: one for one in labelled}
     name = track or next(iter(by_id))

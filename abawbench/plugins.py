@@ -5,7 +5,7 @@ import importlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -15,7 +15,7 @@ from abawbench.contracts.declarations import Declaration, ModelDeclaration
 from abawbench.contracts.errors import PluginError, UsageError
 from abawbench.loading import KINDS as KINDS
 from abawbench.loading import SUITE as SUITE
-from abawbench.loading import Ended, declarations_of, how_they_end
+from abawbench.loading import Ended, callbacks_of, declarations_of, how_they_end
 from abawbench.system.code import Code, Scope, identify_module
 
 GROUP = "abawbench"
@@ -115,6 +115,20 @@ class Plugin:
 
 
 @dataclass(frozen=True)
+class Callback:
+    """A hook by which a plugin follows runs."""
+
+    name: str
+    """``on_epoch`` or ``on_result``."""
+    distribution: str
+    version: str
+    call: Callable[..., Any]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.distribution} {self.version}"
+
+
+@dataclass(frozen=True)
 class LoadFailure:
     """A plugin that could not be loaded."""
 
@@ -142,9 +156,11 @@ class Plugins:
         self._strict = strict
 
     @cached_property
-    def _loaded(self) -> tuple[list[Plugin], list[LoadFailure]]:
+    def _loaded(self) -> tuple[list[Plugin], list[LoadFailure], list[tuple[str, str, str]]]:
+        """What is declared, what failed, and the import path, distribution and version of what did not."""
         plugins: list[Plugin] = []
         failures: list[LoadFailure] = []
+        whole: list[tuple[str, str, str]] = []
         points = entry_points(group=GROUP) if self._found is None else self._found
         origins = [(_origin(point), point) for point in points]
         if not self._third_party:
@@ -162,14 +178,23 @@ class Plugins:
                 failures.append(LoadFailure(point.name, distribution, version, told))
                 continue
             plugins += [Plugin(d, distribution, version, point.value) for d in declarations]
+            whole.append((point.value, distribution, version))
         if failures and self._strict:
             raise PluginError("; ".join(str(failure) for failure in failures))
-        return plugins, failures
+        return plugins, failures, whole
 
     @property
     def failures(self) -> list[LoadFailure]:
         """The plugins that did not load."""
         return self._loaded[1]
+
+    def callbacks(self) -> list[Callback]:
+        """Return the hooks by which plugins follow runs, in the order in which they load."""
+        return [
+            Callback(name, distribution, version, call)
+            for value, distribution, version in self._loaded[2]
+            for name, call in callbacks_of(value).items()
+        ]
 
     def all(self, kind: str) -> list[Plugin]:
         """Return the plugins of a kind, by name."""

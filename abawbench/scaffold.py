@@ -11,19 +11,23 @@ from abawbench.plugins import Plugins
 
 EXAMPLES = {
     "model": "tiny-gru",
+    "predictor": "colour-ridge",
+    "two-inputs": "face-voice",
     "task": "va-pearson",
     "database": "image-folders",
     "metric": "kappa",
     "runtime": "bf16-autocast",
 }
-"""Kind -> the example that a plugin of that kind starts as."""
+"""What is asked for -> the example that it starts as: one of each kind, and two more models."""
+KINDS = {"predictor": "model", "two-inputs": "model"}
+"""What is asked for -> the kind of plugin that it is, where it has another name."""
 FILES = ("*.toml", "*.md", ".gitignore", ".github/*/*.yml", "*/*.py", "*/py.typed")
 """What belongs to an example (its tests leave more there); the package data of abawbench_examples is the same."""
 LONGEST = 40
 
 
 def new_plugin(name: str, kind: str, out: Path) -> Path:
-    """Write the package of a plugin of a kind into a new folder under ``out`` and return that folder.
+    """Write the package of a plugin of a kind, one of ``EXAMPLES``, into a new folder under ``out`` and return it.
 
     Raises UsageError for a name that is not small letters, digits and single hyphens, for one that an installed plugin
     of that kind or an importable package has, and where a folder of that name lies: nothing is ever overwritten, or
@@ -34,7 +38,7 @@ def new_plugin(name: str, kind: str, out: Path) -> Path:
             f"'{name}' cannot name a plugin: use at most {LONGEST} small letters, digits and single hyphens, a letter "
             "first, for example tiny-gru"
         )
-    for plugin in Plugins().all(kind):
+    for plugin in Plugins().all(KINDS.get(kind, kind)):
         if plugin.name == name:
             raise UsageError(f"{plugin} has that name already; choose another")
     package, _ = _spellings(name)

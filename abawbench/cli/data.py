@@ -9,6 +9,7 @@ import click
 
 from abawbench.cli import options
 from abawbench.contracts.errors import DataError, UsageError
+from abawbench.system.text import plain
 
 if TYPE_CHECKING:
     from abawbench.harness.data.verify import Line, Verification
@@ -55,10 +56,17 @@ def data() -> None:
     "contents of all files with those in FILE; where it is not there, write it, for 'sha256sum --check'.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; default: one per processor.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+@options.json_output
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row a count; problems go to standard error.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def verify(
-    database: str, roots: tuple[Path, ...], hashes: Path | None, as_json: bool, quiet: bool, **given: Any
+    database: str,
+    roots: tuple[Path, ...],
+    hashes: Path | None,
+    as_json: bool,
+    as_csv: bool,
+    quiet: bool,
+    **given: Any,
 ) -> int:
     """Compare a copy of DATABASE under ROOTS with the official one and read every file of it.
 
@@ -84,7 +92,12 @@ def verify(
         found = harness.verify(copy, wanted, progress)
         if hashes is not None:
             found = harness.verify_contents(found, found_roots[0], hashes, wanted, progress)
-    click.echo(json.dumps(_json(found), indent=2) if as_json else _text(found))
+    if as_csv:
+        options.print_csv([{"database": found.database, **_fields(line)} for line in found.lines])
+        for problem in found.problems:
+            click.echo(plain(str(problem)), err=True)
+    else:
+        click.echo(json.dumps(_json(found), indent=2) if as_json else _text(found))
     return int(found.status)
 
 
@@ -152,7 +165,7 @@ def _fields(line: "Line") -> dict[str, object]:
 def _text(found: "Verification") -> str:
     from tabulate import tabulate
 
-    from abawbench.system.text import NONE, plain
+    from abawbench.system.text import NONE
 
     rows = [
         [

@@ -34,8 +34,8 @@ Exit status: 0 written, 1 written and the metric changes by more than 0.002, 2 w
 def export(sources: "Sources", network: bool, as_json: bool, **given: Any) -> int:
     """Write a run's network as a folder that runs without abawbench.
 
-    It holds the model, its preprocessing, how far its answers are from eager execution on the run's clips, and an
-    example.
+    It holds the model, its preprocessing, how far its answers are from eager execution on the run's clips, an example,
+    and a model card for a hub.
     """
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
@@ -57,4 +57,5 @@ def export(sources: "Sources", network: bool, as_json: bool, **given: Any) -> in
             f"outputs differ by {found.largest_difference:.2g} at most, {found.mean_difference:.2g} on average; "
             f"{change}"
         )
+        click.echo(f"README.md is its model card; to publish it: {plain(done.upload)}")
     return 0 if found.kept or not found.compared else 1

@@ -45,23 +45,24 @@ def list_plugins(what: str, as_json: bool, as_csv: bool) -> int:
     found = [plugin for kind in kinds for plugin in plugins.all(kind)]
     if as_json:
         failures = [vars(failure) for failure in plugins.failures]
-        click.echo(json.dumps({"plugins": [_fields(p) for p in found], "failures": failures}, indent=2))
+        callbacks = [str(one) for one in plugins.callbacks()]
+        click.echo(
+            json.dumps({"plugins": [_fields(p) for p in found], "callbacks": callbacks, "failures": failures}, indent=2)
+        )
         return 0
     if as_csv:
-        options.print_csv([{name: _cell(value) for name, value in _fields(plugin).items()} for plugin in found])
+        options.print_csv([_fields(plugin) for plugin in found])
         return 0
     from tabulate import tabulate
 
     rows = [[p.kind, plain(p.name), plain(_summary(p)), plain(p.distribution), plain(p.version)] for p in found]
     headers = ["kind", "name", "what it is", "distribution", "version"]
     click.echo(tabulate(rows, headers, disable_numparse=True))
+    for callback in plugins.callbacks():
+        click.echo(plain(f"follows every run: {callback}"))
     for failure in plugins.failures:
         click.echo(f"warning: {plain(str(failure))}", err=True)
     return 0
-
-
-def _cell(value: object) -> object:
-    return "; ".join(map(str, value)) if isinstance(value, list | tuple | set | frozenset) else value
 
 
 def _list_assumptions(plugins: Plugins, as_json: bool, as_csv: bool) -> int:
@@ -72,7 +73,7 @@ def _list_assumptions(plugins: Plugins, as_json: bool, as_csv: bool) -> int:
         click.echo(json.dumps([vars(assumption) for assumption in found], indent=2))
         return 0
     if as_csv:
-        options.print_csv([{name: _cell(value) for name, value in vars(one).items()} for one in found])
+        options.print_csv([vars(one) for one in found])
         return 0
     for assumption in found:
         first, *others = assumption.values

@@ -17,6 +17,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from abawbench.contracts.errors import UsageError
 
@@ -63,6 +64,18 @@ def complete(*kinds: str, after: str = "") -> Callable[[click.Context, click.Par
         return sorted(f"{name}{after}" for name in names if name.startswith(incomplete))
 
     return find
+
+
+def complete_runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the folders of runs whose path begins so, below it or below ``runs``; else let the shell find folders."""
+    above = Path(incomplete).parent if "/" in incomplete else Path("runs")
+    found = sorted(
+        path
+        for depth in range(5)
+        for result in above.glob("*/" * depth + "result.json")
+        if (path := result.parent.as_posix()).startswith(incomplete)
+    )
+    return [CompletionItem(path) for path in found] or [CompletionItem(incomplete, type="dir")]
 
 
 def _sources(data: tuple[str, ...], preset: str | None, data_seed: int | None) -> "Sources":
@@ -115,7 +128,7 @@ def _stored_options(run: Path, task: str | None, weights: str | None) -> dict[st
 stored_run = gather(
     "stored",
     _stored_options,
-    click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path)),
+    click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path), shell_complete=complete_runs),
     click.option("--task", "-t", shell_complete=complete("task"), help="Which run, when RUN holds several."),
     click.option("--weights", help="Where the weights lie that the run started from, when they came from a file."),
 )
@@ -138,7 +151,7 @@ ASKED = (
     *("model", "task", "seed", "weights", "settings", "grid", "control"),
     *("data", "preset", "data_seed"),
     *("protocol", "assumptions", "folds", "refit", "limit"),
-    *("device", "precision", "workers", "runtime", "latency_seconds", "checkpoint_minutes"),
+    *("device", "precision", "workers", "runtime", "latency_seconds", "checkpoint_minutes", "tracker"),
 )
 """Of the options, as click names them."""
 
@@ -183,6 +196,7 @@ def _machine(
     runtime: str,
     latency_seconds: float,
     checkpoint_minutes: float,
+    tracker: tuple[str, ...],
 ) -> "Machine":
     from abawbench.harness.request.jobs import Machine
 
@@ -193,6 +207,7 @@ def _machine(
         runtime=runtime,
         latency_seconds=latency_seconds,
         checkpoint_minutes=checkpoint_minutes,
+        trackers=tracker,
     )
 
 
@@ -272,6 +287,9 @@ _where = gather(
         show_default=True,
         help="Training is kept at the end of each epoch and this often within; a run that was killed goes on from "
         "there. 0: at the end of each epoch only.",
+    ),
+    click.option(
+        "--tracker", multiple=True, help="Follow the training in tensorboard, wandb or mlflow as well. Repeatable."
     ),
 )
 
@@ -377,12 +395,12 @@ def show(records: "Sequence[Record]", form: Form) -> None:
 
 
 def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows as CSV with a heading (RFC 4180); what is unknown is empty."""
+    """Print rows as CSV with a heading (RFC 4180); what is unknown is empty, ``; `` stands between several values."""
     headings = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, headings)
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     click.echo(text.getvalue(), nl=False)
 
 
@@ -397,6 +415,10 @@ def say_if_slow(text: str) -> Iterator[None]:
     finally:
         timer.cancel()
         timer.join()  # nothing is said after the end
+
+
+def _cell(value: object) -> object:
+    return "; ".join(map(str, value)) if isinstance(value, list | tuple | set | frozenset) else value
 
 
 def terminal_width() -> tuple[int, bool]:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
+from abawbench.cli import options
 from abawbench.plugins import KINDS
+from abawbench.scaffold import EXAMPLES
+from abawbench.scaffold import KINDS as PLUGIN_KINDS
 from abawbench.system.text import plain
 
 CHECK_EPILOG = """\b
@@ -31,9 +34,16 @@ COLOURS = {"passed": "green", "failed": "red"}
               help="Where a copy of the database lies. Repeatable.")  # fmt: skip
 @click.option("--time-limit", default=120.0, show_default=True, help="Seconds that one check may take.")
 @click.option("--memory-limit", default=4.0, show_default=True, help="GiB that the plugin may hold.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+@options.json_output
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row a check.")
 def check(
-    name: str, kind: str | None, roots: tuple[Path, ...], time_limit: float, memory_limit: float, as_json: bool
+    name: str,
+    kind: str | None,
+    roots: tuple[Path, ...],
+    time_limit: float,
+    memory_limit: float,
+    as_json: bool,
+    as_csv: bool,
 ) -> int:
     """Check a plugin against its contract."""
     from abawbench.contracts.errors import UsageError
@@ -44,7 +54,7 @@ def check(
 
     def show(result: CheckResult) -> None:
         nonlocal plugin
-        if as_json:
+        if as_json or as_csv:
             return
         if result.plugin != plugin:
             plugin = result.plugin
@@ -64,6 +74,8 @@ def check(
     failed = sum(result.status == "failed" for result in found)
     if as_json:
         click.echo(json.dumps([asdict(result) for result in found], indent=2))
+    elif as_csv:
+        options.print_csv([asdict(result) for result in found])
     else:
         passed = sum(result.status == "passed" for result in found)
         click.echo(f"{passed} passed, {failed} failed, {len(found) - passed - failed} skipped")
@@ -73,6 +85,8 @@ def check(
 NEW_EPILOG = """\b
 Examples:
   abawbench new-plugin tiny-gru --kind model
+  abawbench new-plugin my-rule --kind predictor
+      a model that is no network: scikit-learn, a rule, another program
   abawbench new-plugin my-videos --kind database --out plugins
 
 \b
@@ -87,12 +101,15 @@ Exit status: 0 written, 2 wrong name, or a folder that is there already.
 
 @click.command("new-plugin", epilog=NEW_EPILOG)
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), required=True)
+@click.option("--kind", type=click.Choice(list(EXAMPLES)), required=True,
+              help="A predictor is a model without a network, two-inputs a network that sees and hears.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Default: here.")
 def new_plugin(name: str, kind: str, out: Path) -> int:
     """Write a plugin package that can be installed, tested and run as it is."""
     from abawbench.scaffold import new_plugin as write
 
     folder = write(name, kind, out)
-    click.echo(f"{folder}: a {kind} to start from; next: pip install -e {folder} && pytest {folder}")
+    click.echo(
+        f"{folder}: a {PLUGIN_KINDS.get(kind, kind)} to start from; next: pip install -e {folder} && pytest {folder}"
+    )
     return 0

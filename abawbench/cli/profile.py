@@ -50,8 +50,9 @@ Exit status: 0 done (read valid, noisy or invalid), 2 wrong usage, 130 interrupt
 @click.option("--depth", default=2, show_default=True, type=click.IntRange(1), help="Of the table of modules.")
 @options.network
 @click.option("--json", "as_json", is_flag=True, help="Print the profile as JSON, every module in it.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row a module.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
-def profile(model: str, depth: int, network: bool, as_json: bool, quiet: bool, **given: Any) -> int:
+def profile(model: str, depth: int, network: bool, as_json: bool, as_csv: bool, quiet: bool, **given: Any) -> int:
     """Count and time a network in three scenarios; nothing is trained."""
     threads = given["threads"]
     if threads is not None and hasattr(os, "sched_setaffinity"):
@@ -67,5 +68,8 @@ def profile(model: str, depth: int, network: bool, as_json: bool, quiet: bool, *
     given["memory_limit"] = int(given["memory_limit"] * 2**30)
     with closing(TerminalProgress(quiet)) as progress, network_refused(unless=network):
         found = api.profile(model, **given, progress=progress)
+    if as_csv:
+        options.print_csv([{"model": found.model, "task": found.task, **one.model_dump()} for one in found.modules])
+        return 0
     click.echo(found.model_dump_json(indent=2) if as_json else profile_text(found, depth))
     return 0

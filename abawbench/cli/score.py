@@ -48,7 +48,8 @@ read, whose frames count as not predicted.
 @options.assumption
 @options.network
 @options.json_output
-def score(file: Path, sources: "Sources", network: bool, as_json: bool, **given: Any) -> int:
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a row for the official value, then one a part.")
+def score(file: Path, sources: "Sources", network: bool, as_json: bool, as_csv: bool, **given: Any) -> int:
     """Score a file of predictions, or verify a run, by the official metric."""
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
@@ -56,10 +57,30 @@ def score(file: Path, sources: "Sources", network: bool, as_json: bool, **given:
     from abawbench.system.network import network_refused
 
     given["assumptions"] = parse_assumptions(given["assumptions"])
-    with closing(TerminalProgress(quiet=as_json)) as progress, network_refused(unless=network):
+    with closing(TerminalProgress(quiet=as_json or as_csv)) as progress, network_refused(unless=network):
         found = api.score(file, data=sources, **given, progress=progress)
-    click.echo(found.model_dump_json(indent=2) if as_json else report(found))
+    if as_csv:
+        options.print_csv(_rows(found))
+    else:
+        click.echo(found.model_dump_json(indent=2) if as_json else report(found))
     return LOST if found.lost_tracks else 0
+
+
+def _rows(found: "ScoredFile") -> list[dict[str, object]]:
+    """Return the official value and those of its parts as flat rows."""
+    score = found.score
+    fields: dict[str, object] = {
+        "file": found.file,
+        "task": found.task,
+        "database": found.database.name,
+        "split": found.database.split,
+    }
+    fields |= {"synthetic": found.database.synthetic, "metric": score.metric}
+    values = [("", score.value, score.interval)] + [(name, p.value, p.interval) for name, p in score.parts.items()]
+    return [
+        {**fields, "part": part, "value": value, "low": ends.low if ends else None, "high": ends.high if ends else None}
+        for part, value, ends in values
+    ]
 
 
 def report(found: "ScoredFile") -> str:

@@ -41,7 +41,8 @@ def weights() -> None:
 @weights.command("list")
 @click.argument("model", required=False)
 @options.json_output
-def list_weights(model: str | None, as_json: bool) -> int:
+@options.csv_output
+def list_weights(model: str | None, as_json: bool, as_csv: bool) -> int:
     """Show every source of every model: origin, licence, what it was trained on, and where it lies."""
     from abawbench.weights.obtain import whereabouts
 
@@ -61,6 +62,9 @@ def list_weights(model: str | None, as_json: bool) -> int:
         )
     if as_json:
         click.echo(json.dumps(rows, indent=2))
+        return 0
+    if as_csv:
+        options.print_csv(rows)
         return 0
     from tabulate import tabulate
 
@@ -107,7 +111,8 @@ def fetch(model: str, source: str | None, network: bool, quiet: bool) -> int:
 @click.argument("model", required=False)
 @click.argument("source", required=False)
 @options.json_output
-def verify(model: str | None, source: str | None, as_json: bool) -> int:
+@options.csv_output
+def verify(model: str | None, source: str | None, as_json: bool, as_csv: bool) -> int:
     """Compare what is on this machine with what it was at its first use."""
     from abawbench.weights import obtain
 
@@ -121,6 +126,8 @@ def verify(model: str | None, source: str | None, as_json: bool) -> int:
         rows.append({"model": user, "weights": one.name, "state": state, "where": where})
     if as_json:
         click.echo(json.dumps(rows, indent=2))
+    elif as_csv:
+        options.print_csv(rows)
     else:
         from tabulate import tabulate
 

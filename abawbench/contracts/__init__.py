@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         SuiteDeclaration,
         TaskDeclaration,
     )
+    from abawbench.contracts.epoch import EpochEnd
     from abawbench.contracts.errors import AbawbenchError, DataError, PluginError, UsageError
     from abawbench.contracts.inspection import Count, Expected, FileGroup, Inspection
     from abawbench.contracts.metric import Metric
@@ -56,6 +57,7 @@ __all__ = [
     "Decided",
     "Declaration",
     "Entrant",
+    "EpochEnd",
     "Example",
     "Expected",
     "FileGroup",
@@ -92,6 +94,7 @@ __all__ = [
 _MODULES = (
     "declarations",
     "errors",
+    "epoch",
     "database",
     "problems",
     "inspection",

@@ -131,10 +131,14 @@ def page_text(folder: Path, more: Sequence[Run] = (), plugins: Plugins | None = 
 
     Neighbours are told apart by the statistics beside the records. Raises DataError when a source is unreadable.
     """
-    plugins = plugins or default_plugins()
-    found = verify(load_measured(folder, more), plugins)
+    return page_of(load(folder / PUBLISHED), load_measured(folder, more), plugins or default_plugins())
+
+
+def page_of(published: Sequence[Published], runs: Sequence[Run], plugins: Plugins) -> str:
+    """Return the page of some results, as ``page_text`` does."""
+    found = verify(runs, plugins)
     separated = compare_neighbours(found.runs, plugins)
-    return render(load(folder / PUBLISHED), [run.record for run in found.runs], separated, found)
+    return render(published, [run.record for run in found.runs], separated, found)
 
 
 def load_measured(folder: Path, more: Sequence[Run] = ()) -> list[Run]:

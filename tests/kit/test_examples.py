@@ -14,6 +14,8 @@ pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDERS = sorted(path.parent.name for path in EXAMPLES.glob("*/pyproject.toml"))
+MORE_MODELS = {"colour-ridge", "face-voice"}
+"""Tried under another name by ``test_new_plugin.py``, which also finds that nothing else differs."""
 
 
 def entry_point(folder: Path) -> tuple[str, str]:
@@ -25,11 +27,11 @@ def entry_point(folder: Path) -> tuple[str, str]:
 
 
 def test_there_is_an_example_of_every_kind() -> None:
-    kinds = [entry_point(EXAMPLES / name)[0] for name in FOLDERS]
+    kinds = [entry_point(EXAMPLES / name)[0] for name in FOLDERS if name not in MORE_MODELS]
     assert sorted(kinds) == ["database", "metric", "model", "runtime", "task"]
 
 
-@pytest.mark.parametrize("example", FOLDERS)
+@pytest.mark.parametrize("example", [name for name in FOLDERS if name not in MORE_MODELS])
 def test_an_example_is_installed_checked_run_and_removed(fresh, example: str, tmp_path: Path) -> None:
     package = tmp_path / example
     shutil.copytree(EXAMPLES / example, package)

@@ -15,7 +15,7 @@ import pytest
 
 import abawbench
 from abawbench import UsageError
-from abawbench.scaffold import EXAMPLES, new_plugin, package_files
+from abawbench.scaffold import EXAMPLES, KINDS, new_plugin, package_files
 
 pytestmark = pytest.mark.slow
 
@@ -30,14 +30,14 @@ def test_a_new_plugin_works_as_it_is(fresh, kind: str, tmp_path: Path) -> None:
     package = tmp_path / f"abawbench-{name}"
     fresh.install(package)
     assert " passed" in fresh.run("pytest", "-q", cwd=package)
-    assert "0 failed" in fresh.run("abawbench", "check", name, "--kind", kind)
-    assert name in fresh.run("abawbench", "list", f"{kind}s")
+    assert "0 failed" in fresh.run("abawbench", "check", name, "--kind", KINDS.get(kind, kind))
+    assert name in fresh.run("abawbench", "list", f"{KINDS.get(kind, kind)}s")
     for command in try_it(package):
         output = fresh.run(*command, cwd=tmp_path)
     assert "SYNTHETIC" in output or kind == "database"
     assert name in output or kind in ("metric", "task", "database", "runtime")
     fresh.uninstall(f"abawbench-{name}")
-    assert name not in fresh.run("abawbench", "list", f"{kind}s")
+    assert name not in fresh.run("abawbench", "list", f"{KINDS.get(kind, kind)}s")
 
 
 def try_it(package: Path) -> list[list[str]]:

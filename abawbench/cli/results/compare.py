@@ -1,5 +1,6 @@
 """``abawbench compare``: whether a difference is real, whether a change may pass; and ``baseline``, to compare with."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,8 +76,8 @@ def _limits(command: click.Command) -> click.Command:
 
 
 @click.command(cls=_Compare, epilog=EPILOG)
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=options.complete_runs)
+@click.argument("b", shell_complete=options.complete_runs)
 @click.option("--gate", "gate_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Limits as TOML; options replace what it says.")  # fmt: skip
 @click.option("--level", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True, help="Of the intervals.")
@@ -157,11 +158,20 @@ def save(name: str, runs: str, folder: Path | None, force: bool) -> int:
 
 
 @baseline.command("list", epilog=BASELINE_EPILOG)
-def list_baselines() -> int:
+@options.json_output
+@options.csv_output
+def list_baselines(as_json: bool, as_csv: bool) -> int:
     """Show the baselines of the working folder and those that came with abawbench."""
     from abawbench.compare import sides
     from abawbench.system.text import plain
 
+    rows = [{"name": name, "path": str(path)} for name, path in sides.baselines().items()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return 0
+    if as_csv:
+        options.print_csv(rows)
+        return 0
     for name, path in sides.baselines().items():
         click.echo(f"{plain(name)}\t{plain(str(path))}")
     return 0

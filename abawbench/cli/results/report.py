@@ -19,7 +19,9 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("runs", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument(
+    "runs", type=click.Path(exists=True, file_okay=False, path_type=Path), shell_complete=options.complete_runs
+)
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page for a browser into FILE.")
 @options.form
 def report(runs: Path, html: Path | None, form: Form) -> int:

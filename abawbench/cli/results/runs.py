@@ -26,12 +26,21 @@ Exit status: 0 done, 1 nothing removed because the answer was no, 2 wrong usage.
 
 @click.command(epilog=EPILOG)
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path("runs"))
-@click.option("--model", "-m", multiple=True, help="Runs of this model alone. Repeatable.")
-@click.option("--task", "-t", multiple=True, help="Runs of this task alone. Repeatable.")
+@click.option(
+    "--model",
+    "-m",
+    multiple=True,
+    shell_complete=options.complete("model"),
+    help="Runs of this model alone. Repeatable.",
+)
+@click.option(
+    "--task", "-t", multiple=True, shell_complete=options.complete("task"), help="Runs of this task alone. Repeatable."
+)
 @click.option("--status", multiple=True, type=click.Choice(["ok", "failed", "unsupported"]), help="Repeatable.")
 @click.option("--prune", is_flag=True, help="Remove the outdated ones among them.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before removing.")
 @options.json_output
+@options.csv_output
 def runs(
     folder: Path,
     model: tuple[str, ...],
@@ -40,6 +49,7 @@ def runs(
     prune: bool,
     yes: bool,
     as_json: bool,
+    as_csv: bool,
 ) -> int:
     """List the runs of FOLDER (default: runs), the newest first.
 
@@ -70,6 +80,8 @@ def runs(
     )
     if as_json:
         click.echo(json.dumps([_fields(run) for run in shown], indent=2))
+    elif as_csv:
+        options.print_csv([_fields(run) for run in shown])
     elif shown:
         click.echo(runs_table(shown, folder))
     else:

@@ -31,6 +31,7 @@ class Local(Engine):
             force=errand.force,
             latency_seconds=errand.plan.latency_seconds,
             checkpoint_minutes=errand.plan.checkpoint_minutes,
+            trackers=errand.plan.trackers,
             at_once=errand.limits.jobs if errand.limits else 1,
         )
 

@@ -1,6 +1,8 @@
 """One split of a job: a fresh learner fitted to some tracks, the others predicted, thresholds met."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -44,7 +46,8 @@ def fit_and_predict(
     torch.manual_seed(ready.job.seed)
     plugin, journal = ready.took_part["model"], ready.journal
     with journal.time_phase("embed", plugin):
-        learner = build_learner(ready, accelerator, keeping)
+        fold = next(n for n, one in enumerate(ready.splits, 1) if one is split) if ready.protocol.folds else None
+        learner = build_learner(ready, accelerator, keeping, partial(ready.end_epoch, fold))
         inputs = learner.embed(ready.tracks, progress)
     with journal.time_phase("fit", plugin):
         epochs = learner.fit(inputs, split.fit, ready.job.seed, progress)
@@ -56,7 +59,12 @@ def fit_and_predict(
         return found if ready.protocol.thresholds == "fixed" else _meet_thresholds(found, ready, split)
 
 
-def build_learner(ready: Prepared, accelerator: Accelerator, keeping: Keeping | None = None) -> Learner:
+def build_learner(
+    ready: Prepared,
+    accelerator: Accelerator,
+    keeping: Keeping | None = None,
+    end_epoch: Callable[[Mapping[str, float]], None] | None = None,
+) -> Learner:
     """Return a learner that knows nothing yet; the caller has seeded torch."""
     setting = Setting(
         task=ready.task,
@@ -65,6 +73,7 @@ def build_learner(ready: Prepared, accelerator: Accelerator, keeping: Keeping | 
         accelerator=accelerator,
         workers=ready.job.workers,
         keeping=keeping,
+        end_epoch=end_epoch,
     )
     # another object for every fold: what one remembers of its tracks, the next may have to predict
     model = ready.took_part["model"].build(replace(ready.model.settings))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -77,6 +77,8 @@ class Prepared:
     """What the weights have seen that an entry to the task's challenge may not."""
     published: dict[str, float] = field(default_factory=dict)
     """Thresholds by output that the model's publication gives, where the protocol asks for them."""
+    end_epoch: Callable[[int | None, Mapping[str, float]], None] = lambda fold, row: None
+    """Is told of each epoch of training that is over, and of which fold."""
 
     @property
     def scored(self) -> list[LabelledTrack]:

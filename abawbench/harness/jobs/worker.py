@@ -8,6 +8,7 @@ from pathlib import Path
 
 from abawbench.contracts import AbawbenchError, DataError
 from abawbench.harness.jobs.failures import About, Failure, failure_of
+from abawbench.harness.jobs.following import Followers
 from abawbench.harness.jobs.job import execute
 from abawbench.harness.jobs.prepare import Prepared, prepare
 from abawbench.harness.jobs.reporting import Watcher
@@ -64,8 +65,14 @@ def run_one(job: Job, session: Session, watcher: Watcher) -> Record | Failure:
                 keeping.remove()
                 accelerator.wait_for_everyone()
             with make_repeatable(job.seed):
+                followers = None
+                if accelerator.is_main_process:
+                    followers = Followers(ready, work.plugins.callbacks(), work.trackers, work.out, progress)
+                    ready.end_epoch = followers.end_epoch
                 measuring = Measuring(work.latency_seconds, work.at_once, work.times)
                 record = execute(ready, work.out, accelerator, measuring, progress, keeping)
+                if followers is not None:
+                    followers.end(record, folder)
             accelerator.wait_for_everyone()
             keeping.remove()
             return record

@@ -1,7 +1,7 @@
 """A learner: a network or a predictor that is fitted to labelled tracks and predicts tracks without labels."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -48,6 +48,8 @@ class Setting:
     """Processes that read images; None for as many as suit the machine and the images."""
     keeping: Keeping | None = None
     """Where the checkpoints of the training lie; None for none."""
+    end_epoch: Callable[[Mapping[str, float]], None] | None = None
+    """Is told of each epoch that is over."""
 
     @property
     def device(self) -> torch.device:
@@ -179,7 +181,7 @@ class NetworkLearner(Learner):
         fitted, held_out = hold_out(tracks, self.model.settings.holdout, seed)
         checkpoints = Checkpoints(self.setting.keeping, self.setting.accelerator, progress)
         optimisation = Optimisation(self, inputs, fitted, seed)
-        training = Training(optimisation, checkpoints, progress)
+        training = Training(optimisation, checkpoints, progress, self.setting.end_epoch)
 
         def judge() -> tuple[float, float] | None:
             if not held_out:

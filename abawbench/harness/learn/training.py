@@ -73,7 +73,14 @@ class Course:
 class Training:
     """The epochs of one training."""
 
-    def __init__(self, optimisation: Optimisation, checkpoints: Checkpoints, progress: Progress) -> None:
+    def __init__(
+        self,
+        optimisation: Optimisation,
+        checkpoints: Checkpoints,
+        progress: Progress,
+        end_epoch: Callable[[Mapping[str, float]], None] | None = None,
+    ) -> None:
+        self._told = end_epoch
         self.course = Course()
         self._optimisation, self._checkpoints, self._progress = optimisation, checkpoints, progress
         self._started = perf_counter()
@@ -112,6 +119,8 @@ class Training:
         course.finished = len(course.epochs) >= recipe.epochs or (
             judged is not None and course.waited >= recipe.patience
         )
+        if self._told is not None:
+            self._told(row)
 
     def _save(self) -> None:
         spent = self.course.seconds + perf_counter() - self._started

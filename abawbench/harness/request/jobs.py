@@ -57,6 +57,8 @@ class Machine:
     """For latency, once per model and runtime; 0 leaves time and memory out."""
     checkpoint_minutes: float = 15.0
     """Between two checkpoints within an epoch of training; 0 writes them at the ends of epochs only."""
+    trackers: tuple[str, ...] = ()
+    """Experiment trackers to which losses and values are written: ``tensorboard``, ``wandb``, ``mlflow``."""
     limits: Limits | None = None
     """Gives each job a process of its own within these limits; None runs all in this process."""
 
@@ -77,6 +79,8 @@ class Work:
     """Between two checkpoints within an epoch of training; 0 writes them at the ends of epochs only."""
     at_once: int = 1
     """Jobs at work at the same time."""
+    trackers: tuple[str, ...] = ()
+    """Experiment trackers that follow the jobs."""
     times: Path | None = None
     """The folder in which the jobs leave times for each other; set when they are run."""
 

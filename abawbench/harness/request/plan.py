@@ -33,6 +33,7 @@ class Plan:
     sources: Sources
     latency_seconds: float = 60.0
     checkpoint_minutes: float = 15.0
+    trackers: tuple[str, ...] = ()
 
     @cached_property
     def _shared(self) -> bytes:
@@ -81,6 +82,7 @@ def write_plan(path: Path, plan: Plan) -> None:
         "sources": asdict(plan.sources),
         "latency_seconds": plan.latency_seconds,
         "checkpoint_minutes": plan.checkpoint_minutes,
+        "trackers": plan.trackers,
         "like": like,
     }
     with replace_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -110,6 +112,7 @@ def read_plan(path: Path) -> Plan:
             sources=_only(Sources, given["sources"]),
             latency_seconds=float(given["latency_seconds"]),
             checkpoint_minutes=float(given["checkpoint_minutes"]),
+            trackers=tuple(map(str, given["trackers"])),
         )
     except ValidationError as error:
         first = error.errors()[0]

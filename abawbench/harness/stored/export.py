@@ -19,6 +19,7 @@ from abawbench.harness.request.databases import Databases
 from abawbench.harness.stored.bench import bench_of_run
 from abawbench.harness.stored.export_example import example_text, input_shapes
 from abawbench.harness.stored.load import StoredRun
+from abawbench.harness.stored.model_card import CARD, card_text, upload_command
 from abawbench.losses import scores_of
 from abawbench.plugins import Plugin, Plugins
 from abawbench.progress import Progress
@@ -37,6 +38,8 @@ class Exported:
     database: str
     synthetic: bool
     parity: Parity
+    upload: str
+    """The command that uploads it to a hub."""
 
 
 def export(run: StoredRun, databases: Databases, format: str, out: Path | None, progress: Progress) -> Exported:
@@ -65,6 +68,9 @@ def export(run: StoredRun, databases: Databases, format: str, out: Path | None, 
         found = measure_parity(bench, runtime, progress, _call_files(runtime, temporary))
         _write_json(temporary / "preprocessing.json", _describe_preprocessing(bench))
         _write_json(temporary / "model.json", _about(run, task, found, format))
+        licence = _declaration(run).licence
+        card = card_text(record, task, licence, format, out.name)
+        (temporary / CARD).write_text(card, encoding="utf-8")
         (temporary / "example.py").write_text(example_text(runtime, task, learner.model), encoding="utf-8")
         temporary.chmod(0o755)
         temporary.rename(out)
@@ -79,6 +85,7 @@ def export(run: StoredRun, databases: Databases, format: str, out: Path | None, 
         database=record.database.name,
         synthetic=record.database.synthetic,
         parity=found,
+        upload=upload_command(str(out)),
     )
 
 
@@ -144,14 +151,18 @@ def _describe_preprocessing(bench: Bench) -> dict[str, Any]:
     return found
 
 
+def _declaration(run: StoredRun) -> ModelDeclaration:
+    declared = run.plugins.get("model", run.record.model, run.record.near("model")).declaration
+    assert isinstance(declared, ModelDeclaration)
+    return declared
+
+
 def _about(run: StoredRun, task: Task, found: Parity, format: str) -> dict[str, Any]:
     """Return what the model is, what it gives, where its weights come from and how far it is from eager execution."""
     record = run.record
-    declared = run.plugins.get("model", record.model, record.near("model")).declaration
-    assert isinstance(declared, ModelDeclaration)
     return {
         "model": record.model,
-        "licence": declared.licence,
+        "licence": _declaration(run).licence,
         "format": format,
         "task": task.name,
         "edition": task.edition,

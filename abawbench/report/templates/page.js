@@ -429,7 +429,7 @@
     shown = ROWS.filter(isShown);
     const boards = DATA.boards.map((board, at) => [board, at, shown.filter((row) => row.at === at)]).filter(([, , rows]) => rows.length);
     $("boards").replaceChildren(...boards.map(([board, at, rows]) => drawBoard(board, at, rows)));
-    $("count").textContent = `${shown.length} of ${ROWS.length} results on ${boards.length} boards`;
+    $("count").textContent = `${shown.length} of ${ROWS.length} results on ${boards.length} board${boards.length === 1 ? "" : "s"}`;
     comparison();
     if (focused && focused !== document.activeElement && focused.isConnected) focused.focus();
   }

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 import abawbench.plugins
 from abawbench import cli
 from abawbench.contracts import DataError
+from abawbench.records import store
 
 
 @pytest.fixture
@@ -238,12 +239,39 @@ def test_names_complete_in_a_shell() -> None:
         assert f"plain,{expected}" in done.output.splitlines()
 
 
-def test_tables_are_csv_for_machines() -> None:
+def test_the_runs_of_a_folder_complete_in_a_shell(make_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run("runs/mnv4-tam/va/one")
+    make_run("other/two")
+    monkeypatch.chdir(tmp_path)
+    for words, expected in (
+        ("export ru", ["plain,runs/mnv4-tam/va/one"]),
+        ("compare other/", ["plain,other/two"]),
+        ("report nothing", ["dir,nothing"]),
+    ):
+        env = {"_ABAWBENCH_COMPLETE": "bash_complete", "COMP_WORDS": f"abawbench {words}", "COMP_CWORD": "2"}
+        done = CliRunner().invoke(cli.group, [], prog_name="abawbench", env=env)
+        assert done.output.splitlines() == expected
+
+
+@pytest.mark.slow
+def test_the_counts_of_a_copy_are_csv_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path))
+    words = ["data", "verify", "synthetic", "--preset", "tiny", "--label", "va", "--fast", "--quiet", "--csv"]
+    rows = list(csv.DictReader(CliRunner().invoke(cli.group, words).stdout.splitlines()))
+    assert {row["database"] for row in rows} == {"synthetic"}
+    assert {row["split"] for row in rows} >= {"train", "val"}
+
+
+def test_tables_are_csv_for_machines(make_run) -> None:
+    folder = str(make_run("runs"))
     for words, column, value in (
         (["list", "tasks", "--csv"], "name", "va"),
         (["list", "assumptions", "--csv"], "name", "absent-class"),
         (["compare", "tiny", "tiny", "--replicates", "100", "--csv"], "task", "expr"),
         (["leaderboard", "--csv"], "task", "emi"),
+        (["runs", folder, "--csv"], "value", str(store.read(Path(folder)).score.value)),
+        (["weights", "list", "--csv"], "weights", "imagenet"),
+        (["baseline", "list", "--csv"], "name", "tiny"),
     ):
         done = CliRunner().invoke(cli.group, words)
         rows = list(csv.DictReader(done.stdout.splitlines()))

@@ -1,10 +1,14 @@
 """The leaderboards are generated, sourced, and never mix what must stay apart."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from abawbench.cli import group
 from abawbench.contracts.errors import DataError
 from abawbench.plugins import default_plugins
 from abawbench.records.published import Published, load
@@ -221,3 +225,19 @@ def test_a_wrong_entry_is_named(tmp_path: Path, text: str, complaint: str) -> No
 
 def test_headings_cover_the_tasks_of_the_literature() -> None:
     assert {row.task for row in load(FOLDER / "published.yaml")} <= set(leaderboard.TASKS)
+
+
+def test_the_command_shows_the_results_that_are_asked_for() -> None:
+    def call(*arguments: str) -> list[dict[str, Any]]:
+        done = CliRunner().invoke(group, ["leaderboard", "--json", *arguments], catch_exceptions=False)
+        rows: list[dict[str, Any]] = json.loads(done.stdout)
+        return rows
+
+    every = call()
+    chosen = call("--task", "expr", "--database", "aff-wild2")
+    assert 0 < len(chosen) < len(every)
+    assert all((row["task"], row["database"]) == ("expr", "aff-wild2") for row in chosen)
+    assert chosen == [row for row in every if (row["task"], row["database"]) == ("expr", "aff-wild2")]
+    assert "mnv4-tam" in {row.get("model") for row in call("--model", "mnv4-tam")}
+    refused = CliRunner().invoke(group, ["leaderboard", "--task", "expresion"], standalone_mode=False)
+    assert "no result has the task 'expresion'; did you mean expr" in str(refused.exception)

@@ -71,6 +71,7 @@ def test_a_note_reaches_the_terminal_as_text(attack: str) -> None:
     progress = TerminalProgress()
     progress._console = Console(file=out, force_terminal=False, width=500)
     progress.note(attack)
+    progress.close()
     assert out.getvalue().rstrip("\n") == plain(attack)
     assert unescape(out.getvalue()) == out.getvalue()
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from huggingface_hub import ModelCard
 from numpy.typing import NDArray
 
 import abawbench
@@ -81,7 +82,7 @@ def test_the_example_gives_the_stored_predictions(
 
 def test_the_folder_says_what_it_is(runs: Path, toys: Plugins, tmp_path: Path) -> None:
     done = abawbench.export(runs, "onnx", data={"toy": ()}, out=tmp_path / "out", plugins=toys)
-    assert done.files == ("example.py", "model.json", "model.onnx", "preprocessing.json")
+    assert done.files == ("README.md", "example.py", "model.json", "model.onnx", "preprocessing.json")
     about, prepared = (json.loads((tmp_path / "out" / n).read_text()) for n in ("model.json", "preprocessing.json"))
     assert about["outputs"] == ["red", "green", "blue"]
     assert (about["activation"], about["activation_applied"]) == ("softmax", True)
@@ -99,6 +100,27 @@ def test_the_folder_says_what_it_is(runs: Path, toys: Plugins, tmp_path: Path) -
     code = [line for line in (tmp_path / "out" / "example.py").read_text().splitlines() if line]
     assert len(code) < 25
     assert "abawbench" not in "".join(code)
+
+
+def test_the_model_card_says_what_was_measured(runs: Path, toys: Plugins, tmp_path: Path) -> None:
+    done = abawbench.export(runs, "onnx", data={"toy": ()}, out=tmp_path / "out", plugins=toys)
+    assert done.upload == f"hf upload YOUR-NAME/out {tmp_path / 'out'}"
+    card = ModelCard.load(tmp_path / "out" / "README.md")
+    ((_, record),) = store.find(runs)
+    results = {one.metric_name: one for one in card.data.eval_results}
+    assert results["macro-f1"].metric_value == record.score.value
+    assert results["macro-f1, red"].metric_value == record.score.parts["red"].value
+    assert "nothing about real ones" in results["macro-f1"].dataset_name
+    assert "nothing about real ones" in card.text
+    assert card.data.license == "other"
+
+
+def test_the_model_card_marks_what_has_no_rank(run: Callable[..., list[Record]], toys, tmp_path: Path) -> None:
+    run(protocol={"limit": 5})
+    abawbench.export(tmp_path / "runs", "onnx", data={"toy": ()}, out=tmp_path / "out", plugins=toys)
+    card = ModelCard.load(tmp_path / "out" / "README.md")
+    assert all("limit=5" in one.metric_name for one in card.data.eval_results)
+    assert "not ranked: limit=5" in card.text
 
 
 def test_nothing_is_overwritten_and_nothing_half_is_left(
@@ -159,7 +181,7 @@ def test_the_exit_status_is_1_only_where_a_metric_was_lost(
 ) -> None:
     given = {"runtime": "r", "precision": "fp32", "threads": 1, "largest_difference": 0, "mean_difference": 0}
     found = Parity(**given, scores=1, eager_value=values[0], value=values[1])
-    written = Exported("out", "onnx", (), "toy", "colour", "toy", True, found)
+    written = Exported("out", "onnx", (), "toy", "colour", "toy", True, found, "hf upload")
     monkeypatch.setattr(abawbench.api, "export", lambda *args, **options: written)
     called = CliRunner().invoke(export, [str(tmp_path), "--format", "onnx"], standalone_mode=False)
     assert called.exception is None

@@ -1,0 +1,9 @@
+"""What ``abawbench check face-voice --kind model`` checks."""
+
+import pytest
+from abawbench.testing import Check, checks
+
+
+@pytest.mark.parametrize("check", checks("model"), ids=str)
+def test_it_keeps_the_contract(check: Check) -> None:
+    check("face-voice")
