@@ -19,12 +19,12 @@ from abawbench.system.limits import Limits
 if TYPE_CHECKING:
     from torch import nn
 
-    from abawbench.contracts import Database, Model
-    from abawbench.harness.combine.methods import Method
+    from abawbench.contracts import Database, Model, Task
     from abawbench.harness.engines.engine import Engine, Errand
     from abawbench.harness.engines.forecast import Forecast
     from abawbench.harness.request.plan import Plan
     from abawbench.harness.score.frame_index import Surplus
+    from abawbench.harness.score.official import Checked, Filled
     from abawbench.harness.score.score_file import Missing
     from abawbench.harness.stored.export import Exported
     from abawbench.harness.stored.submit import Submitted
@@ -245,7 +245,7 @@ def open_database(
     from abawbench.harness.request.assumptions import check_assumptions
 
     plugins = plugins or default_plugins()
-    sources = data if isinstance(data, Sources) else Sources({} if data is None else {name: _paths(data)})
+    sources = data if isinstance(data, Sources) else Sources({} if data is None else {name: as_paths(data)})
     roots = sources.roots.get(name) or read_config(Path.cwd()).get(name, ())
     chosen = check_assumptions(plugins, assumptions or {})
     return Databases(plugins, replace(sources, roots={name: roots}), progress or Progress(), chosen).open(name)
@@ -328,6 +328,7 @@ def submit(
     template: str | Path | None = None,
     split: str = "test",
     weights: str | None = None,
+    members: "str | Path | Sequence[str | Path]" = (),
     device: str = "auto",
     assumptions: Mapping[str, str] | None = None,
     progress: Progress | None = None,
@@ -336,7 +337,8 @@ def submit(
     """Predict a split with the stored weights of a run, write the official file to ``out`` and return what it holds.
 
     Rows and order are those of ``template``, or of the one the database has. ``weights`` says where the weights lie
-    that the run started from, when they came from a file. ``assumptions`` are the run's unless given. Nothing is
+    that the run started from, when they came from a file, and ``members`` where the runs of an ensemble lie.
+    ``assumptions`` are the run's unless given. Nothing is
     written unless every row is predicted.
     """
     from abawbench.harness.request.assumptions import check_assumptions
@@ -345,9 +347,55 @@ def submit(
 
     plugins, progress = plugins or default_plugins(), progress or Progress()
     stored = find_run(Path(run), plugins, task, weights, check_assumptions(plugins, assumptions or {}))
-    wanted = SubmitRequest(split=split, template=None if template is None else Path(template), device=device)
+    wanted = SubmitRequest(
+        split=split, template=None if template is None else Path(template), device=device, members=as_paths(members)
+    )
     databases = Databases(plugins, sources_of(stored.record, data), progress)
     return submit(stored, Path(out), databases, wanted, progress)
+
+
+def fill_template(
+    predictions: str | Path,
+    template: str | Path,
+    out: str | Path,
+    task: str,
+    *,
+    form: str | None = None,
+    surplus: "Surplus" = "error",
+    assumptions: Mapping[str, str] | None = None,
+    plugins: Plugins | None = None,
+) -> "Filled":
+    """Write the official file of a template from predictions of any framework; return what it holds.
+
+    ``predictions`` are in any form that ``score`` reads. Neither database nor model is needed. Raises DataError naming
+    file and line for predictions that cannot be used or do not cover the template; nothing is written then.
+    """
+    from abawbench.harness.score.official import fill_template
+
+    built = _task(task, assumptions, plugins)
+    return fill_template(Path(predictions), built, Path(template), Path(out), form=form, surplus=surplus)
+
+
+def check_submission(
+    file: str | Path,
+    template: str | Path,
+    task: str,
+    *,
+    assumptions: Mapping[str, str] | None = None,
+    plugins: Plugins | None = None,
+) -> "Checked":
+    """Return what is wrong with an official file that anybody wrote: ``findings``, each naming file and line."""
+    from abawbench.harness.score.official import check_official
+
+    return check_official(Path(file), _task(task, assumptions, plugins), Path(template))
+
+
+def _task(name: str, assumptions: Mapping[str, str] | None, plugins: Plugins | None) -> "Task":
+    from abawbench.harness.request.assumptions import check_assumptions
+
+    plugins = plugins or default_plugins()
+    task: Task = plugins.get("task", name).build_under(check_assumptions(plugins, assumptions or {}))
+    return task
 
 
 def export(
@@ -373,37 +421,6 @@ def export(
     stored = find_run(Path(run), plugins, task, weights)
     databases = Databases(plugins, sources_of(stored.record, data), progress)
     return export(stored, databases, format, None if out is None else Path(out), progress)
-
-
-def ensemble(
-    runs: "str | Path | Sequence[str | Path]",
-    out: str | Path,
-    task: str | None = None,
-    data: Data = None,
-    *,
-    method: "Method" = "mean",
-    thresholds: str = "fixed",
-    folds: int = 5,
-    name: str | None = None,
-    progress: Progress | None = None,
-    plugins: Plugins | None = None,
-) -> "Record":
-    """Combine stored runs of the same tracks, write the ensemble as a run to ``out`` and return its record.
-
-    ``runs`` are run folders, or folders of runs of which those of ``task`` take part. What is fitted (weights,
-    stacking, ``thresholds="tuned"``) is fitted out of fold by subject, and the record's score is the out-of-fold one.
-    Raises UsageError for runs that do not belong together.
-    """
-    from abawbench.harness.combine.ensemble import Recipe, combine
-    from abawbench.harness.stored.load import find_runs
-    from abawbench.harness.stored.scored import load_scored
-
-    plugins, progress = plugins or default_plugins(), progress or Progress()
-    stored = [one for folder in _paths(runs) for one in find_runs(folder, plugins, task)]
-    databases = Databases(plugins, sources_of(stored[0].record, data), progress)
-    members = [load_scored(one, databases) for one in progress.track(stored, "read runs", len(stored), "run")]
-    recipe = Recipe(method=method, tuned=thresholds == "tuned", folds=folds, name=name)
-    return combine(members, recipe, Path(out), progress)
 
 
 def profile(
@@ -460,12 +477,13 @@ def as_protocol(options: Options) -> Protocol:
 
 
 def _roots(data: "Mapping[str, str | Path | Sequence[str | Path]] | None") -> Roots:
-    return {name: _paths(value) for name, value in (data or {}).items()}
+    return {name: as_paths(value) for name, value in (data or {}).items()}
 
 
 def _several(names: str | Sequence[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _paths(value: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+def as_paths(value: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+    """Return one path or several as a tuple."""
     return (Path(value),) if isinstance(value, str | Path) else tuple(Path(path) for path in value)

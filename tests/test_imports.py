@@ -39,13 +39,11 @@ ALLOWED = {
         "plugins", "progress", "records", "system", "weights",
     },
     "harness.stored": {
-        "_version", "contracts", "harness.data", "harness.learn", "harness.measure", "harness.request", "harness.score",
-        "losses", "nn", "plugins", "progress", "records", "system", "weights",
+        "_version", "contracts", "harness.combine", "harness.data", "harness.learn", "harness.measure",
+        "harness.request", "harness.score", "losses", "nn", "plugins", "progress", "records", "statistics", "system",
+        "weights",
     },
-    "harness.combine": {
-        "_version", "contracts", "harness.learn", "harness.request", "harness.score", "harness.stored", "progress",
-        "records", "statistics",
-    },
+    "harness.combine": {"contracts", "harness.request", "harness.score"},
     "harness.jobs": {
         "_version", "contracts", "harness.data", "harness.learn", "harness.measure", "harness.request", "harness.score",
         "losses", "nn", "plugins", "progress", "records", "system", "weights",
@@ -60,8 +58,19 @@ ALLOWED = {
     },
     "scaffold": {"contracts", "plugins"},
     "api": {
-        "config", "contracts", "harness.combine", "harness.data", "harness.engines", "harness.measure",
+        "config", "contracts", "harness.data", "harness.engines", "harness.measure",
         "harness.request", "harness.score", "harness.stored", "plugins", "progress", "records", "system",
+    },
+    "harness.video": {
+        "contracts", "faces", "harness.data", "harness.learn", "harness.stored", "progress", "system",
+    },
+    "harness.insight": {
+        "contracts", "harness.data", "harness.learn", "harness.request", "harness.score", "harness.stored", "progress",
+        "records", "statistics", "system",
+    },
+    "insight": {
+        "api", "contracts", "harness.combine", "harness.insight", "harness.request", "harness.stored",
+        "harness.video", "plugins", "progress", "records",
     },
     "faces": {"contracts", "weights"},
     "frames": {"compare", "contracts", "plugins", "records", "report"},
@@ -74,7 +83,8 @@ ALLOWED = {
         "plugins", "progress", "records", "report", "scaffold", "system", "testing", "weights",
     },
     "cli.insight": {
-        "api", "cli", "contracts", "harness.request", "progress", "records", "report", "statistics", "system",
+        "cli", "contracts", "harness.insight", "harness.request", "harness.video", "insight", "progress", "records",
+        "report", "statistics", "system",
     },
     "cli.results": {"api", "cli", "compare", "contracts", "plugins", "progress", "records", "report", "system"},
     "abawbench": {

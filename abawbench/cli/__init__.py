@@ -24,7 +24,30 @@ COMMANDS = {
     "prepare": ("plan:prepare", "Make once what the jobs of a plan share: indices, weights, synthetic data, features."),
     "collect": ("plan:collect", "Show which jobs of a plan are done and which are missing."),
     "score": ("score:score", "Score a file of predictions, or verify a run, by the official metric."),
-    "submit": ("submit:submit", "Predict a test set with a run's stored weights and write the official file."),
+    "submit": (
+        "submit:submit",
+        "Predict a test set with a run, or take anybody's predictions, and write or check the official file.",
+    ),
+    "calibration": (
+        "insight.calibration:calibration",
+        "Say how far a run's scores can be taken as probabilities, and what abstaining would gain.",
+    ),
+    "groups": (
+        "insight.groups:groups",
+        "Show a run's results by group of subjects, and test the largest gap between them.",
+    ),
+    "robustness": (
+        "insight.robustness:robustness",
+        "Say what corruptions of images, frames and sound cost a stored run, paired and with intervals.",
+    ),
+    "predict": (
+        "insight.predict:predict",
+        "Find and follow the people of videos, and predict each by a stored run; say what each stage costs.",
+    ),
+    "power": (
+        "insight.power:power",
+        "Say which difference a data set can show, and how many subjects a given one needs.",
+    ),
     "ensemble": (
         "insight.ensemble:ensemble",
         "Combine stored runs of the same tracks out of fold, and write the result as a run.",

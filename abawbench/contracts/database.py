@@ -115,6 +115,13 @@ class Track(ABC):
         """Return shipped features of that name, [T, D], or None."""
         return None
 
+    def attributes(self) -> Mapping[str, str | float]:
+        """Return what is known of who the track shows, by name, such as ``sex`` or ``age``; optional.
+
+        Results are told apart by them (``abawbench groups``); a number is cut into thirds of the subjects.
+        """
+        return {}
+
     def features_file(self, name: str) -> tuple[str, int, int] | None:
         """Return (path relative to the root, bytes, modification time in ns) of the file with them; optional.
 

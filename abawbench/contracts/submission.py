@@ -156,6 +156,10 @@ class Submission:
             raise DataError(f"{path}: the template names no frame; take the official one")
         return Template(names, lines[0] if start else None, (max(widths) if len(widths) == 1 else 0) or None)
 
+    def width_of(self, predicted: Decided) -> int:
+        """Return how many values stand beside each name where predictions are written or were read."""
+        return self.widths[0]
+
     def write(self, path: Path, template: Template, predicted: Decided) -> None:
         """Write the predictions, one for each name of the template."""
         with path.open("w", encoding="utf-8", newline="\n") as file:

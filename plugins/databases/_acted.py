@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -74,6 +74,10 @@ class ActedClips(FolderDatabase):
     def _clips(self, split: str) -> Iterable[Clip]:
         """Return the clips of a split."""
 
+    def _traits(self, actor: str) -> Mapping[str, str]:
+        """Return what is known of an actor, by name."""
+        return {}
+
     def _read(self, label: str, split: str) -> Iterator[LabelledTrack]:
         clips = list(self._clips(split))
         bare = not any(clip.video or clip.sound for clip in clips)
@@ -81,6 +85,7 @@ class ActedClips(FolderDatabase):
         for clip in clips:
             video = Video(clip.video, self.problems) if clip.video else None
             track = ClipTrack(clip.name, clip.actor, video, clip.sound, self.roots, absent)
+            track.traits = self._traits(clip.actor)
             known = clip.emotion is not None
             yield LabelledTrack(track, Labels(np.array([clip.emotion if known else 0]), np.array([known])))
 

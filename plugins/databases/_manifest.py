@@ -18,6 +18,8 @@ from abawbench_plugins.tasks import ah, ah_video, au, ce, emi, eri, expr, mtl, v
 if TYPE_CHECKING:
     import pyarrow as pa
 
+ATTRIBUTE = "attribute:"
+"""How a column begins that holds what is known of a track's subject."""
 COLUMNS = ("track", "frame", "image", "video", "audio", "text", "split", "subject", "rate")
 SPLITS = ("train", "val", "test")
 TASKS: Mapping[str, Task] = {
@@ -55,7 +57,7 @@ class Manifest:
     images: "pa.Array | None"
     """[rows], paths; null where the frame has no image."""
     cells: Mapping[str, list[str | None]]
-    """``video``, ``audio``, ``text``, ``split``, ``subject`` -> one per track."""
+    """``video``, ``audio``, ``text``, ``split``, ``subject`` and attributes -> one per track."""
     rates: NDArray[np.float64]
     """[tracks], NaN where not given."""
 
@@ -85,6 +87,8 @@ def read_manifest(path: Path, problems: Problems) -> tuple[Manifest, dict[str, L
     if images is not None and (np.diff(order) != 1).any():
         images = images.take(order)
     cells = {name: group.text(name) for name in ("video", "audio", "text", "split", "subject") if name in rows}
+    told = [name for name in rows.table.column_names if name.startswith(ATTRIBUTE)]
+    cells |= {name: group.text(name) for name in told}
     _check_paths(rows, group, images, cells)
     _check_splits(rows, group, cells)
     rates = group.numbers("rate", 1e-3, 1e5, "a number of frames per second")
@@ -138,7 +142,7 @@ def _choose_columns(rows: Rows, problems: Problems) -> list[str]:
     for name in names:
         if names.count(name) > 1:
             raise DataError(f"{rows.path}:1: column {show(name)} stands twice")
-        if name not in known:
+        if name not in known and not name.startswith(ATTRIBUTE):
             near = get_close_matches(name.casefold(), {k.casefold(): k for k in known}, n=1, cutoff=0.75)
             if near:
                 meant = next(k for k in known if k.casefold() == near[0])

@@ -19,6 +19,7 @@ COLUMNS = {"both": "MultiModalVote", "face": "FaceVote", "voice": "VoiceVote"}
 """What the crowd saw and heard: the column with what most of them said; several letters with ``:`` are a tie."""
 
 _TABLE = Path("processedResults", "summaryTable.csv")
+_ACTORS = Path("VideoDemographics.csv")
 _NAME = "FileName"
 _SOUND = {"AudioWAV": (".wav",), "AudioMP3": (".mp3",)}
 _VIDEO = ("VideoFlash", (".flv", ".mp4"))
@@ -35,6 +36,7 @@ class CremaD(ActedClips):
     - ``processedResults/summaryTable.csv`` lists the clips, called ``<actor>_<sentence>_<emotion>_<level>``.
     - ``VideoFlash/<clip>.flv`` (or .mp4): frames, and the sound that goes with them.
     - ``AudioWAV/<clip>.wav``, else ``AudioMP3/<clip>.mp3``: the sound of a clip whose video is not there.
+    - ``VideoDemographics.csv``, where it is there: what is known of the actors, for results by group.
 
     The label is the emotion that was acted; ``perceived`` ``both``, ``face`` or ``voice`` takes instead what most of
     the crowd said, and leaves ties without annotation. There is no official split: actors are dealt by the hash of
@@ -130,6 +132,23 @@ class CremaD(ActedClips):
             if split_of_actor(actor_of(name)) == split:
                 video = videos.get(name)
                 yield Clip(name, actor_of(name), emotion, video, None if video else sounds.get(name))
+
+    @cached_property
+    def _people(self) -> Mapping[str, Mapping[str, str]]:
+        """What the table of actors says of each: age, sex, race and ethnicity; nothing where it is not there."""
+        path = self.folders[0] / _ACTORS
+        if not path.is_file():
+            return {}
+        reader = csv.reader(read_lines(path))
+        header = [name.strip() for name in next(reader)]
+        if "ActorID" not in header:
+            self.problems.add(path, "lacks the column ActorID; nothing is known of the actors", 1)
+            return {}
+        rows = (dict(zip(header, map(str.strip, row), strict=False)) for row in reader if row)
+        return {row.pop("ActorID"): {name.lower(): value for name, value in row.items() if value} for row in rows}
+
+    def _traits(self, actor: str) -> Mapping[str, str]:
+        return self._people.get(actor, {})
 
     def _annotation_files(self) -> Iterable[Path]:
         return [self._table]

@@ -1,7 +1,7 @@
 """Your own data: one CSV or Parquet file that names tracks, frames, images, sound, text and labels."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from abawbench.contracts.problems import Problems
 from abawbench.contracts.text import read_regular
 from abawbench_plugins.databases._file_groups import MediaFile
 from abawbench_plugins.databases._images import EMPTY_SIZE, decode_image, shrink
-from abawbench_plugins.databases._manifest import SPLITS, TRACK_LEVEL, Manifest, read_manifest
+from abawbench_plugins.databases._manifest import ATTRIBUTE, SPLITS, TRACK_LEVEL, Manifest, read_manifest
 from abawbench_plugins.databases._manifest_images import ListedImages, count_tracks
 from abawbench_plugins.databases._tracks import RATE
 from abawbench_plugins.databases._video import SIDE, Video
@@ -185,6 +185,11 @@ class ManifestTrack(Track):
     def is_whole(self) -> bool:
         """Whether it is a whole video, of which the manifest lists no frames."""
         return bool(self._manifest.frames[self._rows.start] == 0)
+
+    def attributes(self) -> Mapping[str, str | float]:
+        """Return what the columns ``attribute:<name>`` say of the track."""
+        found = {name.removeprefix(ATTRIBUTE): self.cell(name) for name in self._manifest.cells if ATTRIBUTE in name}
+        return {name: cell for name, cell in found.items() if cell is not None}
 
     def frame_names(self) -> Sequence[str]:
         """Return ``<track>/<frame>.jpg`` for every frame, with the frame's number in the manifest."""

@@ -71,6 +71,10 @@ class VideoSubmission(Submission):
             raise BadRow(int(wrong[0]), f"p0 {first!r} and p1 {second!r} must not be negative and must sum to 1")
         return Decided(decided.decisions, scores)
 
+    def width_of(self, predicted: Decided) -> int:
+        """Return 3 where probabilities stand beside the label, else 1."""
+        return 1 if predicted.scores is None else 3
+
     def write(self, path: Path, template: Template, predicted: Decided) -> None:
         """Write the predictions in the form of the template: labels alone where it has one value beside each name."""
         super().write(path, template, Decided(predicted.decisions) if template.width == 1 else predicted)

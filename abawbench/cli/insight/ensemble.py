@@ -43,11 +43,11 @@ Exit status: 0 written, 2 wrong usage, or runs that do not belong together.
 @options.quiet
 def ensemble(runs: tuple[Path, ...], sources: "Sources", as_json: bool, quiet: bool, **given: Any) -> int:
     """Combine stored runs of the same tracks out of fold, and write the result as a run."""
-    from abawbench import api
+    from abawbench import insight
     from abawbench.cli.progress import TerminalProgress
 
     with closing(TerminalProgress(quiet=quiet or as_json)) as progress:
-        record = api.ensemble(runs, data=sources, **given, progress=progress)
+        record = insight.ensemble(runs, data=sources, **given, progress=progress)
     click.echo(record.to_json().rstrip() if as_json else _report(record))
     return 0
 

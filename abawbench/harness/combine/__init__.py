@@ -1,5 +1,5 @@
-"""Several finished runs made one: combined out of fold, so that the value printed is one a test set can confirm.
+"""Ways to make one score of several, fitted to some tracks and applied to others.
 
-In: run folders of the same tracks. Out: a run. May import: stored and below.
-Nothing is fitted to a track that it is scored on; the in-sample value stands beside, to be distrusted.
+In: scores of members per track, and labels. Out: a combination that JSON can hold. May import: score, request.
+It is fitted to no track that it is judged on: whoever calls it cuts the folds.
 """

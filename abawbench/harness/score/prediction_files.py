@@ -73,7 +73,7 @@ def read_prediction_file(
     official = submission_of(task)
     index = FrameIndex(task, tracks, official, dropped or {})
     name, entries = _entries(path, task, index, official, form)
-    _refuse_outside(task, entries)
+    refuse_outside(task, entries)
     at = index.positions(entries, surplus)
     known = at >= 0
     at, decisions, scores = at[known], entries.decisions, entries.scores
@@ -127,7 +127,7 @@ def header_of(text: str) -> list[str]:
     return [name.strip().strip('"') for name in row.split(dialect.delimiter)]
 
 
-def _refuse_outside(task: Task, entries: Entries) -> None:
+def refuse_outside(task: Task, entries: Entries) -> None:
     """Raise DataError, naming the row, for a value or a score that the task does not allow; so in every form."""
     if entries.decisions is not None:
         values, outputs, ranges = _ranged(task, np.asarray(entries.decisions))

@@ -8,11 +8,15 @@ from typing import Any
 from safetensors.torch import load
 from torch import nn
 
-from abawbench.contracts import DataError, Metric, Model, Task, UsageError
-from abawbench.harness.learn.learner import NetworkLearner, Setting
+from abawbench.contracts import DataError, Entrant, Metric, Model, Predictor, Task, UsageError
+from abawbench.harness.data.inputs import no_inputs
+from abawbench.harness.learn.learner import Learner, NetworkLearner, Setting, TrackLearner
+from abawbench.harness.request.assumptions import count_frames
+from abawbench.harness.request.databases import TRAIN, VALIDATION, Databases
 from abawbench.harness.request.devices import accelerator_on
 from abawbench.harness.request.protocol import OFFICIAL, Protocol, protocol_of
 from abawbench.harness.request.settings import apply
+from abawbench.harness.request.splits import split_tracks
 from abawbench.nn import frozen_prefixes
 from abawbench.plugins import Plugin, Plugins
 from abawbench.records import store
@@ -69,9 +73,38 @@ class StoredRun:
         """Return the run's network as it was left. Raises UsageError and DataError as ``load_trained`` does."""
         with make_repeatable(self.record.seed):
             model, network = load_trained(self.folder, self.record, self.plugins, self.task, self.weights)
+        return NetworkLearner(model, network, self._setting(device))
+
+    def fitted_learner(self, databases: Databases, device: str = "auto") -> Learner:
+        """Return the run's network as it was left; a predictor, which keeps nothing, fitted again as in the run.
+
+        Raises UsageError and DataError as ``load_trained`` does, and DataError for a predictor whose training labels
+        are others.
+        """
+        model = _build(self.record, self.plugins)
+        if not isinstance(model, Predictor):
+            return self.learner(device)
+        if self.protocol.folds:
+            raise DataError(f"{self.folder}: a cross-validated run keeps nothing to predict with; run without --folds")
+        _, database = databases.under(self.protocol.assumptions).for_task(self.task, pooled=self.protocol.pooled)
+        if database.fingerprint() != self.record.database.fingerprint:
+            raise DataError(f"{self.folder}: '{database.name}' has other annotations now; give the --data of the run")
+        there = database.splits(self.task.label)
+        train, validation = (
+            count_frames(database.tracks(self.task.label, split), self.task, self.protocol.assumptions)
+            if split in there
+            else []
+            for split in (TRAIN, VALIDATION)
+        )
+        learner = TrackLearner(model, self._setting(device))
+        (split,) = split_tracks(self.protocol, train, validation)
+        with make_repeatable(self.record.seed):
+            learner.fit(no_inputs([]), split.fit, self.record.seed, databases.progress)
+        return learner
+
+    def _setting(self, device: str) -> Setting:
         accelerator = accelerator_on(device, "no")
-        setting = Setting(task=self.task, metric=self.metric, protocol=self.protocol, accelerator=accelerator)
-        return NetworkLearner(model, network, setting)
+        return Setting(task=self.task, metric=self.metric, protocol=self.protocol, accelerator=accelerator)
 
 
 def find_run(
@@ -116,11 +149,7 @@ def load_trained(
     they lie when they came from a file. Raises DataError when a file is missing or not the run's, UsageError when the
     weights to start from are others and for a model without a network.
     """
-    plugin = plugins.get("model", record.model, record.near("model"))
-    settings: Any = plugin.builder().Settings
-    known = {field.name for field in fields(settings)}
-    chosen = {name: value for name, value in record.settings.items() if name in known}
-    model = plugin.build(apply(settings, chosen, record.model))
+    model = _build(record, plugins)
     if not isinstance(model, Model):
         raise UsageError(f"{folder}: model '{record.model}' has no network, so there is none to export or predict with")
     state = _state(folder, record)
@@ -142,6 +171,18 @@ def load_trained(
         names = ", ".join([*lost, *unexpected][:5])
         raise DataError(f"{folder}: its weights do not fit model '{record.model}', which changed since: {names}")
     return model, network
+
+
+def _build(record: Record, plugins: Plugins) -> Entrant:
+    """Return the model of a run with the settings of its record."""
+    if record.ensemble is not None:
+        raise UsageError(f"'{record.model}' is an ensemble of runs; name one of its members")
+    plugin = plugins.get("model", record.model, record.near("model"))
+    settings: Any = plugin.builder().Settings
+    known = {field.name for field in fields(settings)}
+    chosen = {name: value for name, value in record.settings.items() if name in known}
+    model: Entrant = plugin.build(apply(settings, chosen, record.model))
+    return model
 
 
 def _state(folder: Path, record: Record) -> dict[str, Any]:

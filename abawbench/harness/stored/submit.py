@@ -12,10 +12,10 @@ from abawbench.harness.learn.postprocessing import rescale_to_threshold
 from abawbench.harness.learn.prediction import Scores
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.score.frame_index import FrameIndex
-from abawbench.harness.score.prediction_files import submission_of
+from abawbench.harness.score.official import official_form, write_checked
 from abawbench.harness.stored.load import StoredRun
+from abawbench.harness.stored.members import combine_members, members_of
 from abawbench.progress import Progress
-from abawbench.system.files import replace_file, sha256
 from abawbench.system.repeatable import make_repeatable
 
 SHOWN = 10
@@ -49,6 +49,8 @@ class SubmitRequest:
     template: Path | None = None
     """The official template; the database's own unless given."""
     device: str = "auto"
+    members: tuple[Path, ...] = ()
+    """Where the members of an ensemble lie: run folders, or folders of runs."""
 
 
 def submit(run: StoredRun, out: Path, databases: Databases, wanted: SubmitRequest, progress: Progress) -> Submitted:
@@ -60,24 +62,19 @@ def submit(run: StoredRun, out: Path, databases: Databases, wanted: SubmitReques
     in the run, unless its ``assumptions`` choose otherwise.
     """
     task = run.task
-    form = submission_of(task)
-    if form is None:
-        raise UsageError(f"task '{task.name}' has no official prediction file")
+    form = official_form(task)
     _, database = databases.under(run.protocol.assumptions).for_split(task, wanted.split)
     tracks = [one.track for one in database.tracks(task.label, wanted.split)]
     index = FrameIndex(task, tracks, form)
     template = _template(form, index, database, wanted, out)
     at = index.find([form.canonical(name) for name in template.names])
     _refuse_partial(wanted.template, template, at, database)
-    scores, filled = _predict(run, tracks, wanted.device, progress)
+    scores, filled = predict_tracks(run, tracks, databases, wanted, progress)
     chosen = np.concatenate(scores)[at]
     if not np.isfinite(chosen).all():
         raise DataError(f"{run.folder}: the model predicts NaN or infinity for '{task.name}'; nothing was written")
     predicted = Decided(task.decide(chosen), chosen.astype(np.float64))
-    with replace_file(out) as temporary:
-        form.write(temporary, template, predicted)
-        _check(form, temporary, template, predicted)
-        digest = sha256(temporary)
+    digest = write_checked(form, out, template, predicted)
     return Submitted(
         file=out.name,
         sha256=digest,
@@ -121,20 +118,19 @@ def _refuse_partial(given: Path | None, wanted: Template, at: NDArray[np.int64],
         raise DataError(f"{given or 'the template'}: two of its rows name the same frame; take the official one")
 
 
-def _predict(run: StoredRun, tracks: Sequence[Track], device: str, progress: Progress) -> tuple[list[Scores], int]:
-    """Return the scores of each track, and the number of frames that show another's image."""
-    learner = run.learner(device)
+def predict_tracks(
+    run: StoredRun, tracks: Sequence[Track], databases: Databases, wanted: SubmitRequest, progress: Progress
+) -> tuple[list[Scores], int]:
+    """Return the scores of each track, and the number of frames that show another's image.
+
+    A predictor, such as a floor, is fitted again to the tracks of its run; an ensemble asks each of its members.
+    """
+    if run.record.ensemble is not None:
+        found = [predict_tracks(one, tracks, databases, wanted, progress) for one in members_of(run, wanted.members)]
+        return combine_members(run, [scores for scores, _ in found]), max(filled for _, filled in found)
+    learner = run.fitted_learner(databases, wanted.device)
     with make_repeatable(run.record.seed):
         inputs = learner.embed(tracks, progress)
         scores = learner.predict(inputs, tracks, progress)
-    found = [rescale_to_threshold(run.task, one, run.thresholds) for one in scores]
-    return found, sum(inputs.images_of(track).filled for track in tracks)
-
-
-def _check(form: Submission, path: Path, wanted: Template, predicted: Decided) -> None:
-    """Return nothing. Raises DataError unless the file reads back as what was to be written."""
-    sheet = form.read(path)
-    if list(sheet.names) != [name.strip() for name in wanted.names] or not np.array_equal(
-        sheet.predicted.decisions, predicted.decisions
-    ):
-        raise DataError(f"{path}: does not read back as what was predicted; nothing was written")
+    rescaled = [rescale_to_threshold(run.task, one, run.thresholds) for one in scores]
+    return rescaled, sum(inputs.images_of(track).filled for track in tracks)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import abawbench
-from abawbench.api import ensemble
 from abawbench.contracts import Labels, Metric, Task, UsageError
 from abawbench.harness.combine.methods import METHODS, Examples, fit_combination, read_combination
+from abawbench.insight import ensemble
 from abawbench.plugins import Plugins
 from abawbench.records import store
 

@@ -14,6 +14,7 @@ from abawbench.contracts import DataError, Decided, Submission, Task, Template, 
 from abawbench.harness.score.prediction_files import submission_of
 from abawbench.harness.score.scoring import official_value
 from abawbench.harness.stored import submit as module
+from abawbench.insight import ensemble
 from abawbench.records import store
 from abawbench.records.record import Record
 from abawbench.records.scored_file import ScoredFile
@@ -104,8 +105,8 @@ def test_the_submitted_test_set_scores_what_was_predicted(
 ) -> None:
     folder, _ = run(task)
     kept: list[Any] = []
-    predict = module._predict
-    monkeypatch.setattr(module, "_predict", lambda *given: kept.append(predict(*given)) or kept[0])
+    predict = module.predict_tracks
+    monkeypatch.setattr(module, "predict_tracks", lambda *given: kept.append(predict(*given)) or kept[0])
     done = submit(folder)
     assert (done.split, done.synthetic) == ("test", True)
     built = world.get("task", task).build()
@@ -296,3 +297,24 @@ def test_a_task_without_an_official_file_cannot_be_submitted(va: Path, submit) -
     (va / store.RESULT).write_text(record.model_copy(update={"task": "eri"}).sealed().to_json())
     with pytest.raises(UsageError, match="task 'eri' has no official prediction file"):
         submit(va, split="val")
+
+
+@pytest.mark.slow
+def test_a_floor_is_fitted_again_and_submitted(world, submit, score, tmp_path: Path) -> None:
+    (record,) = abawbench.run("prior", "expr", out=tmp_path / "runs", machine=UNTIMED, plugins=world, **SYNTHETIC)
+    submit(store.folder_of(tmp_path / "runs", record), split="val")
+    assert score(tmp_path / "out.txt", "expr").score.value == record.score.value
+
+
+@pytest.mark.slow
+def test_an_ensemble_submits_what_its_members_predict(run, submit, score, world, tmp_path: Path) -> None:
+    for smoothing in ("none", "box:2"):
+        run("va", smoothing=smoothing)
+    together = tmp_path / "together"
+    record = ensemble(tmp_path / "runs", together, plugins=world, **SYNTHETIC)
+    submit(together, split="val")
+    assert score(tmp_path / "out.txt", "va").score.value == pytest.approx(record.score.value, abs=1e-6)
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"its member toy, seed 0 .* say where with --members"):
+        submit(together, split="val", members=tmp_path / "empty")

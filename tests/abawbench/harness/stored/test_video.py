@@ -1,0 +1,158 @@
+"""People in videos: found, followed, cropped, and predicted as the benchmark predicts them."""
+
+import csv
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+import abawbench
+from abawbench import insight
+from abawbench.contracts import DataError, UsageError
+from abawbench.harness.video import predict as module
+from abawbench.harness.video.decode import decode, list_videos
+from abawbench.harness.video.faces import Face, find_detector
+from abawbench.harness.video.follow import follow, overlap
+from abawbench.harness.video.tracks import crop
+from abawbench.plugins import Plugins
+from abawbench.records import store
+
+SETTINGS = {"epochs": 2, "batch": 8, "lr": 0.05, "schedule": "constant"}
+RED, BLUE = (230, 20, 20), (20, 20, 230)
+
+
+def write_video(path: Path, frames: Sequence[np.ndarray], times: Sequence[int] | None = None) -> None:
+    """Write frames, at 25 a second or at these ticks of 1/25 s."""
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("mpeg4", rate=25)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt, stream.bit_rate = "yuv420p", 4_000_000
+        for n, frame in enumerate(frames):
+            one = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            one.pts, one.time_base = n if times is None else times[n], Fraction(1, 25)
+            out.mux(stream.encode(one))
+        out.mux(stream.encode(None))
+
+
+def crossing(count: int = 60) -> tuple[list[np.ndarray], list[list[Face]]]:
+    """Two squares that pass in front of each other, and the boxes one sees: one only while they overlap."""
+    frames, boxes = [], []
+    for n in range(count):
+        frame = np.full((96, 192, 3), 90, dtype=np.uint8)
+        left, right = 10 + round(2.4 * n), 152 - round(2.4 * n)
+        frame[44:74, right : right + 30], frame[32:62, left : left + 30] = BLUE, RED
+        both = [Face(left, 32, 30, 30, 0.9), Face(right, 44, 30, 30, 0.9)]
+        frames.append(frame)
+        boxes.append(both[:1] if abs(left - right) < 14 else both)
+    return frames, boxes
+
+
+def test_two_people_who_cross_keep_who_they_are() -> None:
+    _, boxes = crossing()
+    first, second = follow(boxes)
+    assert len(first.faces) == 60
+    assert all(first.faces[n].left == 10 + round(2.4 * n) for n in range(60))
+    assert all(face.left == 152 - round(2.4 * n) for n, face in second.faces.items())
+    assert (min(second.faces), second.last) == (0, 59)
+
+
+def test_a_flicker_is_nobody_and_a_newcomer_is_somebody() -> None:
+    still = Face(10, 10, 20, 20, 0.9)
+    frames = [[still, Face(100, 100, 9, 9, 0.7)] if n == 4 else [still] for n in range(40)]
+    assert [len(one.faces) for one in follow(frames)] == [40]
+    late = [[still] if n < 20 else [still, Face(100, 10, 20, 20, 0.8)] for n in range(40)]
+    assert [min(one.faces) for one in follow(late)] == [0, 20]
+    assert overlap(still, still) == 1
+    assert overlap(still, Face(50, 50, 5, 5, 1)) == 0
+
+
+def test_a_crop_is_a_square_and_black_beyond_the_frame() -> None:
+    frame = np.full((40, 60, 3), 200, dtype=np.uint8)
+    found = crop(frame, Face(-10, 10, 20, 10, 0.9), margin=0.0)
+    assert found.shape == (20, 20, 3)
+    assert (found[:, :10] == 0).all()
+    assert (found[:, 10:] == 200).all()
+    assert crop(frame, Face(0, 0, 900, 900, 0.9)).shape == (256, 256, 3)
+
+
+def test_times_are_those_that_the_file_tells(tmp_path: Path) -> None:
+    frames = [np.full((48, 64, 3), 9 * n, dtype=np.uint8) for n in range(6)]
+    write_video(tmp_path / "odd.mkv", frames, times=[0, 1, 5, 6, 7, 20])
+    told = [time for time, _ in decode(tmp_path / "odd.mkv")]
+    assert told == pytest.approx([0, 0.04, 0.2, 0.24, 0.28, 0.8], abs=2e-3)
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(DataError, match="not a readable video"):
+        list(decode(tmp_path / "text.mp4"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no video here"):
+        list_videos([tmp_path / "empty"])
+    with pytest.raises(UsageError, match="no such file; give the file of YuNet, or mtcnn"):
+        find_detector(str(tmp_path / "nothing.onnx"))
+
+
+def find_squares(frame: np.ndarray) -> list[Face]:
+    """The boxes of what is red and of what is blue; of the one behind what is left to see."""
+    found = []
+    for channel in (0, 2):
+        mask = (frame[..., channel] > 150) & (frame[..., 2 - channel] < 100)
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if len(columns) > 15:
+            width, height = columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]
+            found.append(Face(float(columns[0]), float(rows[0]), float(width), float(height), 0.9))
+    return found
+
+
+@pytest.mark.slow
+def test_people_of_a_video_are_predicted_frame_by_frame(
+    run: Callable[..., list[abawbench.Record]], toys: Plugins, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run(settings=SETTINGS | {"epochs": 20})
+    frames, _ = crossing()
+    write_video(tmp_path / "two.mp4", frames)
+    monkeypatch.setattr(module, "find_detector", lambda asked: ("squares", find_squares))
+    name, (found,) = insight.predict(
+        tmp_path / "two.mp4", tmp_path / "runs", out=tmp_path / "two.csv", overlay=tmp_path / "drawn", device="cpu",
+        plugins=toys,
+    )  # fmt: skip
+    assert name == "squares"
+    assert (found.frames, len(found.people), found.without_face) == (60, 2, 0)
+    red, blue = found.people
+    assert len(red.scores) == len(blue.scores) == 60
+    assert np.mean(red.decisions == 0) > 0.9
+    assert np.mean(blue.decisions == 2) > 0.9
+    assert found.seconds == pytest.approx(60 / 25)
+    assert found.stages.total > found.stages.network > 0
+    with (tmp_path / "two.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["track"], int(row["video_frame"])) for row in rows] == [
+        (f"two/{person}", n) for person in (1, 2) for n in range(60)
+    ]
+    assert float(rows[59]["time"]) == pytest.approx(59 / 25)
+    assert len(list(decode(tmp_path / "drawn" / "two.mp4"))) == 60
+
+
+@pytest.mark.slow
+def test_whole_frames_are_predicted_as_in_the_benchmark(toys: Plugins, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    lines = ["track,video,split,ah-video"]
+    for n in range(8):
+        name, shade = f"clip{n}", int(random.integers(0, 200))
+        frames = [np.full((48, 64, 3), min(255, shade + 3 * k), dtype=np.uint8) for k in range(12)]
+        write_video(tmp_path / f"{name}.mp4", frames)
+        lines.append(f"{name},{name}.mp4,{'train' if n < 4 else 'val'},{n % 2}")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
+    machine = abawbench.Machine(device="cpu", latency_seconds=0)
+    (record,) = abawbench.run(
+        "toy", "ah-video", {"manifest": tmp_path}, settings=SETTINGS, out=tmp_path / "runs", machine=machine,
+        plugins=toys,
+    )  # fmt: skip
+    assert record.status == "ok", record.reason
+    stored = store.read_run_predictions(store.folder_of(tmp_path / "runs", record)).scores
+    videos = [tmp_path / f"{name}.mp4" for name in stored]
+    _, found = insight.predict(videos, tmp_path / "runs", crop="none", device="cpu", plugins=toys)
+    for one, scores in zip(found, stored.values(), strict=True):
+        np.testing.assert_array_equal(one.people[0].scores, scores)
