@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 Rows = Literal["results", "parts", "tracks"]
 _TEXT = "model system task database split job status reason metric marks weights pretrained_on runtime device finished"
-_TEXT += " part track subject folder macs_missed latency_state"
+_TEXT += " part track subject folder macs_missed latency_state caveats"
 _WHOLE = "edition seed scored_tracks annotated_frames frames_without_image parameters threads peak_memory_bytes"
-_YES_OR_NO = "synthetic higher_is_better ranked latency_valid"
+_YES_OR_NO = "synthetic higher_is_better ranked latency_valid sealed"
 
 
 def read(runs: str | Path, rows: Rows = "results", *, plugins: Plugins | None = None) -> "pa.Table":
