@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from abawbench.records.record import Counts, DatabaseRecord, Latency, Record, all_synthetic
 from abawbench.records.scores import Interval, Score
@@ -71,12 +71,18 @@ def table_columns(records: Sequence[Record], fmt: str = "simple") -> tuple[list[
 
 
 def differing_settings(records: Sequence[Record]) -> list[str]:
-    """Return of each result the settings in which those of its model on its task differ, empty where none do."""
+    """Return of each result the settings in which those of its model on its task differ, empty where none do.
+
+    Mappings stand last: a narrow cell loses them first. What an older record does not hold cannot differ from it.
+    """
     cells = []
     for record in records:
         others = [one.settings for one in records if (one.model, one.task) == (record.model, record.task)]
-        names = [name for name, value in record.settings.items() if any(one.get(name) != value for one in others)]
-        cells.append(" ".join(f"{name}={record.settings[name]}" for name in names))
+        names = [
+            name for name, value in record.settings.items() if any(one.get(name, value) != value for one in others)
+        ]
+        names.sort(key=lambda name: isinstance(own[name], Mapping))
+        cells.append(" ".join(f"{name}={own[name]}" for name in names))
     return cells
 
 
