@@ -78,9 +78,8 @@ def differing_settings(records: Sequence[Record]) -> list[str]:
     cells = []
     for record in records:
         others = [one.settings for one in records if (one.model, one.task) == (record.model, record.task)]
-        names = [
-            name for name, value in record.settings.items() if any(one.get(name, value) != value for one in others)
-        ]
+        own = record.settings
+        names = [name for name in own if any(one.get(name, own[name]) != own[name] for one in others)]
         names.sort(key=lambda name: isinstance(own[name], Mapping))
         cells.append(" ".join(f"{name}={own[name]}" for name in names))
     return cells
