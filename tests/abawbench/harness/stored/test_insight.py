@@ -61,3 +61,11 @@ def test_power_is_read_from_stored_statistics(make_run: Callable[..., Path], tmp
     assert pair.detectable_here is None
     with pytest.raises(UsageError, match="no finished run of task 'au'"):
         insight.power("au", tmp_path)
+
+
+def test_a_manifest_tells_what_is_known_of_its_subjects(tmp_path: Path) -> None:
+    lines = ["track,frame,split,subject,expression,attribute:sex", "a1,1,val,anna,0,f", "b1,1,val,ben,1,"]
+    (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
+    database = abawbench.open_database("manifest", tmp_path)
+    assert [one.track.attributes() for one in database.tracks("expr", "val")] == [{"sex": "f"}, {}]
+    assert not database.problems.items

@@ -16,7 +16,8 @@ from abawbench.plugins import Plugins
 
 SETTINGS = {"epochs": 3, "batch": 8, "lr": 0.05, "schedule": "constant"}
 IMAGES = [name for name, one in CORRUPTIONS.items() if one.image is not None]
-SOUNDS = [name for name, one in CORRUPTIONS.items() if one.sound is not None]
+SLOW = {"sound-codec": [pytest.mark.slow]}
+SOUNDS = [pytest.param(name, marks=SLOW.get(name, [])) for name, one in CORRUPTIONS.items() if one.sound is not None]
 
 
 def psnr(before: np.ndarray, after: np.ndarray) -> float:
