@@ -31,7 +31,7 @@ def floor(metric: Metric, task: Task, labels: Sequence[Labels]) -> tuple[Statist
     def score(constant: NDArray[Any]) -> Statistics:
         return np.stack(
             [
-                metric.statistics(np.broadcast_to(constant, (len(t.mask), *constant.shape)), t.values, t.mask)
+                np.array(metric.statistics(np.broadcast_to(constant, (len(t.mask), *constant.shape)), t.values, t.mask))
                 for t in labels
             ]
         )

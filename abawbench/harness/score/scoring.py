@@ -38,7 +38,7 @@ def statistics_of(
         if not np.isfinite((found.decisions if found.scores is None else found.scores)[known.annotated]).all():
             raise DataError(f"the predictions of track '{name}' hold NaN or infinity on annotated frames")
         try:
-            rows.append(np.array(_statistics(metric, found, known)))  # a copy: a metric may fill one array again
+            rows.append(_statistics(metric, found, known))
         except ValueError as error:
             raise DataError(f"track '{name}': {error}") from error
     stacked = np.stack(rows)
@@ -174,8 +174,10 @@ def _join(parts: Sequence[NDArray[Any]], kept: Sequence[NDArray[np.intp]]) -> ND
 
 def _statistics(metric: Metric, found: Decided, known: Labels) -> Statistics:
     if found.scores is None:
-        return metric.statistics(found.decisions, known.values, known.mask)
-    return metric.scored_statistics(found.scores, found.decisions, known.values, known.mask)
+        given = metric.statistics(found.decisions, known.values, known.mask)
+    else:
+        given = metric.scored_statistics(found.scores, found.decisions, known.values, known.mask)
+    return np.array(given)  # a copy: a metric may fill one array again
 
 
 def score_of_refit(task: Task) -> tuple[Score, None]:
