@@ -104,6 +104,8 @@ def _contradiction(record: Record, plugins: Plugins) -> str | None:
     """Return what in a record contradicts the rest of it or the installed plugins."""
     assert record.score is not None
     own = {plugin.kind: plugin for plugin in record.plugins}
+    if record.ensemble is not None:  # called as its maker likes; its members are models
+        own.pop("model", None)
     for kind, name in (("model", record.model), ("task", record.task), ("database", record.database.name)):
         if kind in own and own[kind].name != name.rpartition(":")[2]:
             return f"it names {kind} '{name}', and the {kind} that took part is '{own[kind].name}'"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import abawbench
+from abawbench.compare.verify import _contradiction
 from abawbench.contracts import Labels, Metric, Task, UsageError
 from abawbench.harness.combine.methods import METHODS, Examples, fit_combination, read_combination
 from abawbench.insight import ensemble
@@ -34,6 +35,7 @@ def test_an_ensemble_is_a_run_whose_value_comes_out_again(members: Path, toys: P
         assert told.folds == (0 if method in ("mean", "rank") else 3)
         assert abawbench.score(out, data={"toy": ()}, plugins=toys).score.value == record.score.value
         assert store.read(out).ensemble == told
+        assert _contradiction(record, toys) is None
         if not told.folds:
             assert told.in_sample == record.score.value
 
