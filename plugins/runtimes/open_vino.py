@@ -46,7 +46,8 @@ def open_core() -> Any:
     """
     import openvino
 
-    return openvino.Core()
+    openvino.one_core = openvino.Core()
+    return openvino.one_core
 
 
 class OpenVino(Runtime):
@@ -90,7 +91,11 @@ class OpenVino(Runtime):
     @staticmethod
     def load(folder: Path) -> "Callable[[list[Any]], Any]":
         """Return ``model.xml`` compiled for the CPU as a function of its inputs."""
-        compiled = open_core().compile_model(folder / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        import openvino
+
+        # the text of this function stands by itself in an exported folder, where nobody made a Core before
+        core = getattr(openvino, "one_core", None) or openvino.Core()
+        compiled = core.compile_model(folder / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         return lambda inputs: compiled(inputs)[0]
 
 
