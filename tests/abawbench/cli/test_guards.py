@@ -78,7 +78,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> str:
 def exported(monkeypatch: pytest.MonkeyPatch) -> str:
     parity = SimpleNamespace(change=None, largest_difference=0.0, mean_difference=0.0, kept=True)
     names = dict.fromkeys(("folder", "model", "task", "database"), EVIL)
-    done = SimpleNamespace(**names, files=(EVIL,), synthetic=False, parity=parity)
+    done = SimpleNamespace(**names, files=(EVIL,), synthetic=False, parity=parity, upload=EVIL)
     monkeypatch.setattr("abawbench.api.export", lambda *arguments, **options: done)
     return call(*COMMANDS["export"]).output
 

@@ -122,7 +122,7 @@ def test_filters_and_search_narrow_what_is_shown(page: Any) -> None:
         page.click("#reset")
     page.fill("#f-q", "wor")
     assert models(page) == ["worse"]
-    assert page.inner_text("#count") == "1 of 5 results on 1 boards"
+    assert page.inner_text("#count") == "1 of 5 results on 1 board"
 
 
 def test_a_value_has_its_interval_as_a_bar_and_ties_a_bracket(page: Any) -> None:

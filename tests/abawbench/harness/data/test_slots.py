@@ -23,6 +23,11 @@ def read(numbers: list[int]) -> dict[str, Any]:
     }
 
 
+def read_one(numbers: list[int]) -> dict[str, Any]:
+    """One array a batch, for which there is always a slot: fewer batches are read ahead than there are slots."""
+    return {"put": read(numbers)["put"]}
+
+
 def test_what_a_worker_sends_arrives() -> None:
     kept = []
     with closing_workers(build_loader(list(range(40)), read, 2, 4 * SMALL, batch_size=1)) as loader:
@@ -44,7 +49,7 @@ def test_what_has_no_room_in_a_slot_arrives_too() -> None:
 
 
 def test_a_slot_is_free_when_the_last_tensor_is_gone() -> None:
-    with closing_workers(build_loader(list(range(9)), read, 1, 4 * SMALL, batch_size=1)) as loader:
+    with closing_workers(build_loader(list(range(9)), read_one, 1, 4 * SMALL, batch_size=1)) as loader:
         slots: Slots = loader.worker_init_fn.args[0]  # type: ignore[union-attr]
         for batch in iterate(loader):
             part = batch["put"][1:]
