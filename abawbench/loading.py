@@ -176,6 +176,9 @@ def _interrupts() -> Iterator[list[int]]:
     """Give a list that Ctrl-C alone adds to: a plugin may raise KeyboardInterrupt itself."""
     pressed: list[int] = []
     before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:  # as in the background of a shell: nobody can press it
+        yield pressed
+        return
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         pressed.append(0)  # it cannot be known here
         yield pressed

@@ -38,6 +38,9 @@ _LAST_WORDS = 0.5
 """Seconds for a process that hangs to write where it stands."""
 _LAST_DEED = 10.0
 """Seconds for the guard of a job to end what the job left behind."""
+_kept: list[ExitStack] = []
+"""Of the helper's folder. A process that multiprocessing forks drops what was to be called at the end, and would remove
+the folder of this one with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,5 +251,6 @@ def _helper_folder() -> str:
         util.get_temp_dir()
     finally:
         tempfile.tempdir = before
+    _kept.append(stack)
     util.Finalize(None, stack.close, exitpriority=-101)  # right after multiprocessing's own folder
     return folder

@@ -85,3 +85,15 @@ def test_what_a_module_changes_around_it_is_put_back(said) -> None:
     assert names == sorted(ODD)
     assert set(failures) == set(BAD)
     assert kept == [str(folder), None, None]
+
+
+@pytest.mark.slow
+def test_a_plugin_that_presses_costs_nothing_in_the_background(tmp_path: Path) -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C."""
+    (tmp_path / "presses.py").write_text("raise KeyboardInterrupt")
+    script = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SCRIPT.format(names=["presses"])
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[1] == {"presses": "KeyboardInterrupt, which nobody pressed"}
