@@ -24,6 +24,9 @@ RATES = (1.0, 240.0)
 _FAR = 250
 """Frames from which on it is quicker to look for another key frame than to decode all in between."""
 
+_EARLY = 16
+"""Frames by which one may come before its turn, after damage (the most that H.264 keeps back)."""
+
 
 class _Index(NamedTuple):
     """What a video holds, told without decoding anything."""
@@ -201,7 +204,7 @@ class Video:
                 if at in left:
                     left.remove(at)
                     decoded[at] = _picture(frame)
-                if not left or at > wanted[-1]:
+                if not left or at > wanted[-1] + _EARLY:
                     break
             return begun or not start
 

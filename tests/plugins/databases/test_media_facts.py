@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from abawbench.contracts.errors import DataError
@@ -106,6 +106,7 @@ def shown(path: Path) -> list[int]:
     broken=st.sampled_from([None, None, 0, 3, 6, 7, 13]),
     asked=st.lists(st.integers(0, 15), min_size=1, max_size=4),
 )
+@example(degrees=0, steps=STEADY, back=2, hidden=0, broken=0, asked=[1])  # frame 3 comes before it
 def test_frames_and_times_are_those_of_one_pass(
     tmp_path: Path, degrees: int, steps: tuple[int, ...], back: int, hidden: int, broken: int | None, asked: list[int]
 ) -> None:
