@@ -139,6 +139,7 @@ def breaches(sources: dict[str, str], known: dict[str, Path]) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_imports_follow_the_table_of_rooms() -> None:
     known = modules()
     assert not breaches({name: path.read_text(encoding="utf-8") for name, path in known.items()}, known)
@@ -216,6 +217,7 @@ def command(*arguments: str) -> str:
     return f"sys.argv[1:] = {list(arguments)!r}; runpy.run_module('abawbench', run_name='__main__', alter_sys=True)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
     [

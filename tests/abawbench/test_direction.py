@@ -162,6 +162,7 @@ def test_the_table_of_a_run_says_that_lower_is_better(make: Make) -> None:
     assert "lower" not in table([make("a", 0.3).record.model_copy(update={"score": Score(metric="ccc", value=0.5)})])
 
 
+@pytest.mark.slow
 def test_the_frontier_and_the_picture_go_down(make: Make, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     cost = make("a", 0.3).record.cost

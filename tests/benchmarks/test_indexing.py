@@ -83,6 +83,7 @@ def rows(found: dict[str, list[Any]]) -> int:
     return sum(one.track.n_frames for tracks in found.values() for one in tracks)
 
 
+@pytest.mark.slow
 def test_indexing_cold(benchmark: Any, root: Path, cache: Path, full: bool) -> None:
     found = benchmark.pedantic(
         index, args=(root,), setup=lambda: shutil.rmtree(cache, ignore_errors=True), rounds=3 if full else 1
@@ -108,6 +109,7 @@ def test_indexing_warm(benchmark: Any, root: Path, full: bool) -> None:
         assert benchmark.stats is None or benchmark.stats.stats.min <= 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", [with_pandas, with_numpy])
 def test_a_plain_loop_reads_the_same(benchmark: Any, root: Path, full: bool, read: Any) -> None:
     labels, frames = benchmark.pedantic(plain_loop, args=(root, read), rounds=3 if full else 1)
@@ -117,6 +119,7 @@ def test_a_plain_loop_reads_the_same(benchmark: Any, root: Path, full: bool, rea
     assert {one.track.id: one.track.n_frames for one in found["test"]} == frames
 
 
+@pytest.mark.slow
 def test_a_manifest_of_that_size_takes_less_than_a_gigabyte(
     benchmark: Any, tmp_path: Path, share: float, full: bool
 ) -> None:

@@ -46,6 +46,7 @@ def recompute(predicted: Any, rng: np.random.Generator) -> float:
     return float(ccc(x, y).mean())
 
 
+@pytest.mark.slow
 def test_scoring_with_an_interval(benchmark: Any, predicted: Any, full: bool) -> None:
     tracks, scores = predicted
     task = va.task()
@@ -59,6 +60,7 @@ def test_scoring_with_an_interval(benchmark: Any, predicted: Any, full: bool) ->
         assert benchmark.stats is None or benchmark.stats.stats.min <= 2
 
 
+@pytest.mark.slow
 def test_drawing_and_computing_anew(benchmark: Any, predicted: Any, full: bool) -> None:
     """The additive interval covers what a few plain replicates give; the time of all of them is extrapolated."""
     tracks, scores = predicted

@@ -20,6 +20,7 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_share_of_the_tree_is_read_as_the_database(tmp_path: Path, images: Path) -> None:
     rows, made = official_size.build(tmp_path / "out", images, 0.001)
     assert rows == pytest.approx(2_993_081 * 0.001, abs=TRACKS["train"])

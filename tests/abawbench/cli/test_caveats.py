@@ -54,6 +54,7 @@ def aff_wild2(root: Path, images: Sequence[str]) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_lost_tracks_end_run_and_score_with_3(call: Callable[..., Result], tmp_path: Path) -> None:
     root = aff_wild2(tmp_path / "aff", [])
     put(root / VA / "Validation_Set" / "4.txt", "valence,arousal\n0.1,0.2\n0.3,much\n")
@@ -140,6 +141,7 @@ def test_an_id_given_twice_is_the_fault_of_the_plugin(toys) -> None:
         check_people(database, [], twice)
 
 
+@pytest.mark.slow
 def test_what_takes_long_says_so_within_a_second(capsys: pytest.CaptureFixture[str]) -> None:
     from time import sleep
 

@@ -41,6 +41,7 @@ def test_run_prints_one_table_that_says_synthetic(call) -> None:
     assert "macro-f1" in result.stdout
 
 
+@pytest.mark.slow
 def test_run_prints_records_as_json_for_machines(call) -> None:
     (record,) = json.loads(call(*RUN, "--json", "--quiet").stdout)
     assert record["status"] == "ok"
@@ -62,12 +63,14 @@ def test_the_second_run_says_that_it_was_read_back(call) -> None:
     assert "already done" in call(*RUN).stderr
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_gives_status_1_and_the_others_their_rows(call) -> None:
     result = call(*RUN, "--model", "broken")
     assert result.return_value == 1
     assert "this plugin is broken" in result.stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_gives_status_130_and_shows_what_is_whole(call, monkeypatch: pytest.MonkeyPatch) -> None:
     from abawbench.harness.jobs import worker
 
@@ -262,6 +265,7 @@ def test_the_counts_of_a_copy_are_csv_too(tmp_path: Path, monkeypatch: pytest.Mo
     assert {row["split"] for row in rows} >= {"train", "val"}
 
 
+@pytest.mark.slow
 def test_tables_are_csv_for_machines(make_run) -> None:
     folder = str(make_run("runs"))
     for words, column, value in (

@@ -53,6 +53,7 @@ def test_a_file_gives_the_options_and_a_grid(call) -> None:
     assert {one["settings"]["epochs"] for one in records} == {1}
 
 
+@pytest.mark.slow
 def test_the_command_line_comes_before_the_file(call) -> None:
     found = call("run", "--config", "suite.toml", "--seed", "4", "--grid", "lr=0.01", "--json")
     (record,) = json.loads(found.stdout)

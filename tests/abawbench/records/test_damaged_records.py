@@ -30,6 +30,7 @@ def write_json(folder: Path, data: Any) -> None:
     (folder / "result.json").write_text(json.dumps(data), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_any_value_of_any_type_anywhere_is_read_or_refused(tmp_path: Path, make_record: Make) -> None:
     whole = json.loads(make_record().to_json())
     told = []

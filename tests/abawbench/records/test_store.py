@@ -179,6 +179,7 @@ def test_no_name_leads_out_of_the_folder(name: str) -> None:
     assert ".." not in folder.parts
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1))
 def test_no_name_leads_out_of_the_folder_of_runs(model: str, task: str, database: str) -> None:
     out = Path("/runs")

@@ -227,6 +227,7 @@ def test_headings_cover_the_tasks_of_the_literature() -> None:
     assert {row.task for row in load(FOLDER / "published.yaml")} <= set(leaderboard.TASKS)
 
 
+@pytest.mark.slow
 def test_the_command_shows_the_results_that_are_asked_for() -> None:
     def call(*arguments: str) -> list[dict[str, Any]]:
         done = CliRunner().invoke(group, ["leaderboard", "--json", *arguments], catch_exceptions=False)

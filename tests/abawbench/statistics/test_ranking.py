@@ -48,6 +48,7 @@ def test_without_ties_the_rank_test_is_scipys_exact_one(m: int, n: int, random) 
     assert mann_whitney(x, y) == pytest.approx(stats.mannwhitneyu(x, y, alternative="greater", method="exact").pvalue)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 9), min_size=5, max_size=60), st.lists(st.integers(0, 9), min_size=21, max_size=60))
 def test_with_ties_or_many_timings_it_is_scipys_approximation(x: list[int], y: list[int]) -> None:
     if len({*x, *y}) == 1:

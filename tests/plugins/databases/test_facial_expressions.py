@@ -93,6 +93,7 @@ def test_a_folder_without_a_legend_says_what_to_do(tmp_path: Path) -> None:
         open_database([tmp_path])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="the photographs are not here")
 def test_the_real_copy_has_the_known_numbers() -> None:
     database = open_database([REAL])

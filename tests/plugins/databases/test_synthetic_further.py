@@ -36,6 +36,7 @@ def test_only_the_database_of_the_label_is_made(database: Synthetic, tmp_path: P
     assert made(tmp_path) == [further]
 
 
+@pytest.mark.slow
 def test_opening_a_label_of_abaw8_makes_its_four_and_no_other(database: Synthetic, tmp_path: Path) -> None:
     assert database.splits("va")
     assert made(tmp_path) == [""]
@@ -53,6 +54,7 @@ def test_the_fingerprint_covers_what_the_label_depends_on(database: Synthetic, t
     assert database.for_label("vd").fingerprint() == alone
 
 
+@pytest.mark.slow
 def test_a_folder_made_before_has_what_lies_beside_it(tmp_path: Path) -> None:
     core = ensure(tmp_path, LITTLE, 0)
     assert open_database([core]).splits("vd") == ()

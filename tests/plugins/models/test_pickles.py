@@ -26,6 +26,7 @@ class Calls:
         return self.reduced
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("name", ["test_efficientnet", "test_resnet"])
 def test_a_whole_network_gives_the_tensors_of_its_state(tmp_path: Path, name: str, legacy: bool) -> None:

@@ -26,6 +26,7 @@ def states(out: Path, plan: Plan) -> list[str]:
     return [one.state for one in read_endings(out, plan)]
 
 
+@pytest.mark.slow
 def test_jobs_done_one_by_one_are_those_of_one_run(plan: Plan, toys: Plugins, tmp_path: Path) -> None:
     whole = api.run_plan(plan, out=tmp_path / "whole", plugins=toys)
     parts = [api.run_plan(plan, str(number), out=tmp_path / "parts", plugins=toys)[0] for number in (2, 0, 1)]
@@ -36,6 +37,7 @@ def test_jobs_done_one_by_one_are_those_of_one_run(plan: Plan, toys: Plugins, tm
     assert states(tmp_path / "parts", plan) == ["ok"] * 3
 
 
+@pytest.mark.slow
 def test_what_is_missing_failed_or_damaged_is_told(plan: Plan, toys: Plugins, tmp_path: Path) -> None:
     (one,) = api.run_plan(plan, "1", out=tmp_path, plugins=toys)
     assert states(tmp_path, plan) == ["missing", "ok", "missing"]
@@ -46,6 +48,7 @@ def test_what_is_missing_failed_or_damaged_is_told(plan: Plan, toys: Plugins, tm
     assert "result.json" in str(ending.reason)
 
 
+@pytest.mark.slow
 def test_a_note_that_leads_outside_is_not_followed(plan: Plan, toys: Plugins, tmp_path: Path) -> None:
     api.run_plan(plan, "0", out=tmp_path / "a", plugins=toys)
     (note,) = (tmp_path / "a" / FOLDER).rglob("*.json")
@@ -69,6 +72,7 @@ SEEDS = ("--seed", "0", "--seed", "1")
 WANTED = ("--model", "toy", "--task", "colour", "--data", "toy", "--set", "epochs=1", "--latency-seconds", "0", *SEEDS)
 
 
+@pytest.mark.slow
 def test_plan_prepare_run_and_collect_from_the_command_line(call: Callable[..., Result]) -> None:
     assert "2 jobs in plan.json" in call("plan", *WANTED, "--device", "cpu", "--out", "plan.json").stdout
     (shared,) = json.loads(call("prepare", "--plan", "plan.json", "--json", "--quiet").stdout)

@@ -20,6 +20,7 @@ def foretell(toys: Plugins, out: Path, model: str, **settings: Any) -> list[Fore
     return api.forecast(plan, out=out, sample_seconds=0.1, plugins=toys)
 
 
+@pytest.mark.slow
 def test_a_network_is_counted_and_timed_and_nothing_is_written(toys: Plugins, tmp_path: Path) -> None:
     found = foretell(toys, tmp_path / "runs", "toy", epochs=2)
     assert [(one.seed, one.database, one.tracks, one.done) for one in found] == [
@@ -32,6 +33,7 @@ def test_a_network_is_counted_and_timed_and_nothing_is_written(toys: Plugins, tm
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_more_epochs_take_longer(toys: Plugins, tmp_path: Path) -> None:
     few, many = (foretell(toys, tmp_path / "runs", "toy", epochs=epochs)[0].seconds for epochs in (1, 1000))
     assert few is not None
@@ -39,6 +41,7 @@ def test_more_epochs_take_longer(toys: Plugins, tmp_path: Path) -> None:
     assert many > 10 * few
 
 
+@pytest.mark.slow
 def test_what_is_done_is_known(toys: Plugins, tmp_path: Path) -> None:
     quick, settings = Machine(latency_seconds=0), {"epochs": 1}
     api.run(

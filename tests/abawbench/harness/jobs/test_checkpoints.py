@@ -129,6 +129,7 @@ def steps_taken(begin: Any, out: Path, monkeypatch: pytest.MonkeyPatch, **given:
     return len(taken)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("minutes", "lost"), [(1e-9, 0), (0, 3)], ids=["each step", "each epoch"])
 def test_at_most_one_interval_of_work_is_lost(
     begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: float, lost: int
@@ -140,6 +141,7 @@ def test_at_most_one_interval_of_work_is_lost(
     assert steps_taken(begin, tmp_path / "killed", monkeypatch) == total - before + lost
 
 
+@pytest.mark.slow
 def test_short_epochs_share_a_checkpoint(begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[object] = []
     original = checkpoints.Checkpoints.save
@@ -154,6 +156,7 @@ def test_short_epochs_share_a_checkpoint(begin, tmp_path: Path, monkeypatch: pyt
     assert len(saved) == 1  # of three
 
 
+@pytest.mark.slow
 def test_force_begins_anew(begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     total = steps_taken(begin, tmp_path / "undisturbed", monkeypatch)
     leave_a_checkpoint(begin, tmp_path / "killed", monkeypatch, total - 1, 1e-9)
@@ -173,6 +176,7 @@ def test_each_fold_goes_on_by_itself(begin, tmp_path: Path, monkeypatch: pytest.
     assert first.predictions == second.predictions
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_read_is_named_with_the_remedy(
     begin, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +189,7 @@ def test_a_checkpoint_that_cannot_be_read_is_named_with_the_remedy(
     assert "delete it and run again" in record.reason
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_costs_the_checkpoint_only(begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: Any) -> None:
         raise OSError("no space left")

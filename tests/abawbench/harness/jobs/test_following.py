@@ -53,6 +53,7 @@ def run(plugins: Plugins, folder: Path, progress: Progress | None = None, **more
     return record
 
 
+@pytest.mark.slow
 def test_hooks_hear_of_every_epoch_and_of_the_result(following, tmp_path: Path) -> None:
     epochs, results = [], []
 
@@ -70,6 +71,7 @@ def test_hooks_hear_of_every_epoch_and_of_the_result(following, tmp_path: Path) 
     assert len(results) == 1, "a result that is read back is no news"
 
 
+@pytest.mark.slow
 def test_a_fold_is_told_with_its_number(following, tmp_path: Path) -> None:
     folds = []
 
@@ -80,6 +82,7 @@ def test_a_fold_is_told_with_its_number(following, tmp_path: Path) -> None:
     assert folds == [(1, 1), (1, 2), (2, 1), (2, 2)]
 
 
+@pytest.mark.slow
 def test_what_a_hook_does_changes_no_result(following, toys: Plugins, tmp_path: Path) -> None:
     def on_epoch(event) -> None:
         event.settings.clear()
@@ -91,6 +94,7 @@ def test_what_a_hook_does_changes_no_result(following, toys: Plugins, tmp_path: 
     assert followed.settings == alone.settings
 
 
+@pytest.mark.slow
 def test_a_hook_that_raises_is_named_once_and_costs_nothing(following, tmp_path: Path) -> None:
     def on_epoch() -> None:
         raise SystemExit("enough")
@@ -111,6 +115,7 @@ def events(file: Path) -> Iterator[Any]:
         data = data[16 + length :]
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_losses_and_the_value(toys: Plugins, tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")
     record = run(toys, tmp_path, trackers=("tensorboard",))
@@ -125,6 +130,7 @@ def test_tensorboard_gets_losses_and_the_value(toys: Plugins, tmp_path: Path) ->
     assert found["macro-f1", 2] == pytest.approx(record.score.value)
 
 
+@pytest.mark.slow
 def test_a_tracker_that_fails_is_named_and_costs_nothing(toys: Plugins, tmp_path: Path, monkeypatch) -> None:
     def refuse(self) -> None:
         raise RuntimeError("no room")

@@ -9,6 +9,7 @@ from abawbench.harness.measure import measure
 from abawbench.plugins import Plugins
 
 
+@pytest.mark.slow
 def test_the_answers_under_the_clock_are_those_that_were_scored(
     toys: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ def here(toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_example_trains_predicts_and_scores(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = block("run")
     assert 'model="mnv4-tam"' in code
@@ -53,6 +54,7 @@ def test_the_example_trains_predicts_and_scores(here: Path, capsys: pytest.Captu
     assert "('expr'" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_folds_work_without_any_split(here: Path) -> None:
     lines = (here / "manifest.csv").read_text().splitlines()
     without = [",".join(cell for place, cell in enumerate(line.split(",")) if place != 3) for line in lines]

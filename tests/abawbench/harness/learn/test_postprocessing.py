@@ -47,6 +47,7 @@ def test_smoothing_keeps_constants_and_probabilities(scores: np.ndarray, smoothi
     assert np.allclose(smooth(rows, smoothing).sum(axis=1), 1)
 
 
+@pytest.mark.slow
 @given(tables, st.data())
 def test_scores_of_frames_without_a_face_lie_on_the_line_between_their_neighbours(scores, data) -> None:
     exists = data.draw(arrays.arrays(bool, len(scores)).filter(lambda mask: mask.any()))

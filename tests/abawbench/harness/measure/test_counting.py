@@ -239,6 +239,7 @@ def test_known_networks_have_their_known_counts(name: str, parameters: int, giga
     assert macs.total["fvcore"] == macs.total["flop_counter"]
 
 
+@pytest.mark.slow
 def test_attention_is_a_twelfth_of_a_small_vision_transformer() -> None:
     with torch.device("meta"):
         network = timm.create_model("vit_small_patch16_224.dino", pretrained=False, num_classes=0)

@@ -43,6 +43,7 @@ def test_waiting_takes_time_on_the_wall_and_not_on_the_processor() -> None:
     assert all(0 < cpu <= 1.2 * wall for cpu, wall in zip(found.reference_cpu_ms, found.reference_ms, strict=True))
 
 
+@pytest.mark.slow
 def test_a_larger_budget_gives_more_rounds() -> None:
     found = [relative_time(lambda x: x, torch.zeros(1), Conditions(seconds=seconds)) for seconds in (0, 2)]
     assert len(found[0].model_ms) < len(found[1].model_ms) <= 2 * ROUNDS_PER_SECOND

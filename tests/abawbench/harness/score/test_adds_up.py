@@ -72,6 +72,7 @@ def require_equal(name: str, values: np.ndarray) -> None:
     assert wanted == given_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
 @settings(max_examples=6)
 @given(order=st.permutations(range(len(LENGTHS))), cuts=st.sets(st.integers(1, len(LENGTHS) - 1), max_size=3))

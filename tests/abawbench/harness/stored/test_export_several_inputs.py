@@ -54,6 +54,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Pa
         yield call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "form"),
     [("wav2vec2", "onnx"), ("av-fusion", "openvino"), ("avt-fusion", "onnx"), ("avt-fusion", "openvino")],
