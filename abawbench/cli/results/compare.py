@@ -172,6 +172,6 @@ def list_baselines(as_json: bool, as_csv: bool) -> int:
     if as_csv:
         options.print_csv(rows)
         return 0
-    for name, path in sides.baselines().items():
-        click.echo(f"{plain(name)}\t{plain(str(path))}")
+    for row in rows:
+        click.echo(f"{plain(row['name'])}\t{plain(row['path'])}")
     return 0
