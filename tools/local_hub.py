@@ -65,7 +65,7 @@ class Hub:
 def serve(hub: Hub | None = None) -> Iterator[Hub]:
     """Serve a hub inside."""
     hub = hub or Hub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     server.daemon_threads = True
     hub.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -76,6 +76,11 @@ def serve(hub: Hub | None = None) -> Iterator[Hub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: who asks goes away in the middle, as real ones do."""
 
 
 class _Handler(BaseHTTPRequestHandler):
