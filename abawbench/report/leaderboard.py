@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import TypeVar
 
+from abawbench.compare.every_pair import Pairs
 from abawbench.compare.sides import Run
 from abawbench.compare.ties import Separate, compare_neighbours, count_all_apart
 from abawbench.compare.verify import Verified, verify
@@ -106,7 +107,7 @@ def pages(folder: Path) -> dict[str, str]:
     plugins = default_plugins()
     found = verify(load_measured(folder), plugins)
     records = [run.record for run in found.runs]
-    separated = compare_neighbours(found.runs, plugins)
+    separated = compare_neighbours(found.runs, Pairs(found.runs, plugins))
     real = render(load(folder / PUBLISHED), [one for one in records if not one.database.synthetic], separated, found)
     synthetic = [one for one in records if one.database.synthetic and one.score and one.score.value is not None]
     if not synthetic:
@@ -137,7 +138,7 @@ def page_text(folder: Path, more: Sequence[Run] = (), plugins: Plugins | None = 
 def page_of(published: Sequence[Published], runs: Sequence[Run], plugins: Plugins) -> str:
     """Return the page of some results, as ``page_text`` does."""
     found = verify(runs, plugins)
-    separated = compare_neighbours(found.runs, plugins)
+    separated = compare_neighbours(found.runs, Pairs(found.runs, plugins))
     return render(published, [run.record for run in found.runs], separated, found)
 
 

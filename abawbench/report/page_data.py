@@ -4,12 +4,13 @@ import json
 import re
 import shlex
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from abawbench._version import __version__
-from abawbench.compare.every_pair import Loaded, compare_every_pair, load_all
+from abawbench.compare.every_pair import Loaded, Pairs
 from abawbench.compare.sides import Run
-from abawbench.compare.ties import Separate, compare_neighbours
+from abawbench.compare.ties import compare_neighbours
 from abawbench.compare.verify import verify
 from abawbench.plugins import Plugins
 from abawbench.records.published import Published
@@ -103,16 +104,15 @@ def _measured_board(
 ) -> Json:
     place = {id(run.record): run for run in runs}
     ordered = [place[id(record)] for record in order_results([run.record for run in runs], unranked)]
-    separated: Separate = compare_neighbours(runs, plugins)
-    ranks = rank_words([run.record for run in ordered], separated, unranked)
-    loaded = load_all(ordered, plugins)
-    tracks = sorted({track for one in loaded if not isinstance(one, str) for track in one[1].tracks})
+    pairs = Pairs(ordered, plugins)
+    ranks = rank_words([run.record for run in ordered], compare_neighbours(ordered, pairs), unranked)
+    tracks = sorted({track for one in pairs.loaded if not isinstance(one, str) for track in one[1].tracks})
     like = runs[0].record
     assert like.score is not None
     listed = {track: n for n, track in enumerate(tracks)}
     measured = [
         _measured_row(run.record, rank, one, listed, shared)
-        for run, rank, one in zip(ordered, ranks, loaded, strict=True)
+        for run, rank, one in zip(ordered, ranks, pairs.loaded, strict=True)
     ]
     for run, row in zip(ordered, measured, strict=True):
         row["marks"] += [unranked[id(run.record)]] if id(run.record) in unranked else []
@@ -128,7 +128,7 @@ def _measured_board(
         "level": like.score.interval.level if like.score.interval else None,
         "rows": [*measured, *(_published_row(row) for row in published)],
         **_used_tracks(measured, tracks),
-        "pairs": _pairs(loaded[:MOST_PAIRS]),
+        "pairs": _tabulate(pairs),
     }
 
 
@@ -158,6 +158,7 @@ def _measured_row(record: Record, rank: str, loaded: Loaded | str, tracks: Mappi
         "floor": _short(floor.value) if floor else None,
         "floor_is": floor.what if floor else None,
         "marks": list(record.marks),
+        "caveats": list(record.counts.caveats) if record.counts else [],
         "coverage": _short(record.counts.coverage) if record.counts else None,
         "counts": shared.place(record.counts.model_dump(exclude={"problems"})) if record.counts else None,
         "problems": list(record.counts.problems[:5]) if record.counts else [],
@@ -222,18 +223,20 @@ def _worst_first(merit: float) -> tuple[bool, float]:
     return (merit != merit, 0.0 if merit != merit else merit)
 
 
-def _pairs(loaded: Sequence[Loaded | str]) -> Json:
+def _tabulate(pairs: Pairs) -> Json:
     """Return the differences in units of 0.0001, row by row of the triangle above the diagonal, and the reasons."""
     reasons: dict[str, int] = {}
     cells: list[list[int | None] | int] = []
-    for found in compare_every_pair(loaded).values():
+    count = min(len(pairs.loaded), MOST_PAIRS)
+    for a, b in combinations(range(count), 2):
+        found = pairs.difference(a, b)
         if isinstance(found, Difference) and found.reason is None:
             numbers = (found.value, found.low, found.high, found.p_value, found.detectable)
             cells.append([None if one != one else round(1e4 * one) for one in numbers])
         else:
             reason = found if isinstance(found, str) else str(found.reason)
             cells.append(reasons.setdefault(reason, len(reasons)))
-    return {"of": len(loaded), "cells": cells, "reasons": list(reasons)}
+    return {"of": count, "cells": cells, "reasons": list(reasons)}
 
 
 def _published_board(rows: Sequence[Published]) -> Json:

@@ -77,6 +77,12 @@ def resample(units: Statistics, replicates: int = REPLICATES, seed: int = 0) -> 
     return np.concatenate([block @ units for block in _weight_blocks(len(units), replicates, seed)])
 
 
+def resample_totals(units: Statistics, replicates: int = REPLICATES, seed: int = 0) -> Statistics:
+    """Return the replicates of the total, the total without each unit, and the total: [replicates + units + 1, S]."""
+    total = units.sum(axis=0)
+    return np.concatenate([resample(units, replicates, seed), total - units, total[None]])
+
+
 def interval(
     value: Callable[[Statistics], Statistics],
     statistics: Statistics,
@@ -127,13 +133,12 @@ def _weight_blocks(units: int, replicates: int, seed: int) -> Iterator[NDArray[n
 
 
 def _rows(units: Statistics, replicates: int, level: float, seed: int) -> Statistics:
-    """Return the replicates of the total, the total without each unit, and the total: [replicates + units + 1, S]."""
+    """Return what ``resample_totals`` does."""
     if not 0 < level < 1:
         raise ValueError(f"the level must be between 0 and 1, not {level}")
-    total = units.sum(axis=0)
     if len(units) < 2:  # nothing to resample; the zeros only carry the shape
         return np.zeros((replicates + len(units) + 1, units.shape[1]))
-    return np.concatenate([resample(units, replicates, seed), total - units, total[None]])
+    return resample_totals(units, replicates, seed)
 
 
 def _interval(values: Statistics, units: int, level: float, seed: int, method: Method) -> Interval:

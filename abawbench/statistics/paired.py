@@ -10,7 +10,7 @@ from abawbench.statistics.bootstrap import (
     ENOUGH,
     REPLICATES,
     narrowness,
-    resample,
+    resample_totals,
     sum_by_group,
     too_few,
     without_value,
@@ -67,32 +67,19 @@ def compare_paired(
     & Hinkley (1997), 4.2; the smallest detectable difference: Bloom (1995), Evaluation Review 19.
     """
     units, seeds = _side_by_side(a, b, groups)
-    rows = total = units.sum(axis=0)[None]
+    rows = units.sum(axis=0)[None]
     if len(units) > 1:
-        rows = np.concatenate([resample(units, replicates, seed), total - units, total])
+        rows = resample_totals(units, replicates, seed)
     values = value(rows.reshape(len(rows), 2, seeds, -1)).mean(axis=-1)
     return _difference(values[:, 1] - values[:, 0], len(units), level)
 
 
-def resampled_values(
-    value: Value,
-    statistics: Statistics,
-    groups: Sequence[str] | None = None,
-    replicates: int = REPLICATES,
-    seed: int = 0,
-) -> Statistics:
-    """Return the value of each replicate, without each unit, and of all: [replicates + units + 1].
-
-    ``statistics`` are [tracks, S]. What two models have from the same tracks and seed, ``compare_resampled`` compares:
-    each of many models is resampled once then, not once for every pair.
-    """
-    units = sum_by_group(statistics, groups)
-    total = units.sum(axis=0)
-    return value(np.concatenate([resample(units, replicates, seed), total - units, total[None]]))
-
-
 def compare_resampled(a: Statistics, b: Statistics, units: int, level: float = 0.95) -> Difference:
-    """Return the difference B - A that ``compare_paired`` gives, from ``resampled_values`` of both over ``units``."""
+    """Return the difference B - A that ``compare_paired`` gives, from the values of both over ``units``.
+
+    They are the values of what ``bootstrap.resample_totals`` gives, [replicates + units + 1]: so each of many models
+    is resampled once, not once for every pair.
+    """
     return _difference(b - a, units, level)
 
 

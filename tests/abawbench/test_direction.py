@@ -15,6 +15,7 @@ import pytest
 import abawbench
 from abawbench import Machine, Protocol
 from abawbench.compare.comparison import Comparison, compare
+from abawbench.compare.every_pair import Pairs
 from abawbench.compare.gate import Gate, checks, exit_status
 from abawbench.compare.sides import Run, load_side
 from abawbench.compare.ties import compare_neighbours
@@ -150,7 +151,7 @@ def test_a_limit_inside_the_interval_says_how_many_tracks_it_takes(make: Make, p
 
 def test_the_leaderboard_ranks_the_least_first_and_ties_share(make: Make, plugins: Plugins) -> None:
     runs = [make("worst", 0.9), make("best", 0.2), make("good", 0.3), make("alike", 0.3, seed=1)]
-    page = render([], [run.record for run in runs], compare_neighbours(runs, plugins))
+    page = render([], [run.record for run in runs], compare_neighbours(runs, Pairs(runs, plugins)))
     rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines() if line.startswith("| ")]
     assert [row[1] for row in rows[1:]] == ["1", "2=", "2=", "4"]
     assert [row[2] for row in rows[1:]][::3] == ["best", "worst"]

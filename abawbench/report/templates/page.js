@@ -132,7 +132,7 @@
   }
   function isShown(row) {
     if (FILTERS.some(([key, , get]) => state[key] && get(row) !== state[key])) return false;
-    const words = [row.name, row.model, weightsOf(row), row.runtime, row.source, row.board.task, ...(row.marks || [])];
+    const words = [row.name, row.model, weightsOf(row), row.runtime, row.source, row.board.task, ...(row.marks || []), ...(row.caveats || [])];
     return state.q.toLowerCase().split(/\s+/).every((word) => words.join(" ").toLowerCase().includes(word));
   }
   function sorted(rows) {
@@ -177,7 +177,7 @@
     if (column.key === "rank") return h("td", { class: "rank" }, row.published ? "published" : row.rank);
     if (column.key === "model") {
       const badges = [row.marks && row.marks.length ? "not ranked" : null, isBelowFloor(row) ? "at or below the floor" : null,
-        row.valid === false ? `time ${row.state}` : null];
+        row.valid === false ? `time ${row.state}` : null, ...(row.caveats || [])];
       return h("th", { scope: "row", class: "model" },
         button(row.name, () => toggle("open", row.id), { class: "opens" }),
         known(row.seed) ? h("small", {}, ` seed ${row.seed}`) : null,
@@ -436,9 +436,10 @@
 
   // Downloads hold what is shown, in its order.
   const FIELDS = ["task", "edition", "database", "split", "synthetic", "metric", "name", "model", "seed", "published", "rank", "value", "low", "high", "floor",
-    "coverage", "params", "macs", "p50_ms", "memory", "fps", "joules", "device", "runtime", "pretrained", "marks", "source"];
+    "coverage", "params", "macs", "p50_ms", "memory", "fps", "joules", "device", "runtime", "pretrained", "marks", "caveats", "source"];
   const flat = (row) => ({ ...row, ...row.board, low: row.interval ? row.interval[0] : null, high: row.interval ? row.interval[1] : null,
-    p50_ms: row.latency ? row.latency[0] : null, pretrained: weightsOf(row), marks: (row.marks || []).join("; "), published: Boolean(row.published) });
+    p50_ms: row.latency ? row.latency[0] : null, pretrained: weightsOf(row), marks: (row.marks || []).join("; "), caveats: (row.caveats || []).join("; "),
+    published: Boolean(row.published) });
   const chosen = () => DATA.boards.flatMap((board, at) => sorted(shown.filter((row) => row.at === at))).map((row) => {
     const all = flat(row);
     return Object.fromEntries(FIELDS.map((field) => [field, known(all[field]) ? all[field] : null]));

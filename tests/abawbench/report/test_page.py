@@ -70,6 +70,15 @@ def test_a_run_without_statistics_is_shown_and_compared_with_none(make_run: Make
     assert "missing" in board["rows"][1]["untold"]
 
 
+def test_a_caveat_stands_beside_the_value(make_run: MakeRun) -> None:
+    run = runs(make_run)[0]
+    assert run.record.counts is not None
+    counts = run.record.counts.model_copy(update={"caveats": ("3 subjects in train and val",)})
+    doubted = Run(run.path, run.record.model_copy(update={"counts": counts}))
+    board = page_data([doubted], [], default_plugins())["boards"][0]
+    assert board["rows"][0]["caveats"] == ["3 subjects in train and val"]
+
+
 def test_synthetic_results_have_boards_of_their_own(make_run: MakeRun) -> None:
     real = runs(make_run)[0]
     made_up = Run(real.path, real.record.model_copy(update={

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from abawbench.contracts.metric import Statistics
-from abawbench.statistics.paired import compare_paired, compare_resampled, resampled_values, spread_of_seeds
+from abawbench.statistics.bootstrap import resample_totals, sum_by_group
+from abawbench.statistics.paired import compare_paired, compare_resampled, spread_of_seeds
 
 
 def mean(statistics: Statistics) -> Statistics:
@@ -126,7 +127,7 @@ def test_sides_of_different_shape_are_refused() -> None:
 def test_models_resampled_once_compare_as_a_pair_does() -> None:
     a, b = pair(20, 0.3, 5)
     groups = [f"s{n // 2}" for n in range(len(a))]
-    one, other = (resampled_values(mean, side, groups, replicates=500) for side in (a, b))
+    one, other = (mean(resample_totals(sum_by_group(side, groups), replicates=500)) for side in (a, b))
     alone = compare_paired(mean, a, b, groups=groups, replicates=500)
     once = compare_resampled(one, other, 10)
     assert once.reason is None
