@@ -40,6 +40,8 @@ class FileTrack(Track):
     """The video, or another file that holds the sound."""
     assumed: float = RATE
     """Frames per second where no video beside the images tells."""
+    traits: Mapping[str, str | float] | None = None
+    """What is known of who is seen."""
     first: ClassVar[int] = 1
     """The number of the frame with which sound and video begin."""
     counted: ClassVar[bool] = False
@@ -89,6 +91,10 @@ class FileTrack(Track):
         if self._video is not None:
             return self._video.middles(numbers, self.rate)
         return np.asarray(numbers + 0.5, dtype=np.float64) / self.rate
+
+    def attributes(self) -> Mapping[str, str | float]:
+        """Return what is known of who is seen."""
+        return dict(self.traits or {})
 
     def audio_file(self) -> tuple[str, int, int] | None:
         """Return (folder and name, bytes, modification time in ns) of the file with the sound, or None without."""

@@ -1,9 +1,8 @@
 """Tracks whose frames are those of a video file: scenes with a table of frames, and clips labelled as a whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,13 +71,6 @@ class ClipTrack(SceneTrack):
         self._root = next((root for root in roots if video is not None and video.path.is_relative_to(root)), roots[0])
         self.media = video.path if sound is None and video is not None else sound
         self.frame_name = "{:05d}.jpg"
-
-    traits: Mapping[str, str] = MappingProxyType({})
-    """What is known of who is seen."""
-
-    def attributes(self) -> Mapping[str, str | float]:
-        """Return what is known of who is seen."""
-        return dict(self.traits)
 
     @cached_property
     def _video(self) -> Video | None:

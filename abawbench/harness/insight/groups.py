@@ -120,7 +120,7 @@ def _measure(name: str, tracks: Sequence[Track]) -> list[float | None]:
 
 def _by_attribute(run: ScoredRun, attribute: str, given: Sequence[Any], size: int) -> ByAttribute:
     statistics, metric = run.statistics, run.run.metric
-    of_subject = _of_subjects(given, statistics.subjects)
+    of_subject = group_subjects(given, statistics.subjects)
     members = Counter(group for group in of_subject.values() if group is not None)
     order = [name for name in THIRDS if name in members] or sorted(members)
     shown = [name for name in order if members[name] >= size]
@@ -157,7 +157,7 @@ def _by_attribute(run: ScoredRun, attribute: str, given: Sequence[Any], size: in
     )
 
 
-def _of_subjects(given: Sequence[Any], subjects: Sequence[str]) -> Mapping[str, str | None]:
+def group_subjects(given: Sequence[Any], subjects: Sequence[str]) -> Mapping[str, str | None]:
     """Return the group of each subject: the text of its tracks, or the third in which the mean of numbers lies."""
     own: dict[str, list[Any]] = {subject: [] for subject in subjects}
     for value, subject in zip(given, subjects, strict=True):

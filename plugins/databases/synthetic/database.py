@@ -16,8 +16,17 @@ from abawbench.contracts.inspection import Count, Expected, Inspection
 from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._tracks import CountedTrack, FileTrack
 from abawbench_plugins.databases.synthetic import manifest
-from abawbench_plugins.databases.synthetic.generate import ANSWERS, TEST_SET, Progress, ensure, folder_beside, folder_of
+from abawbench_plugins.databases.synthetic.generate import (
+    ANSWERS,
+    TEST_SET,
+    Progress,
+    ensure,
+    folder_beside,
+    folder_of,
+    read_people,
+)
 from abawbench_plugins.databases.synthetic.inspection import count_tracks, manifest_files, strangers
+from abawbench_plugins.databases.synthetic.person import describe, person
 from abawbench_plugins.databases.synthetic.plan import DATABASES, FURTHER
 from abawbench_plugins.databases.synthetic.presets import preset_named
 
@@ -141,8 +150,17 @@ class Synthetic(Database):
             labels = [name for name, owner in OWNERS.items() if owner in self._there]
             raise DataError(f"The synthetic database has no label '{label}'; it has {', '.join(labels)}.")
         if split == "test" and (name := self._test_set(label)):
-            return self._add_answers(label, name)
-        return self._database(OWNERS[label]).tracks(label, split)
+            return self._introduce(name, split, self._add_answers(label, name))
+        return self._introduce(OWNERS[label], split, self._database(OWNERS[label]).tracks(label, split))
+
+    def _introduce(self, name: str, split: str, tracks: Sequence[LabelledTrack]) -> Sequence[LabelledTrack]:
+        """Give tracks the traits of the person whom each shows, where the list of people is there."""
+        people = read_people(self._make(name)).get(name.removesuffix(TEST_SET), {}).get(split, {})
+        for one in tracks:
+            number = people.get(one.track.id.removeprefix("Videos/"))  # as the ids of BAH's videos begin
+            if isinstance(one.track, FileTrack) and number is not None:
+                one.track.traits = describe(person(number))
+        return tracks
 
     def dropped(self, label: str, split: str) -> Mapping[str, int]:
         """Return the tracks of a split that could not be used, and how many annotated frames each had, at least 1."""

@@ -44,6 +44,8 @@ Progress = Callable[[int, int, str], None]
 
 ANSWERS = "answers"
 """The folder with the labels of a test set."""
+PEOPLE = "people.json"
+"""Who plays in which track."""
 TEST_SET = "-test"
 """What follows the name of a database where its test set is meant."""
 
@@ -146,7 +148,7 @@ def generate(
                 progress(done, len(groups), group[0].database)
     starts = [(name, _WRITERS[name].TEST if splits == TEST else _WRITERS[name].SHARED) for name in databases]
     texts = _lists(takes, starts) | (_answers(takes) if splits == TEST else {})
-    for path, text in {**texts, "people.json": json.dumps(_people(takes), indent=1)}.items():
+    for path, text in {**texts, PEOPLE: json.dumps(_people(takes), indent=1)}.items():
         files[path] = _write(folder / path, text.encode())
     return manifest.write(folder, files)
 
@@ -187,6 +189,15 @@ def _people(takes: Sequence[Take]) -> dict[str, dict[str, dict[str, int]]]:
     for take in takes:
         people.setdefault(take.database, {}).setdefault(take.split, {})[take.name] = take.person
     return people
+
+
+def read_people(folder: Path) -> dict[str, dict[str, dict[str, int]]]:
+    """Return who plays in which track of a generated folder, by database and split; empty where no list is there."""
+    try:
+        found: dict[str, dict[str, dict[str, int]]] = json.loads((folder / PEOPLE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def _write(path: Path, content: bytes) -> manifest.Digest:

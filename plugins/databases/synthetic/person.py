@@ -144,6 +144,17 @@ def person(number: int) -> Person:
     )
 
 
+def describe(who: Person) -> dict[str, str | float]:
+    """Return what results are told apart by: age and lightness of skin in [0, 1], hair, glasses and beard."""
+    return {
+        "age": round(who.age, 3),
+        "skin": round(sum(who.skin) / 3 / 255, 3),
+        "hair": who.hair,
+        "glasses": who.glasses,
+        "beard": "yes" if who.beard else "no",
+    }
+
+
 def _hair_odds(masculine: bool, age: float) -> list[float]:
     """Odds of the hair styles in the order of `Hair`."""
     odds = [0.05 + 0.3 * age, 4, 2, 1, 0.3, 1, 0.1, 0.1] if masculine else [0.05, 0.7, 1.5, 2, 3, 1.5, 1, 1]

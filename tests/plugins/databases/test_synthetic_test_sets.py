@@ -104,3 +104,11 @@ def test_the_fingerprint_of_a_run_does_not_depend_on_it(database: Synthetic) -> 
     before = database.for_label("vd").fingerprint()
     database.tracks("vd", "test")
     assert database.for_label("vd").fingerprint() == before
+
+
+@pytest.mark.parametrize("label", OWNERS)
+def test_tracks_carry_the_traits_of_their_people(database: Synthetic, label: str) -> None:
+    splits = [database.tracks(label, split) for split in database.splits(label)]
+    found = [one.track.attributes() for tracks in splits for one in tracks]
+    assert all(set(one) == {"age", "skin", "hair", "glasses", "beard"} for one in found)
+    assert len({one["age"] for one in found}) >= len(splits)  # nobody is in two of them
