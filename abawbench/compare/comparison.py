@@ -54,6 +54,8 @@ class TaskComparison(RecordPart):
     edition: int
     metric: str
     higher_is_better: bool
+    direction_declared: bool = True
+    """Whether the metric says so itself; a gate refuses to judge by one that does not."""
     database: str
     split: str
     synthetic: bool
@@ -95,7 +97,7 @@ class Refused(RecordPart):
     task: str
     reason: str
     lost: bool = False
-    """Whether that is because B gave no result where A has one, which a gate never lets pass."""
+    """Whether that is because B gave no result, which a gate never lets pass, whatever A gave."""
 
 
 class Comparison(RecordPart):
@@ -136,7 +138,7 @@ def compare(
             _comparable(pair)
             ready.append((pair, *_open_pair(pair, plugins)))
         except _NotComparable as error:
-            refused.append(Refused(task=pair.task, reason=str(error), lost=_gave(pair.a) and not _gave(pair.b)))
+            refused.append(Refused(task=pair.task, reason=str(error), lost=not _gave(pair.b)))
     wide = 1 - (1 - level) / max(len(ready), 1)
 
     def difference(metric: Metric, sides: _Sides, level: float) -> Difference:
@@ -164,7 +166,7 @@ def compare(
 
 
 def _gave(side: Sequence[Run]) -> bool:
-    return bool(side) and all(run.record.status == "ok" for run in side)
+    return bool(side) and all(run.record.score is not None and run.record.score.value is not None for run in side)
 
 
 def _passed_over(side: str, runs: Sequence[Run], single: bool) -> list[str]:
@@ -284,7 +286,8 @@ def _task(
         task=pair.task,
         edition=one.edition,
         metric=one.score.metric,
-        higher_is_better=metric.higher_is_better,
+        higher_is_better=metric.higher_is_better is not False,
+        direction_declared=metric.higher_is_better is not None,
         database=one.database.name,
         split=one.scored_part,
         synthetic=one.database.synthetic,

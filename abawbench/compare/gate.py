@@ -106,7 +106,7 @@ def _first(error: ValidationError) -> str:
 def checks(gate: Gate, comparison: Comparison) -> list[Check]:
     """Return every limit of the gate with its outcome. A limit nobody measured is unsure.
 
-    A result that A has and B lost, and a task that the gate names and nobody ran, fail: what was asked for is missing.
+    A task that B gave no result of, and one that the gate names and nobody ran, fail: what was asked for is missing.
     """
     found = [
         Check(task.task, "fail" if task.lost else "refused", f"not compared: {task.reason}")
@@ -141,6 +141,10 @@ def exit_status(gate: Gate, found: list[Check]) -> int:
 def _accuracy(gate: Gate, task: TaskComparison) -> Iterator[Check]:
     drop = gate.tasks[task.task].max_drop if task.task in gate.tasks else gate.max_drop
     if drop is None:
+        return
+    if not task.direction_declared:
+        words = f"direction not declared: metric '{task.metric}' sets no higher_is_better, so no change of it is a drop"
+        yield Check(f"{task.task} {task.metric}", "refused", words)
         return
     what, gain, low, high = f"{task.task} {task.metric}", task.difference, task.simultaneous.low, task.simultaneous.high
     beyond = ""

@@ -29,8 +29,9 @@ class Verified:
 def verify(runs: Sequence[Run], plugins: Plugins) -> Verified:
     """Return the runs whose records hold, each once.
 
-    A record that contradicts its files, the installed plugins or itself is left out. One that cannot be checked, rests
-    on too few subjects, or on other tracks than the fullest result of the same annotations, stays without a rank.
+    A record that contradicts its files, the installed plugins or itself is left out. One that cannot be checked or has
+    no seal, whose metric does not say which way is better, or that rests on too few subjects or on other tracks than
+    the fullest result of the same annotations, stays without a rank.
     """
     kept: list[Run] = []
     unranked: dict[int, str] = {}
@@ -94,10 +95,18 @@ def _doubt(run: Run, plugins: Plugins) -> tuple[str | None, frozenset[str]]:
     except AbawbenchError as error:
         return f"not verified: {error}", frozenset()
     statistics = load_statistics(run, metric)
+    if record.score and metric.higher_is_better not in (None, record.score.higher_is_better):
+        way = "more" if record.score.higher_is_better else "less"
+        raise DataError(f"{run.path}: its metric does not say that {way} is better, as the record does; run it again")
     if record.database.tracks_sha256 not in (None, _digest_of(statistics)):
         raise DataError(f"{run.path}: its statistics are of other tracks than the record says; run it again")
     subjects = len(set(statistics.subjects))
-    return too_few(subjects) if subjects < ENOUGH else None, frozenset(statistics.tracks)
+    doubts = {
+        "no seal: it was made before records had one, or was edited since; run it again": record.seal is None,
+        f"direction not declared: metric '{metric.name}' sets no higher_is_better": metric.higher_is_better is None,
+        too_few(subjects): subjects < ENOUGH,
+    }
+    return "; ".join(why for why, holds in doubts.items() if holds) or None, frozenset(statistics.tracks)
 
 
 def _contradiction(record: Record, plugins: Plugins) -> str | None:

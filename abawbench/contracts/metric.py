@@ -23,12 +23,15 @@ class Metric(ABC):
     """What the declaration calls it; set when abawbench builds it."""
     size: int
     """S, the length of the statistics vector."""
-    higher_is_better: bool = True
-    """Which way rankings, floors, gates and the choice of an epoch or a threshold look."""
+    higher_is_better: bool | None = None
+    """Which way rankings, floors, gates and the choice of an epoch or a threshold look.
+
+    None is a metric that does not say: its results have no rank and pass no gate, and what must choose takes it for one
+    of which more is better."""
 
     def merit(self, value: Any) -> Any:
         """Return a value, or an array of them, so that larger is better: negated where lower is."""
-        return value if self.higher_is_better else -value
+        return -value if self.higher_is_better is False else value
 
     @abstractmethod
     def statistics(self, prediction: NDArray[Any], target: NDArray[Any], mask: NDArray[np.bool_]) -> Statistics:

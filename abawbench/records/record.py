@@ -322,7 +322,8 @@ class Record(RecordPart):
         from no weights, ``size=...`` for one smaller than the published, ``control=...`` for a run that checks
         the harness, ``trained on ...`` for weights that have seen what an entry to the challenge may not,
         ``lost=...`` where scored data could not be used, ``<name>=<value>`` for an uncertain fact that was not
-        taken as by default, ``NAME changes ...`` for a runtime that moves the metric.
+        taken as by default, ``NAME changes ...`` for a runtime that moves the metric, ``direction=not declared`` for
+        a metric that does not say whether more or less of it is better.
         """
         control = self.settings.get("control")
         size = self.settings.get("size")
@@ -338,6 +339,7 @@ class Record(RecordPart):
             *([f"lost={self.counts.lost_tracks} tracks"] if self.counts and self.counts.lost_tracks else []),
             *(f"{name}={value}" for name, value in (self.protocol.assumptions if self.protocol else {}).items()),
             *([self.parity.mark] if self.parity and not self.parity.kept else []),
+            *(["direction=not declared"] if self.score and not self.score.direction_declared else []),
         )
 
     @property

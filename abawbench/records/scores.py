@@ -51,6 +51,8 @@ class Score(RecordPart):
     metric: str
     higher_is_better: bool = True
     """Which way the metric ranks."""
+    direction_declared: bool = True
+    """Whether the metric says so itself; else more is taken for better, and nothing is ranked."""
     value: Number
     reason: str | None = None
     """Why there is no value, where there is none."""

@@ -83,6 +83,11 @@ def _legend(comparison: Comparison) -> list[str]:
     lines += [
         f"{task.task}: {task.metric} is better when lower." for task in comparison.tasks if not task.higher_is_better
     ]
+    lines += [
+        f"{task.task}: {task.metric} does not declare whether more or less is better, so neither side is called better."
+        for task in comparison.tasks
+        if not task.direction_declared
+    ]
     systems = dict.fromkeys((task.a, task.b) for task in comparison.tasks)
     lines += [f"A is {a}; B is {b}." for a, b in systems]
     why: dict[str, list[str]] = {}

@@ -166,6 +166,8 @@ def _measured_section(records: Sequence[Record], separated: Separate, unranked: 
 
 
 def _metric(score: Score) -> str:
+    if not score.direction_declared:
+        return f"{score.metric} (direction not declared)"
     return score.metric if score.higher_is_better else f"{score.metric} (lower is better)"
 
 

@@ -240,6 +240,13 @@ def table_notes(records: Sequence[Record], fmt: str = "simple") -> list[str]:
             notes.append(escape(f"{record.task} ({name}): predicted without {absent}"))
         if record.score and not record.score.higher_is_better:
             notes.append(escape(f"{record.task}: {record.score.metric} is better when lower"))
+        if record.score and not record.score.direction_declared:
+            notes.append(
+                escape(
+                    f"{record.task}: {record.score.metric} does not declare whether more or less is better (its "
+                    "higher_is_better): nothing is ranked, and whatever had to choose took more for better"
+                )
+            )
         if record.parity:
             notes.append(escape(f"{record.task} ({record.model}): {record.parity.text}"))
     return [*notes, *(escape(note) for note in (*unclaimed_notes(records), *cost_notes(records)))]

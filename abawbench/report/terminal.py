@@ -174,7 +174,7 @@ def _coloured(line: str, cells: Sequence[str], shown: Sequence[str], value: str,
 
 def _is_at_floor(record: Record) -> bool:
     score, floor = record.score, record.floor
-    if score is None or score.merit is None or floor is None or floor.value is None:
+    if score is None or not score.direction_declared or score.merit is None or floor is None or floor.value is None:
         return False
     return score.merit <= (floor.value if score.higher_is_better else -floor.value)
 

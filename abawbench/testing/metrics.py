@@ -159,6 +159,13 @@ def check_pickling(subject: Subject) -> None:
         expect(np.array_equal(count(metric, frames), count(there, frames)), "the same metric after pickling", "another")
 
 
+def check_direction(subject: Subject) -> None:
+    """It says whether more or less of it is better."""
+    for _, metric in metrics_of(subject):
+        found = metric.higher_is_better
+        expect(isinstance(found, bool), "higher_is_better to be True or False", repr(found))
+
+
 def check_perfect(subject: Subject) -> None:
     """The truth scores no worse than chance."""
     for task, metric in metrics_of(subject):
@@ -170,7 +177,7 @@ def check_perfect(subject: Subject) -> None:
         expect(
             metric.merit(truth) >= metric.merit(chance),
             f"the truth to score no worse than chance, {chance:.3f}",
-            f"{truth:.3f}, where {'higher' if metric.higher_is_better else 'lower'} is better",
+            f"{truth:.3f}, where {'lower' if metric.higher_is_better is False else 'higher'} is better",
         )
 
 
@@ -180,6 +187,7 @@ CHECKS = (
     ("masks", "frames that nobody annotated do not count", check_mask),
     ("nan", "it refuses NaN", check_nan),
     ("empty", "a track without annotated frames adds nothing", check_empty),
+    ("direction", "it says which way is better", check_direction),
     ("truth", "the truth scores no worse than chance", check_perfect),
     ("repeatable", "it repeats itself and changes nothing it was given", check_repeatability),
     ("pickle", "it can be sent to another process", check_pickling),

@@ -12,11 +12,13 @@ from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._media import open_media, packets_of
 
 FAR = 600.0
-"""Seconds between the starts of sound and video from which on the clock of the file is taken for broken."""
+"""Seconds between the starts of sound and video, or between blocks, from which on the clock is taken for broken."""
+LOUD = 2.0
+"""Beyond it sound was not made for a full scale of 1: decoders of compressed sound overshoot by less."""
 GAP = 0.02
 """Seconds by which a block of sound may be off the sum of those before it: clocks of containers are that coarse."""
-LONGEST = 24 * 3600.0
-"""Seconds of sound that one file may have: a time beyond them is a broken clock."""
+MOST = 1 << 29
+"""Samples that are read of one file, 2 GiB: silence packs into next to nothing, and takes memory all the same."""
 
 
 def duration(path: Path) -> float | None:
@@ -63,6 +65,13 @@ def read_audio(path: Path, problems: Problems | None = None) -> tuple[NDArray[np
     samples = np.concatenate(sound.blocks)
     if not np.isfinite(samples).all():
         raise DataError(f"{path} has sound with NaN or infinity in it; replace the file.")
+    if problems is not None:
+        if sound.jumps:
+            what = f"has sound whose clock leaps {sound.jumps} time(s) by more than {FAR:g} s"
+            problems.add(path, f"{what}; no silence stands for that")
+        loud = int((np.abs(samples) > LOUD).sum())
+        if loud:
+            problems.add(path, f"has {loud} sample(s) of sound beyond full scale; they are cut to it")
     samples = np.clip(samples, -1, 1).astype(np.float32, copy=False)
     shift = round(sound.late * sound.rate)
     return np.concatenate([np.zeros(max(shift, 0), dtype=np.float32), samples[max(-shift, 0) :]]), sound.rate
@@ -78,6 +87,8 @@ class _Sound:
         self.rate = 0
         self.broken = 0
         """Packets that could not be decoded."""
+        self.jumps = 0
+        """Leaps of the clock that no silence stands for."""
         self._length = 0
         self._start: float | None = None
 
@@ -88,13 +99,18 @@ class _Sound:
             raise ValueError(f"its rate changes from {self.rate} to {frame.sample_rate} Hz")
         if frame.time is not None and self._start is not None:
             gap = (frame.time - self._start) - self._length / self.rate
-            if GAP < gap < LONGEST:
+            if gap > FAR:
+                self.jumps += 1
+                self._start += gap
+            elif gap > GAP:
                 self._append(np.zeros(round(gap * self.rate), dtype=np.float32))
         self._append(_mono(frame))
 
     def _append(self, block: NDArray[np.float32]) -> None:
         self.blocks.append(block)
         self._length += len(block)
+        if self._length > MOST:
+            raise ValueError(f"more than {MOST / self.rate / 3600:.1f} hours of it at {self.rate} Hz; cut the file")
 
 
 def _frames(container: Any, stream: Any, sound: _Sound) -> Iterator[Any]:
@@ -102,13 +118,16 @@ def _frames(container: Any, stream: Any, sound: _Sound) -> Iterator[Any]:
     import av
 
     for packet in packets_of(container, stream):
+        ends = not packet.size and packet.pts is None and packet.dts is None
+        if not packet.size and not ends:
+            continue  # it holds nothing, and would end decoding
         try:
-            found = stream.decode(packet if packet.size else None)
+            found = stream.decode(None if ends else packet)
         except (av.FFmpegError, ValueError):
             sound.broken += 1
             continue
         yield from found
-        if not packet.size:
+        if ends:
             return
 
 

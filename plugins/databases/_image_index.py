@@ -52,6 +52,8 @@ class Listing:
     """The names that are not of that form, by number."""
     strays: tuple[str, ...] = ()
     """What else lies there, in order."""
+    doubles: tuple[str, ...] = ()
+    """Images of a number that another image has, which is read instead."""
 
     def name(self, number: int) -> str:
         """Return the file name of a number."""
@@ -78,7 +80,8 @@ def list_folder(folder: Path | str) -> Listing:
     """Return what lies in a folder. Raises OSError when it cannot be listed.
 
     Names have any beginning and one running number, the last in them. Where beginnings differ the official ones are
-    read, else the most frequent; the rest are strays. Of two files with one number the first by name is read.
+    read, else the most frequent; the rest are strays. Of two files with one number the first by name is read, and the
+    other is told.
     """
     names, sizes, times = list[str](), list[int](), list[int]()
     handle = os.open(folder, os.O_RDONLY)  # from which the way to each file is shorter
@@ -110,12 +113,12 @@ def arrange(names: Sequence[str], sizes: Sequence[int], times: Sequence[int]) ->
     beginnings = Counter(match[1] for match in matches if match)
     read = set(OFFICIAL) & beginnings.keys() or {max(sorted(beginnings), key=beginnings.__getitem__, default="")}
     chosen: dict[int, int] = {}
-    strays = []
+    strays, doubles = [], []
     for place, match in enumerate(matches):
         if match is None or match[1] not in read:
             strays.append(found[place][0])
-        else:
-            chosen.setdefault(int(match[2]), place)
+        elif chosen.setdefault(int(match[2]), place) != place:
+            doubles.append(found[place][0])
     numbers = sorted(chosen)
     places = [chosen[number] for number in numbers]
     used = [match for place in places if (match := matches[place])]
@@ -131,6 +134,7 @@ def arrange(names: Sequence[str], sizes: Sequence[int], times: Sequence[int]) ->
         form,
         {number: name for number, name in called.items() if name != spell(form, number)},
         tuple(strays),
+        tuple(doubles),
     )
 
 
@@ -205,7 +209,8 @@ def _code() -> str:
 
 def _write(path: Path, key: str, kept: Mapping[str, tuple[int, Listing]]) -> None:
     about: list[Any] = [
-        [name, changed, one.form, list(one.unusual.items()), one.strays] for name, (changed, one) in kept.items()
+        [name, changed, one.form, list(one.unusual.items()), one.strays, one.doubles]
+        for name, (changed, one) in kept.items()
     ]
     text = np.frombuffer(json.dumps([key, about]).encode(), dtype=np.uint8)
     listings = [one for _, one in kept.values()]
@@ -234,13 +239,12 @@ def _read(path: Path, key: str) -> dict[str, tuple[int, Listing]]:
             numbers, sizes, times = (file[part] for part in ("numbers", "sizes", "times"))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}
-    return {
-        name: (
-            changed,
-            Listing(numbers[a:b], sizes[a:b], times[a:b], tuple(form), {int(n): t for n, t in unusual}, tuple(strays)),
-        )
-        for (name, changed, form, unusual, strays), (a, b) in zip(about, pairwise(bounds.tolist()), strict=True)
-    }
+    found = {}
+    for (name, changed, form, unusual, *left), (a, b) in zip(about, pairwise(bounds.tolist()), strict=True):
+        called = {int(number): text for number, text in unusual}
+        listing = Listing(numbers[a:b], sizes[a:b], times[a:b], tuple(form), called, *map(tuple, left))
+        found[name] = changed, listing
+    return found
 
 
 def _look(path: str) -> tuple[int, int]:

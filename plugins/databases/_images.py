@@ -94,6 +94,8 @@ class Images:
                 return _NOTHING
         for name in listing.strays:
             self.problems.add(folder / name, "is not a numbered image; ignored", extra=True)
+        for name in listing.doubles:
+            self.problems.add(folder / name, "has the number of another image, which is read; ignored", extra=True)
         return listing
 
     @property

@@ -21,6 +21,17 @@ def open_media(path: Path) -> "InputContainer":
     return av.open(f"file:{path}", options={"protocol_whitelist": "file"})
 
 
+def pictures_of(container: "InputContainer") -> Any:
+    """Return the stream of moving pictures. Raises ValueError where there is none: a cover is no video."""
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
+    raise ValueError(f"no pictures in it, only {' and '.join(kinds).replace('video', 'a cover')}")
+
+
 def packets_of(container: "InputContainer", stream: Any) -> Iterator[Any]:
     """Yield the packets of a stream; a file that is cut short ends them. The last one is empty and ends decoding."""
     import av

@@ -92,7 +92,7 @@ class Rows:
             row = int(np.argmax(bad))
             found = str(self.table[column][row].as_py()) if texts is None else texts[codes[row]]
             comma = "; write a decimal point, or separate the cells by semicolons" if "," in found else ""
-            self.fail(row, f"'{column}' must be {expected} or empty, not {show(found)}{comma}")
+            self.fail(row, f"'{column}' must be {expected} or empty, not {show(found)}{comma or _code(found)}")
         return values
 
     def _strings(self, column: str) -> "pa.ChunkedArray":
@@ -106,19 +106,36 @@ class Rows:
         except pa.ArrowException:
             raise DataError(f"{self.path}: column '{column}' holds {values.type}, expected text or numbers") from None
 
+    def _absent(self, column: str) -> frozenset[str]:
+        """Return the texts that stand for nothing: R and pandas write NA, and tables of numbers hold NaN."""
+        import pyarrow as pa
+
+        kind = self.table[column].type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        return frozenset({"NA", "nan"} if pa.types.is_floating(kind) else {"NA"})
+
     def choices(self, column: str, names: Sequence[str]) -> NDArray[np.int64]:
         """Return for each row the number of its name, written so or as that number, -1 where empty."""
+        absent = self._absent(column)
         codes, texts = self.encode_texts(column)
         known = {_key(name): number for number, name in enumerate(names)}
         known |= {str(number): number for number in range(len(names))}
-        found = [-1 if text == "NA" else known.get(_key(text.removesuffix(".0")), -2) for text in texts]
+        found = [-1 if text in absent else known.get(_key(text.removesuffix(".0")), -2) for text in texts]
         if -2 in found:
             wrong = found.index(-2)
             near = get_close_matches(texts[wrong], names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             expected = f"0 to {len(names) - 1}, one of {', '.join(names)}, or empty"
-            self.fail(int(np.argmax(codes == wrong)), f"'{column}' must be {expected}, not {show(texts[wrong])}{hint}")
+            self.fail(
+                int(np.argmax(codes == wrong)),
+                f"'{column}' must be {expected}, not {show(texts[wrong])}{hint or _code(texts[wrong])}",
+            )
         return np.array([*found, -1], dtype=np.int64)[codes]
+
+
+def _code(cell: str) -> str:
+    """Return a hint for the codes by which ABAW's own files say that nothing is annotated."""
+    return "; ABAW's code for no label is an empty cell here" if cell in ("-5", "-1", "-5.0", "-1.0") else ""
 
 
 def show(cell: str) -> str:

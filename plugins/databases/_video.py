@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._images import EMPTY_SIZE
-from abawbench_plugins.databases._media import open_media, packets_of
+from abawbench_plugins.databases._media import open_media, packets_of, pictures_of
 
 SIDE = 256
 """Frames whose shorter side is longer are shrunk to it: a hundred frames of full HD would take 800 MB."""
@@ -64,7 +64,7 @@ class Video:
         durations: dict[int, int] = {}
         try:
             with open_media(self.path) as container:
-                stream = container.streams.video[0]
+                stream = pictures_of(container)
                 base = float(stream.time_base or 1)
                 started = False
                 for packet in packets_of(container, stream):
@@ -94,7 +94,7 @@ class Video:
 
         try:
             with open_media(self.path) as container:
-                rate = float(container.streams.video[0].average_rate or 0)
+                rate = float(pictures_of(container).average_rate or 0)
         except (av.FFmpegError, OSError, ValueError, IndexError):
             return None
         if RATES[0] <= rate <= RATES[1]:
@@ -145,7 +145,7 @@ class Video:
 
         left = set(self._index.ticks)
         with open_media(self.path) as container, suppress(av.FFmpegError, OSError, ValueError):
-            for frame in _frames(container, container.streams.video[0]):
+            for frame in _frames(container, pictures_of(container)):
                 left.discard(frame.dts if frame.pts is None else frame.pts)
         return len(left)
 
@@ -190,7 +190,7 @@ class Video:
     ) -> bool:
         """Decode the wanted frames from a key frame; return False, having decoded none, when that one is damaged."""
         with open_media(self.path) as container:
-            stream = container.streams.video[0]
+            stream = pictures_of(container)
             if start:
                 container.seek(self._index.ticks[start], stream=stream)
             begun = False

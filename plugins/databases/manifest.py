@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from abawbench_plugins.databases._manifest import ATTRIBUTE, SPLITS, TRACK_LEVEL
 from abawbench_plugins.databases._manifest_images import ListedImages, count_tracks
 from abawbench_plugins.databases._tracks import RATE
 from abawbench_plugins.databases._video import SIDE, Video
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FILES = ("manifest.csv", "manifest.parquet")
 
@@ -99,6 +103,16 @@ class ManifestTrack(Track):
             return [self.cell("video")] * self.n_frames
         images = self._manifest.images
         return [None] * self.n_frames if images is None else images[self._rows.start : self._rows.stop].to_pylist()
+
+    @property
+    def files(self) -> "pa.Array":
+        """The files of its pictures, as the manifest calls them."""
+        import pyarrow as pa
+
+        images, video = self._manifest.images, self.cell("video")
+        if images is None or video is not None:
+            return pa.array([video], pa.string())
+        return images[self._rows.start : self._rows.stop]
 
     @property
     def lists_any(self) -> bool:
@@ -270,6 +284,7 @@ class ManifestDatabase(Database):
             raise DataError(f"{self.path}: no track of split '{split}' has labels of '{label}'; add rows for it")
         found = self._split(label, split)
         self._check_media(found, split)
+        self._note_shared_files(found, label, split)
         return [LabelledTrack(track, self._labels_of(track, label)) for track in found]
 
     def _check_media(self, tracks: Iterable[ManifestTrack], split: str) -> None:
@@ -280,6 +295,22 @@ class ManifestDatabase(Database):
                 f"{self.path}: none of the images and videos of split '{split}' is there, {first!r} the first; "
                 f"paths are relative to {self.path.parent}"
             )
+
+    def _note_shared_files(self, tracks: Iterable[ManifestTrack], label: str, split: str) -> None:
+        """Note the files that tracks to score share with those to learn from, whatever their tracks are called."""
+        if split == "train" or "train" not in self.splits(label):
+            return
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        learned, scored = (
+            pa.chunked_array([track.files for track in some], pa.string()).drop_null().unique()
+            for some in (self._split(label, "train"), tracks)
+        )
+        both = scored.filter(pc.is_in(scored, value_set=learned))
+        if len(both):
+            caveat = f"{len(both)} files in train and {split}"
+            self.problems.add(self.path, f"{caveat}, {both[0]} for one: the value may be too high", caveat=caveat)
 
     def inspect(self, labels: Sequence[str] = (), splits: Sequence[str] = ()) -> Inspection:
         """Return what the manifest lists for the labels and splits named, or for all, and the files to read."""

@@ -26,6 +26,7 @@ class MacroF1(Metric):
     Source: P_EXPR and P_AU of the ABAW editions 3 to 10, P_CE of 6 to 8.
     """
 
+    higher_is_better = True
     kinds: tuple[str, ...] = ("multiclass", "multilabel")
 
     def __init__(self, task: Task, absent_class: str = "zero") -> None:

@@ -43,6 +43,8 @@ class MomentMetric(Metric):
     distance from the middle is a constant, to ``ROUNDING``.
     """
 
+    higher_is_better = True
+
     def __init__(self, task: Task) -> None:
         require_kind(task, "regression")
         self.task = task

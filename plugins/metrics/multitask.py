@@ -37,6 +37,8 @@ class SumOfParts(Metric):
     Source: ABAW11's description of the challenge (abaw-protocols, section 2.4, CONFIRMED).
     """
 
+    higher_is_better = True
+
     def __init__(self, task: Task, absent_class: str = "zero") -> None:
         require_kind(task, "multitask")
         unknown = sorted({part.metric for part in task.parts} - set(_METRICS))

@@ -163,6 +163,29 @@ def test_the_table_of_a_run_says_that_lower_is_better(make: Make) -> None:
     assert "lower" not in table([make("a", 0.3).record.model_copy(update={"score": Score(metric="ccc", value=0.5)})])
 
 
+def test_without_a_declared_direction_nothing_is_ranked_or_gated(
+    make: Make, plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [make("good", 0.3), make("bad", 0.9)]  # of when it still said so
+    monkeypatch.setattr(AbsoluteError, "higher_is_better", None)
+    found = compare(runs[:1], runs[1:], plugins, replicates=500)
+    status, words = gated(found, 0.02)
+    assert status == 2
+    assert words.startswith("direction not declared")
+    assert exit_status(Gate(max_drop=0.02, when_unsure="pass"), checks(Gate(max_drop=0.02), found)) == 2
+    assert "absolute-error does not declare whether more or less is better" in comparison_text(found)
+
+
+def test_a_record_of_an_undeclared_direction_is_marked(make: Make) -> None:
+    (record,) = [make("a", 0.3).record]
+    assert record.score is not None
+    told = record.model_copy(update={"score": record.score.model_copy(update={"direction_declared": False})})
+    assert told.marks == ("direction=not declared",)
+    assert "| – " in render([], [told])
+    assert "absolute-error (direction not declared)" in render([], [told])
+    assert "absolute-error does not declare whether more or less is better" in table([told])
+
+
 @pytest.mark.slow
 def test_the_frontier_and_the_picture_go_down(make: Make, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
@@ -182,8 +205,13 @@ def test_the_check_of_a_metric_knows_an_error_and_a_wrong_direction(
     (truth,) = (check for check in checks_of("metric") if check.name == "truth")
     truth("missed", plugins=plugins)
     monkeypatch.setattr(Missed, "higher_is_better", True)
+    (direction,) = (check for check in checks_of("metric") if check.name == "direction")
+    direction("missed", plugins=plugins)
     with pytest.raises(AssertionError, match=r"no worse than chance.*where higher is better"):
         truth("missed", plugins=plugins)
+    monkeypatch.setattr(Missed, "higher_is_better", None)
+    with pytest.raises(AssertionError, match="higher_is_better to be True or False"):
+        direction("missed", plugins=plugins)
 
 
 def test_thresholds_are_tuned_to_the_least_error() -> None:

@@ -20,7 +20,7 @@ Examples:
   abawbench compare runs/a/va/synthetic-seed0-0f3a0f3a runs/b/va/synthetic-seed0-77aa77aa --json
 
 Of several runs of one model, task and seed on a side the newest is compared, and what it differs in is named. A job
-that failed since, or a result that B lacks, is a broken limit.
+of B that gave no result, or none that A has, is a broken limit.
 
 Exit status: 0 done, and every limit holds; 1 a limit is broken; 2 the data cannot tell, or no task could be compared;
 3 wrong usage, or a file that is damaged or missing; 130 interrupted.

@@ -116,15 +116,21 @@ def _measure(ready: Prepared, fit: Fit, measuring: Measuring, progress: Progress
     return measure_job(bench, ready.runtime, measuring, progress)
 
 
-def _few_images(split: Split, inputs: Inputs) -> list[str]:
-    """Return a caveat for the fitted and for the scored tracks of which less than half of the frames have an image."""
-    found = []
-    for name, tracks in (("training", split.fit), ("scored", split.score)):
-        frames = sum(one.track.n_frames for one in tracks)
-        own = frames - sum(inputs.images_of(one.track).filled for one in tracks)
-        if own < 0.5 * frames:
-            found.append(f"images of {own / frames:.0%} of the {name} frames")
-    return found
+def _few_images(splits: Sequence[Split], inputs: Inputs) -> list[str]:
+    """Return a caveat for the fitted and for the scored tracks of which less than half of the frames have an image.
+
+    Of a cross-validation the fold that was fitted to the fewest counts, and what all folds scored together.
+    """
+    fitted = min(_share_with_image(split.fit, inputs) for split in splits)
+    scored = _share_with_image([one for split in splits for one in split.score], inputs)
+    shares = {"training": fitted, "scored": scored}
+    return [f"images of {share:.0%} of the {name} frames" for name, share in shares.items() if share < 0.5]
+
+
+def _share_with_image(tracks: Sequence[LabelledTrack], inputs: Inputs) -> float:
+    """Return the frames with an image of their own over all frames, 1 where there are none."""
+    frames = sum(one.track.n_frames for one in tracks)
+    return 1 - sum(inputs.images_of(one.track).filled for one in tracks) / frames if frames else 1.0
 
 
 def _predictions(ready: Prepared, scores: Sequence[Scores]) -> Predictions:
@@ -170,6 +176,6 @@ def _counts(ready: Prepared, inputs: Inputs, scores: Sequence[Scores]) -> Counts
         skipped_tracks=len({problem.track for problem in problems if problem.track}),
         lost_tracks=len(lost),
         lost_frames=sum(lost.values()),
-        caveats=(*dict.fromkeys(one.caveat for one in problems if one.caveat), *_few_images(ready.splits[-1], inputs)),
+        caveats=(*dict.fromkeys(one.caveat for one in problems if one.caveat), *_few_images(ready.splits, inputs)),
         problems=tuple(str(problem) for problem in problems),
     )

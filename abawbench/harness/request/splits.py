@@ -64,13 +64,19 @@ def check_people(database: Database, train: Sequence[LabelledTrack], scored: Seq
         if len(set(ids)) < len(ids):
             twice = next(name for place, name in enumerate(ids) if name in ids[:place])
             raise PluginError(f"database '{database.name}' gives track '{twice}' twice in one split; ids are unique")
-    both = sorted({one.track.subject for one in train} & {one.track.subject for one in scored})
+    fitted = {_person(one.track.subject) for one in train}
+    both = sorted({one.track.subject for one in scored if _person(one.track.subject) in fitted})
     if both:
         shown = ", ".join(both[:3]) + (", ..." if len(both) > 3 else "")
         what = (
             f"{len(both)} subject(s) stand in the training and in the scored split ({shown}): the value may be too high"
         )
         database.problems.add(database.name, what, caveat=f"{len(both)} subjects in train and val")
+
+
+def _person(subject: str) -> str:
+    """Return a subject's name as people tell it from others: capitals and blanks do not make somebody else."""
+    return " ".join(subject.casefold().split())
 
 
 def without_labels(tracks: Sequence[LabelledTrack]) -> tuple[LabelledTrack, ...]:

@@ -120,7 +120,8 @@ def score_file(path: Path, wanted: ScoreRequest, plugins: Plugins, databases: Da
 def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: Databases) -> ScoredFile:
     """Return the score of a run's stored predictions, which is the stored value.
 
-    Raises DataError when it is another: when predictions, scored tracks or labels are not those of the run.
+    Raises DataError when it is another: when predictions, scored tracks or labels are not those of the run, and when
+    the record names a metric or a database that is not what its value is of.
     """
     record = store.read(folder)
     if task_name not in (None, record.task):
@@ -137,6 +138,7 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
     dropped = count_dropped(database, task, _splits_of(record, task, database))
     place = databases.describe(name)
     known = _Scored(task, measured(task), database, record.database.split, tracks, assumptions, dropped, place)
+    _require_same_names(folder, record, known)
     _require_same_tracks(folder, record, known, predictions.scores)
     scores = [predictions.scores[one.track.id] for one in tracks]
     found = _score(folder, "run", known, scores).model_copy(update={"stored_value": record.score.value})
@@ -145,7 +147,10 @@ def score_run(folder: Path, task_name: str | None, plugins: Plugins, databases: 
             f"{folder}: its predictions score {found.score.value} on these labels and the record says "
             f"{record.score.value}; {_other_labels(record, found.database)}"
         )
-    return found
+    notes = [] if record.seal else ["the record has no seal: its value was verified, and nothing else that it says"]
+    if found.database.fingerprint != record.database.fingerprint:
+        notes.append(f"the value is the same although {_other_labels(record, found.database)}")
+    return found.model_copy(update={"notes": tuple(notes)})
 
 
 def _task(
@@ -209,6 +214,21 @@ def _splits_of(record: Record, task: Task, database: Database) -> list[str]:
     """Return the splits that a run was scored on: all that have labels where it was over several together (folds)."""
     there, own = database.splits(task.label), record.database.split
     return [own] if own is not None and own in there else [split for split in there if split != "test"]
+
+
+def _require_same_names(folder: Path, record: Record, known: _Scored) -> None:
+    """Raise DataError when a record names another metric or other data than its value is computed with."""
+    assert record.score is not None
+    real = {True: "synthetic", False: "real"}
+    pairs = {
+        "metric": (record.score.metric, known.task.metric),
+        "edition": (record.edition, known.task.edition),
+        "database": (record.database.name, known.database.name),
+        "data": (real[record.database.synthetic], real[known.database.synthetic]),
+    }
+    for what, (said, found) in pairs.items():
+        if said != found:
+            raise DataError(f"{folder}: its record says {what} {said}, and it is {found} here; run it again")
 
 
 def _require_same_tracks(folder: Path, record: Record, known: _Scored, predictions: Mapping[str, NDArray[Any]]) -> None:

@@ -86,7 +86,8 @@ def score(
     return (
         Score(
             metric=task.metric,
-            higher_is_better=metric.higher_is_better,
+            higher_is_better=metric.higher_is_better is not False,
+            direction_declared=metric.higher_is_better is not None,
             value=best,
             reason=f"{task.metric} has no value for these labels" if np.isnan(best) else None,
             interval=_record(value),

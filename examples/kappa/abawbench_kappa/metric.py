@@ -18,6 +18,8 @@ class KappaMetric(Metric):
     Source: Cohen (1960), Educational and Psychological Measurement 20.
     """
 
+    higher_is_better = True
+
     def __init__(self, task: Task) -> None:
         if task.kind != "multiclass":
             raise UsageError(f"it needs a multiclass task, but task '{task.name}' is {task.kind}")

@@ -105,8 +105,20 @@ def test_less_than_half_of_the_images_stands_in_the_table(call: Callable[..., Re
     assert record.counts.caveats[-2:] == ("images of 33% of the training frames", "images of 33% of the scored frames")
 
 
+@pytest.mark.slow
+def test_few_images_of_any_fold_are_said(call: Callable[..., Result], tmp_path: Path) -> None:
+    root = aff_wild2(tmp_path / "aff", ["00001.jpg", "00002.jpg"])
+    for track in "24":  # what the first of two folds is fitted to
+        (root / "cropped_aligned" / track / "00001.jpg").unlink()
+    learn = ("--model", "mnv4-tam-1", "--weights", "synthetic", "--set", "epochs=1", "--folds", "2")
+    call("run", *learn, "--task", "va", "--data", f"aff-wild2={root}", *MACHINE, "--out", "r")
+    ((_, record),) = store.find(tmp_path / "r")
+    assert record.counts is not None
+    assert [one for one in record.counts.caveats if "images" in one] == ["images of 33% of the training frames"]
+
+
 def test_subjects_of_both_splits_stand_beside_the_value(call: Callable[..., Result], tmp_path: Path) -> None:
-    rows = ["a1,1,train,anna,0,0", "a2,1,val,anna,0.1,0.2", "b1,1,train,ben,0,0.1", "b2,1,val,ben,0.3,0.2"]
+    rows = ["a1,1,train,anna,0,0", "a2,1,val,Anna ,0.1,0.2", "b1,1,train,ben,0,0.1", "b2,1,val,ben,0.3,0.2"]
     put(tmp_path / "own" / "manifest.csv", "\n".join(["track,frame,split,subject,valence,arousal", *rows]) + "\n")
     result = call("run", "--model", "constant", "--task", "va", "--data", "manifest=own", *MACHINE, "--csv")
     assert result.return_value == 0

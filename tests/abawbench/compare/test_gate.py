@@ -1,5 +1,6 @@
 """A gate fails for what is worse, and for nothing else; it says when it cannot tell."""
 
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from abawbench.contracts.errors import DataError, UsageError
 from abawbench.plugins import Plugins
 from abawbench.records import store
 from abawbench.records.record import Cost, Record, RelativeTime
+from abawbench.records.scores import Score
 
 Make = Callable[..., Path]
 
@@ -213,3 +215,18 @@ def test_a_newest_job_that_failed_fails_the_gate_beside_an_old_result(
     status, (check,) = outcome(Gate(max_drop=1, when_unsure="pass"), compared(a, b))
     assert (status, check.outcome) == (1, "fail")
     assert "broken" in check.words
+
+
+def test_a_new_run_without_a_value_fails_the_gate_whatever_the_old_one_gave(
+    make_run: Make, make_record: Callable[..., Record], tmp_path: Path
+) -> None:
+    def failed(folder: str) -> Path:
+        store.write_failed(tmp_path / folder, make_record(status="failed", reason="broken", score=None))
+        return tmp_path / folder
+
+    gate = Gate(max_drop=1, when_unsure="pass")
+    undefined = make_run("undefined", score=Score(metric="ccc", value=math.nan))
+    for a, b in (("old", failed("new")), ("old", undefined), (failed("before"), failed("after"))):
+        status, (check,) = outcome(gate, compared(make_run(a) if a == "old" else Path(a), b))
+        assert (status, check.outcome) == (1, "fail")
+    assert outcome(gate, compared(failed("before"), make_run("b")))[0] == 2

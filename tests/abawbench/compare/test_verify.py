@@ -1,5 +1,6 @@
 """A record that contradicts its files or itself stands in no table; one that cannot be checked has no rank."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from abawbench.plugins import Plugins
 from abawbench.records import store
 from abawbench.records.record import DatabaseRecord, PluginRecord, Score
 from abawbench.report.leaderboard import render
+from abawbench_plugins.metrics.concordance import Concordance
 
 Make = Callable[..., Path]
 
@@ -102,6 +104,39 @@ def test_what_cannot_be_checked_is_shown_without_a_rank(make_record: Any, tmp_pa
     found = verify([Run(tmp_path, record)], Plugins())
     assert found.left_out == []
     assert "no statistics" in found.unranked[id(record)]
+
+
+def test_a_record_without_seal_has_no_rank(make_run: Make) -> None:
+    whole, torn = make_run("a"), make_run("b", model="other")
+    rewrite(torn, score=store.read(torn).score)
+    said = json.loads((torn / "result.json").read_text(encoding="utf-8"))
+    (torn / "result.json").write_text(json.dumps(said | {"seal": None}), encoding="utf-8")
+    found = verified(whole, torn)
+    reasons = {run.record.model: found.unranked.get(id(run.record)) for run in found.runs}
+    assert reasons["mnv4-tam"] is None
+    assert reasons["other"].startswith("no seal")
+    ((row,), (best,)) = (
+        [line for line in render([], [run.record for run in found.runs], found=found).splitlines() if name in line][:1]
+        for name in ("| other", "| mnv4-tam")
+    )
+    assert row.startswith("| – ")
+    assert best.startswith("| 1 ")
+
+
+def test_a_metric_that_declares_no_direction_ranks_nothing(make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = make_run("a"), make_run("b", model="other")
+    monkeypatch.setattr(Concordance, "higher_is_better", None)
+    reasons = list(verified(*runs).unranked.values())
+    assert [reason.split(":")[0] for reason in reasons] == ["direction not declared"] * 2
+
+
+def test_a_record_of_another_direction_than_its_metric_is_left_out(
+    make_run: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("a")
+    monkeypatch.setattr(Concordance, "higher_is_better", False)
+    ((_, why),) = verified(run).left_out
+    assert "does not say that more is better" in why
 
 
 def test_a_value_of_another_edition_is_shown_without_a_rank(make_run: Make) -> None:

@@ -23,6 +23,7 @@ class MaskIgnored(Metric):
     """Accuracy over all frames, annotated or not."""
 
     size = 2
+    higher_is_better = True
 
     def __init__(self, task: Task) -> None:
         self.task = task

@@ -132,6 +132,15 @@ def test_of_several_beginnings_the_official_or_most_frequent_is_read() -> None:
     assert arrange([*openface, "00007.jpg"], [1] * 4, [1] * 4).numbers.tolist() == [7]
 
 
+def test_a_second_image_of_a_number_is_told(disk: Any) -> None:
+    disk.put(f"{VA}/a.txt", ROWS)
+    disk.images("cropped_aligned/a", "00001.jpg", "1.jpg", "00002.jpg")
+    database = open_database([disk.root])
+    assert database.tracks("va", "train")[0].track.frame_mask().sum() == 2
+    told = [str(one) for one in database.problems.items if "number of another" in one.what]
+    assert told == ["cropped_aligned/a/1.jpg: has the number of another image, which is read; ignored"]
+
+
 NAMES = st.lists(
     st.builds(
         "{}{}.{}".format,

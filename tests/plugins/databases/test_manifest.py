@@ -216,6 +216,28 @@ def test_rows_may_come_in_any_order_and_frames_start_anywhere(opened) -> None:
     assert list(b.track.frame_names()) == ["b/00007.jpg", "b/00008.jpg"]
 
 
+@pytest.mark.parametrize("column", ["image", "video"])
+def test_a_file_in_train_and_val_is_a_caveat_whatever_its_track_is_called(disk, opened, column: str) -> None:
+    disk.put("a.png", png(1))
+    files = {"a": ("a.png", "train"), "b": ("b.png", "train"), "c": ("a.png", "val"), "d": ("c.png", "val")}
+    rows = [f"{track},1,{file},{split},0,0" for track, (file, split) in files.items()]
+    database = opened("\n".join([f"track,frame,{column},split,valence,arousal", *rows]))
+    database.tracks("va", "train")
+    assert not [one for one in database.problems.items if one.caveat]
+    database.tracks("va", "val")
+    (shared,) = [one for one in database.problems.items if one.caveat]
+    assert shared.caveat == "1 files in train and val"
+    assert "a.png" in shared.what
+
+
+def test_nan_in_a_column_of_numbers_is_no_class(disk) -> None:
+    table = {"track": ["a", "a"], "frame": [1, 2], "expression": pa.array([3.0, float("nan")])}
+    path = disk.put("manifest.parquet", b"")
+    pq.write_table(pa.table(table), path)
+    (one,) = open_database([path]).tracks("expr", "train")
+    assert one.known.mask.tolist() == [True, False]
+
+
 def test_splits_are_those_with_labels_and_test_needs_none(opened) -> None:
     database = opened("track,split,ah,expression\na,train,1,\nb,val,,2\nc,test,,\n")
     assert database.splits("ah") == ["train", "test"]

@@ -12,12 +12,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.problems import Problems
-from abawbench_plugins.databases import _video
+from abawbench_plugins.databases import _audio, _video
 from abawbench_plugins.databases._audio import read_audio
 from abawbench_plugins.databases._file_groups import MediaFile
 from abawbench_plugins.databases._media import open_media
@@ -175,6 +176,78 @@ def test_sound_of_any_number_of_channels_is_their_mean(tmp_path: Path, channels:
     found = read_audio(write_wave(tmp_path / "x.wav", channels, samples))
     assert found is not None
     np.testing.assert_allclose(found[0], samples / 32768, atol=1e-7)
+
+
+def test_a_cover_is_no_video_and_sound_alone_is_called_so(tmp_path: Path) -> None:
+    def first(order: str) -> Video:
+        path = tmp_path / f"{order}.mp4"
+        with av.open(str(path), "w") as container:
+            streams = {}
+            for kind in order:
+                codec, side, form = ("mjpeg", 32, "yuvj420p") if kind == "c" else ("mpeg4", 16, "yuv420p")
+                streams[kind] = stream = container.add_stream(codec, rate=25)
+                stream.width, stream.height, stream.pix_fmt = side, side, form
+                if kind == "c":
+                    stream.disposition = Disposition.attached_pic
+            for kind, stream in streams.items():
+                for number in range(1 if kind == "c" else 3):
+                    frame = av.VideoFrame.from_ndarray(np.full((stream.height, stream.width, 3), 90, np.uint8))
+                    frame.pts = number
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode(None))
+        return Video(path)
+
+    assert [len(first(order)) for order in ("v", "vc", "c")] == [3, 3, 0]
+    alone = first("c")
+    assert (len(alone), alone.rate) == (0, None)
+    assert "no pictures in it, only a cover" in alone.problems.items[0].what
+    sound = Video(write_wave(tmp_path / "x.wav", 1, np.arange(100)))
+    assert len(sound) == 0
+    assert "no pictures in it, only audio" in sound.problems.items[0].what
+
+
+def leaping(path: Path, seconds: int) -> Path:
+    """Two tenths of a second of sound, the clock leaping between them."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        stream.layout = "mono"
+        for at in (0, 800 + seconds * 8000):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 800), 1000, np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 8000, at, Fraction(1, 8000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_leap_of_the_clock_fills_no_memory_and_is_told(tmp_path: Path) -> None:
+    for seconds, length, told in ((2, 2.2, 0), (90_000, 0.2, 1)):
+        problems = Problems()
+        found = read_audio(leaping(tmp_path / "x.mkv", seconds), problems)
+        assert found is not None
+        assert len(found[0]) / found[1] == pytest.approx(length, abs=0.01)
+        assert [one.what.split(" whose ")[0] for one in problems.items] == ["has sound"] * told
+
+
+def test_longer_sound_than_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_wave(tmp_path / "x.wav", 1, np.zeros(4000))
+    monkeypatch.setattr(_audio, "MOST", 1000)
+    with pytest.raises(DataError, match=r"more than 0\.0 hours of it at 16000 Hz; cut the file"):
+        read_audio(path)
+
+
+def test_sound_beyond_full_scale_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_f32le", rate=8000)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(np.full((1, 4000), 300, np.float32), format="flt", layout="mono")
+        frame.sample_rate = 8000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    problems = Problems()
+    found = read_audio(path, problems)
+    assert found is not None
+    assert found[0].max() == 1
+    assert "has 4000 sample(s) of sound beyond full scale" in problems.items[0].what
 
 
 def test_nan_in_sound_is_refused(disk: Any, tmp_path: Path) -> None:

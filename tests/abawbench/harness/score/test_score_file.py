@@ -212,6 +212,21 @@ def test_a_run_on_other_labels_says_which_options_are_missing(score, run: Path) 
 
 
 @pytest.mark.slow
+def test_an_edited_record_without_seal_is_not_verified(score, run: Path) -> None:
+    assert score(run).notes == ()
+    rewritten(run)
+    assert score(run).notes == ("the record has no seal: its value was verified, and nothing else that it says",)
+    for edit in ({"score__metric": "pearson"}, {"database__synthetic": False}, {"database__name": "aff-wild2"}):
+        rewritten(run, **edit)
+        (what,) = edit.values()
+        with pytest.raises((DataError, UsageError), match=what if isinstance(what, str) else "says data real"):
+            score(run)
+        rewritten(run, score__metric="macro-f1", database__synthetic=True, database__name="toy")
+    rewritten(run, database__fingerprint="f" * 64)
+    assert "although the annotation files of 'toy' are not those of the run" in score(run).notes[1]
+
+
+@pytest.mark.slow
 def test_a_run_on_other_tracks_is_refused(score, run: Path) -> None:
     rewritten(run, database__tracks_sha256="0" * 64)
     with pytest.raises(DataError, match="the run scored other tracks than 'toy' has"):

@@ -10,6 +10,8 @@ from abawbench.contracts import Metric, Task
 
 
 class Hits(Metric):
+    higher_is_better = True
+
     def __init__(self, task: Task) -> None:
         reach("metric")
         self.outputs = task.outputs
