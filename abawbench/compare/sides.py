@@ -4,7 +4,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,8 @@ from abawbench.records import store
 from abawbench.records.record import Record
 
 BASELINES = Path("leaderboards", "baselines")
+SKEW = timedelta(hours=1)
+"""By which the clocks of two machines may differ."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -88,8 +90,9 @@ def newest(runs: Sequence[Run], *, single: bool = False) -> list[Run]:
     """Return the runs without those that a newer one of the same system, task and seed takes the place of.
 
     A job that gave no result knows only its model: it takes the place of every older run of that model. With ``single``
-    a model's options and settings do not tell its runs apart.
+    a model's options and settings do not tell its runs apart. Raises DataError where the time of one is still to come.
     """
+    _require_past(runs)
     kept: dict[tuple[object, ...], Run] = {}
     for run in sorted(runs, key=lambda run: run.asked):
         record = run.record
@@ -104,6 +107,17 @@ def newest(runs: Sequence[Run], *, single: bool = False) -> list[Run]:
         kept[record.task, record.seed, record.entry] = run
     chosen = {id(run) for run in kept.values()}
     return [run for run in runs if id(run) in chosen]
+
+
+def _require_past(runs: Sequence[Run]) -> None:
+    """Raise DataError for a run from the future that has a rival: a clock that was wrong must not decide for good."""
+    latest = datetime.now(UTC) + SKEW
+    for run in runs:
+        if run.asked > latest and any(other is not run and _same_job(other.record, run.record) for other in runs):
+            raise DataError(
+                f"{run.path}: made at {run.asked:%Y-%m-%d %H:%M} UTC, which is still to come, so which run of "
+                f"{run.record.model} on {run.record.task} is the newest cannot be told; remove it, or run it again"
+            )
 
 
 def _same_job(one: Record, other: Record) -> bool:

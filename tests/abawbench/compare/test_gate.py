@@ -217,6 +217,15 @@ def test_a_newest_job_that_failed_fails_the_gate_beside_an_old_result(
     assert "broken" in check.words
 
 
+def test_a_run_from_the_future_does_not_decide_for_good(make_run: Make) -> None:
+    old = make_run("a")
+    make_run("b/1", finished=datetime(2999, 1, 2, tzinfo=UTC))
+    assert outcome(Gate(max_drop=1), compared(old, old.parent / "b"))[0] == 0  # it has no rival
+    make_run("b/2", noise=0.9)
+    with pytest.raises(DataError, match="2999-01-02 00:00 UTC, which is still to come"):
+        compared(old, old.parent / "b")
+
+
 def test_a_new_run_without_a_value_fails_the_gate_whatever_the_old_one_gave(
     make_run: Make, make_record: Callable[..., Record], tmp_path: Path
 ) -> None:
