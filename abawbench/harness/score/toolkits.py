@@ -74,7 +74,7 @@ def read(path: Path, task: Task, index: FrameIndex, form: str) -> Entries:
             raise DataError(f"{file}: {index.unknown_track(file.stem)}; call the file after its track")
         tracks += [file.stem] * len(rows)
         places += [table.where(row) for row in rows]
-        frames.append(_column(table, kit.frame, rows).astype(np.int64) - kit.first)
+        frames.append(_whole(table, kit.frame, rows, "a frame").astype(np.int64) - kit.first)
         found.append(values)
     scores = np.concatenate(found)
     decided = kit.classes is None or task.kind == "multilabel"
@@ -104,7 +104,12 @@ def _values(
     if len(missing) == len(columns):
         raise DataError(f"{table.path}:1: this is no table of {form}: no column {next(iter(columns.values()))!r}")
     zero = np.zeros(len(rows))
-    return np.stack([zero if n in missing else _column(table, c, rows) for n, c in columns.items()], axis=1), missing
+    decided = kit.classes is None
+    found = [
+        zero if name in missing else _unit(table, column, rows) if decided else _column(table, column, rows)
+        for name, column in columns.items()
+    ]
+    return np.stack(found, axis=1), missing
 
 
 def _words(table: TextTable, kit: Toolkit, task: Task, rows: Sequence[int]) -> NDArray[np.float64]:
@@ -134,6 +139,26 @@ def _column(table: TextTable, name: str, rows: Sequence[int]) -> NDArray[np.floa
         if not is_number(table.rows[row][place]):
             raise DataError(f"{table.where(row)}: {name} is {table.rows[row][place][:40]!r}, not a number")
     return np.array([float(table.rows[row][place]) for row in rows], dtype=np.float64)
+
+
+def _whole(table: TextTable, name: str, rows: Sequence[int], what: str) -> NDArray[np.float64]:
+    """Return a column of whole numbers. Raises DataError for another, which nobody may round."""
+    found = _column(table, name, rows)
+    wrong = np.flatnonzero((found != np.rint(found)) | (np.abs(found) > 2**53))
+    if wrong.size:
+        row = rows[int(wrong[0])]
+        raise DataError(f"{table.where(row)}: {name} is {table.rows[row][_place(table, name)][:40]!r}, not {what}")
+    return found
+
+
+def _unit(table: TextTable, name: str, rows: Sequence[int]) -> NDArray[np.float64]:
+    """Return a column of units that are 0 or 1. Raises DataError for anything else."""
+    found = _whole(table, name, rows, "0 or 1")
+    wrong = np.flatnonzero((found != 0) & (found != 1))
+    if wrong.size:
+        row = rows[int(wrong[0])]
+        raise DataError(f"{table.where(row)}: {name} is {found[wrong[0]]:g}, not 0 or 1")
+    return found
 
 
 def _place(table: TextTable, name: str) -> int:

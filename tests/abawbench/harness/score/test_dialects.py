@@ -1,6 +1,7 @@
 """Prediction files and manifests as people write them: whatever the dialect, the same predictions; else what it is."""
 
 import gzip
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from zipfile import ZipFile
@@ -239,6 +240,16 @@ def test_tables_of_libreface_give_words_and_units(tmp_path: Path) -> None:
     found = read(tmp_path / "a.csv", "au", TRACKS[:1], form="libreface")
     assert found.tracks[0].decisions[0].tolist() == [1] * 10 + [0, 0]
     assert any("AU25, AU26: never predicted" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("frame", "unit", "what"), [("1.5", "1", "frame is '1.5', not a frame"), ("1", "0.9", "'0.9', not 0 or 1"),
+                                ("1", "2", "AU01_c is 2, not 0 or 1"), ("1e300", "1", "not a frame")]
+)  # fmt: skip
+def test_numbers_of_toolkits_are_never_rounded(tmp_path: Path, frame: str, unit: str, what: str) -> None:
+    (tmp_path / "a.csv").write_text(f"frame,success,AU01_c\n2,1,1\n{frame},1,{unit}\n")
+    with pytest.raises(DataError, match=rf"a\.csv:3: .*{re.escape(what)}"):
+        read(tmp_path / "a.csv", "au", TRACKS[:1], form="openface")
 
 
 def test_a_toolkit_without_columns_for_the_task_is_refused(tmp_path: Path) -> None:
