@@ -28,8 +28,8 @@ def pictures_of(container: "InputContainer") -> Any:
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             return stream
-    kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
-    raise ValueError(f"no pictures in it, only {' and '.join(kinds).replace('video', 'a cover')}")
+    kinds = " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    raise ValueError(f"no pictures in it, only {kinds.replace('video', 'a cover')}")
 
 
 def packets_of(container: "InputContainer", stream: Any) -> Iterator[Any]:
