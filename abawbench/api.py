@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from abawbench.config import Roots, read_config
-from abawbench.contracts.errors import JobWarning, UsageError
+from abawbench.contracts.errors import DataError, JobWarning, UsageError
 from abawbench.harness.request.databases import Databases, Sources, sources_of_run
 from abawbench.harness.request.jobs import Job, Machine
 from abawbench.harness.request.protocol import Protocol, protocol_of
 from abawbench.harness.request.trackers import check_trackers
 from abawbench.plugins import Plugins, default_plugins
 from abawbench.progress import Progress
+from abawbench.system.files import require_folder
 from abawbench.system.limits import Limits
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def run(
     errand = Errand(
         plan=planned,
         numbers=tuple(range(len(planned.jobs))),
-        out=Path(out).absolute(),  # a plugin may change the working folder
+        out=_results_folder(out),
         limits=machine.limits,
         force=force,
         noted=engine is not None,
@@ -171,7 +172,7 @@ def run_plan(
     errand = Errand(
         plan=plan,
         numbers=plan.pick(jobs),
-        out=Path(out).absolute(),
+        out=_results_folder(out),
         limits=limits,
         force=force,
         plugins=plugins or default_plugins(),
@@ -274,7 +275,7 @@ def score(
     its own. Raises DataError naming file and line, and UsageError.
     """
     from abawbench.harness.score.score_file import ScoreRequest, score_file, score_run
-    from abawbench.records.store import RESULT, read
+    from abawbench.records.store import FAILED, RESULT, read
 
     plugins = plugins or default_plugins()
     path = _run_at(Path(predictions))
@@ -283,12 +284,22 @@ def score(
         if assumptions:
             raise UsageError(f"{path}: a run is scored under its own assumptions; leave --assume out")
         return score_run(path, task, plugins, Databases(plugins, sources_of(read(path), data), progress))
+    if (path / FAILED).is_file():
+        raise DataError(f"{path}: nothing to score, the run gave no result: {read(path / FAILED).trouble}")
     if task is None:
         raise UsageError(f"{path}: not a run folder, so say which task it predicts with --task")
     wanted = ScoreRequest(
         task=task, split=split, missing=missing, surplus=surplus, form=form, assumptions=assumptions or {}
     )
     return score_file(path, wanted, plugins, Databases(plugins, as_sources(data), progress))
+
+
+def _results_folder(out: str | Path) -> Path:
+    """Return where results lie, absolute: a plugin may change the working folder. Raises UsageError for no folder."""
+    try:
+        return require_folder(Path(out))
+    except OSError as error:
+        raise UsageError(f"results cannot lie in {out}: {error.filename or out}: {error.strerror}") from error
 
 
 def _run_at(path: Path) -> Path:

@@ -29,6 +29,17 @@ def read_whole(path: Path, most: int = MOST) -> bytes:
         return file.read(most + 1)
 
 
+def require_folder(folder: Path) -> Path:
+    """Return the absolute path of a folder that is there or can be made. Raises OSError naming what is in its way."""
+    folder = folder.absolute()
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if not stat.S_ISDIR(there.stat().st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(there))
+    if there != folder and not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "nothing can be made in this folder", str(there))
+    return folder
+
+
 def require_plain_target(target: Path) -> None:
     """Raise OSError where something other than a regular file has the name that is to be written.
 

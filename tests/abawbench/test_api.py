@@ -117,6 +117,21 @@ def test_a_job_without_a_result_is_a_warning_with_its_reason_and_an_error_where_
 
 
 @pytest.mark.slow
+def test_a_run_that_failed_has_nothing_to_score_and_says_why(tiny, tmp_path: Path) -> None:
+    with pytest.warns(abawbench.JobWarning):
+        tiny("broken")
+    (folder,) = {path.parent for path in tmp_path.rglob("failed.json")}
+    with pytest.raises(abawbench.DataError, match=r"gave no result: broken on colour.*this plugin is broken"):
+        abawbench.score(folder)
+
+
+def test_results_cannot_lie_below_a_file(toys: Plugins, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(abawbench.UsageError, match=r"results cannot lie in .*file/x: .*file: not a folder"):
+        abawbench.run("toy", "colour", {"toy": ()}, out=tmp_path / "file" / "x", plugins=toys)
+
+
+@pytest.mark.slow
 def test_records_that_are_all_well_are_returned(tiny) -> None:
     records = tiny("toy")
     assert records.raise_for_status() is records

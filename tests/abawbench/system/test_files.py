@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from abawbench.system.files import replace_file, sweep
+from abawbench.system.files import replace_file, require_folder, sweep
 
 
 def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
@@ -52,6 +52,18 @@ def test_only_a_file_is_replaced(tmp_path: Path, kind: str, words: str) -> None:
         temporary.write_text("yours", encoding="utf-8")
     assert other.read_text(encoding="utf-8") == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "target"]
+
+
+def test_a_folder_that_cannot_be_is_refused_with_what_is_in_its_way(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dead").symlink_to("none")
+    for name, place in (("file", "file"), ("file/x/y", "file"), ("loop/x", "loop"), ("dead/x", "dead")):
+        with pytest.raises(OSError) as refused:
+            require_folder(tmp_path / name)
+        assert refused.value.filename == str(tmp_path / place)
+    for name in ("", "new/x"):
+        assert require_folder(tmp_path / name) == tmp_path / name
 
 
 def test_a_device_is_not_replaced() -> None:
