@@ -108,6 +108,11 @@ def decode_text(data: bytes, where: object) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
+def person_key(subject: str) -> str:
+    """Return what tells a subject from others: neither capitals nor blanks make somebody else."""
+    return " ".join(subject.casefold().split())
+
+
 def lines_of(text: str) -> list[str]:
     """Return the lines of a text, without blank ones at its end."""
     text = text.rstrip()

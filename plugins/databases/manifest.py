@@ -21,7 +21,7 @@ from abawbench.contracts import (
     UsageError,
 )
 from abawbench.contracts.problems import Problems
-from abawbench.contracts.text import read_regular
+from abawbench.contracts.text import person_key, read_regular
 from abawbench_plugins.databases._file_groups import MediaFile
 from abawbench_plugins.databases._images import EMPTY_SIZE, decode_image, shrink
 from abawbench_plugins.databases._manifest import ATTRIBUTE, SPLITS, TRACK_LEVEL, Manifest, read_manifest
@@ -335,7 +335,10 @@ class ManifestDatabase(Database):
         return Inspection(counts, parts)
 
     def _note_shared_subjects(self) -> None:
-        splits = {split: {t.subject for t in self._all if (t.cell("split") or "train") == split} for split in SPLITS}
+        splits = {
+            split: {person_key(t.subject) for t in self._all if (t.cell("split") or "train") == split}
+            for split in SPLITS
+        }
         both = sorted(splits["train"] & (splits["val"] | splits["test"]))
         if both:
             shown = ", ".join(both[:3]) + (", ..." if len(both) > 3 else "")

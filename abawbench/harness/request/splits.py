@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import Database, DataError, LabelledTrack, PluginError, UsageError
+from abawbench.contracts.text import person_key
 from abawbench.harness.request.protocol import Protocol
 
 
@@ -46,7 +47,7 @@ def split_tracks(
         return [Split(tuple(pooled), ())]
     if not protocol.folds:
         return [Split(tuple(train), tuple(validation))]
-    subjects, frames = [one.track.subject for one in pooled], [one.track.n_frames for one in pooled]
+    subjects, frames = [person_key(one.track.subject) for one in pooled], [one.track.n_frames for one in pooled]
     own = assign_folds(subjects, frames, protocol.folds)
     return [
         Split(
@@ -64,19 +65,14 @@ def check_people(database: Database, train: Sequence[LabelledTrack], scored: Seq
         if len(set(ids)) < len(ids):
             twice = next(name for place, name in enumerate(ids) if name in ids[:place])
             raise PluginError(f"database '{database.name}' gives track '{twice}' twice in one split; ids are unique")
-    fitted = {_person(one.track.subject) for one in train}
-    both = sorted({one.track.subject for one in scored if _person(one.track.subject) in fitted})
+    fitted = {person_key(one.track.subject) for one in train}
+    both = sorted({one.track.subject for one in scored if person_key(one.track.subject) in fitted})
     if both:
         shown = ", ".join(both[:3]) + (", ..." if len(both) > 3 else "")
         what = (
             f"{len(both)} subject(s) stand in the training and in the scored split ({shown}): the value may be too high"
         )
         database.problems.add(database.name, what, caveat=f"{len(both)} subjects in train and val")
-
-
-def _person(subject: str) -> str:
-    """Return a subject's name as people tell it from others: capitals and blanks do not make somebody else."""
-    return " ".join(subject.casefold().split())
 
 
 def without_labels(tracks: Sequence[LabelledTrack]) -> tuple[LabelledTrack, ...]:

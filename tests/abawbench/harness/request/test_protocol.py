@@ -96,6 +96,12 @@ def test_folds_do_not_depend_on_the_order_of_tracks_and_are_of_like_size(found) 
     assert by_subject == {"a": 0, "c": 1, "b": 2, "d": 2, "e": 1, "f": 2}
 
 
+def test_capitals_and_blanks_make_nobody_else() -> None:
+    tracks = [labelled(f"t{n}", subject) for n, subject in enumerate(["Anna", "anna ", "ANNA", "Ben", "ben"])]
+    for fold in split_tracks(Protocol(folds=2), tracks, []):
+        assert len({subject.strip().casefold() for subject in subjects(fold.score)}) == 1
+
+
 def test_the_official_split_and_the_refit() -> None:
     a, b, c, d = (labelled(name, name) for name in "abcd")
     train, validation = [a, *without_labels([b])], [c, d]
