@@ -56,7 +56,20 @@ def verify(runs: Sequence[Run], plugins: Plugins) -> Verified:
         kept.append(run)
         if doubt:
             unranked[id(record)] = doubt
-    return Verified(kept, _fewer_tracks(kept, tracks) | unranked, left_out)
+    return Verified(kept, _fewer_tracks(kept, tracks) | _of_one_job(kept) | unranked, left_out)
+
+
+def _of_one_job(runs: Sequence[Run]) -> dict[int, str]:
+    """Return why results that name one job and have several values have no rank: equal jobs give equal results."""
+    jobs: dict[tuple[object, ...], list[Record]] = {}
+    for record in (run.record for run in runs if run.record.score is not None):
+        jobs.setdefault((record.job, record.model, record.task, record.seed), []).append(record)
+    return {
+        id(record): f"{len(records)} results of one job differ in their value; run it again to see which comes out"
+        for records in jobs.values()
+        if len({record.score and record.score.value for record in records}) > 1
+        for record in records
+    }
 
 
 def _fewer_tracks(runs: Sequence[Run], tracks: Mapping[int, frozenset[str]]) -> dict[int, str]:

@@ -67,7 +67,11 @@ def test_an_edited_record_is_left_out_though_its_seal_fits(make_run: Make, edit:
 
 
 def test_fewer_tracks_than_the_others_have_no_rank(make_run: Make) -> None:
-    whole, also, chosen = make_run("a"), make_run("b", model="other"), make_run("c", model="chosen", tracks=15, noise=0)
+    whole, also, chosen = (
+        make_run("a"),
+        make_run("b", model="other"),
+        make_run("c", model="chosen", tracks=15, noise=0, job="c" * 64),
+    )
     found = verified(chosen, whole, also)
     assert len(found.runs) == 3
     assert {run.record.model: found.unranked.get(id(run.record)) for run in found.runs} == {
@@ -88,6 +92,12 @@ def test_a_copy_is_counted_once(make_run: Make, tmp_path: Path) -> None:
     found = verified(a, make_run("b"))
     assert len(found.runs) == 1
     assert "a copy of" in found.left_out[0][1]
+
+
+def test_results_of_one_job_with_several_values_have_no_rank(make_run: Make) -> None:
+    found = verified(make_run("a"), make_run("b", noise=0.1), make_run("c", model="other", noise=0.2))
+    reasons = {run.path.name: found.unranked.get(id(run.record), "") for run in found.runs}
+    assert [reasons[name].startswith("2 results of one job differ") for name in "abc"] == [True, True, False]
 
 
 @pytest.mark.parametrize("tracks", [1, 2, 8])
