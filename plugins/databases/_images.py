@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EMPTY_SIZE = (112, 112)
 """Height and width of the black frames of a track that has no readable image: the size of the aligned faces."""
 
+MOST_PIXELS = 1 << 27
+"""Pixels of the largest image that is decoded, 400 MB of them: an empty one packs into a few kilobytes."""
 LARGEST_SIDE = 512
 """Images whose shorter side is longer are shrunk to it; aligned faces are smaller."""
 _NONE = np.zeros(0, dtype=np.int64)
@@ -269,6 +271,11 @@ def decode_image(file: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     data = file if isinstance(file, bytes) else file.tobytes()
     check_whole(data)
+    told = _told_size(data)
+    if told is not None and told[0] * told[1] > MOST_PIXELS:
+        raise ValueError(
+            f"is an image of {told[1]} x {told[0]} pixels, and at most {MOST_PIXELS >> 20} million are read"
+        )
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error:
@@ -281,18 +288,28 @@ def decode_image(file: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
 def image_size(data: bytes) -> tuple[int, int]:
     """Return height and width of a whole file, from the headers of a JPEG or PNG image. Raises ValueError."""
     check_whole(data)
+    told = _told_size(data)
+    if told is not None:
+        return told
+    if data.startswith(b"\xff\xd8"):
+        raise ValueError("is an unreadable JPEG image")
+    height, width = decode_image(data).shape[:2]
+    return height, width
+
+
+def _told_size(data: bytes) -> tuple[int, int] | None:
+    """Return the height and width that the header of a PNG or JPEG image tells, None where there is none."""
     if data.startswith(_PNG) and len(data) > 24:
         return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
     if not data.startswith(b"\xff\xd8"):
-        height, width = decode_image(data).shape[:2]
-        return height, width
+        return None
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
         at += 2 + length
-    raise ValueError("is an unreadable JPEG image")
+    return None
 
 
 def _form(data: bytes) -> str:

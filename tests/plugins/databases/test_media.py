@@ -41,6 +41,19 @@ def test_an_embedded_thumbnail_does_not_hide_a_truncation() -> None:
         decode_image(carrying[:-20])
 
 
+@pytest.mark.parametrize("side", [12_000, 30_000, 65_535])
+def test_an_image_that_would_fill_the_memory_is_refused_by_its_header(side: int) -> None:
+    for form, at in ((".png", 16), (".jpg", None)):
+        data = bytearray(cv2.imencode(form, np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+        if at is not None:
+            data[at : at + 8] = side.to_bytes(4, "big") * 2
+        else:
+            at = data.index(b"\xff\xc0") + 5
+            data[at : at + 4] = side.to_bytes(2, "big") * 2
+        with pytest.raises(ValueError, match=f"is an image of {side} x {side} pixels, and at most 128 million"):
+            decode_image(bytes(data))
+
+
 def test_bytes_after_the_end_of_an_image_do_no_harm() -> None:
     whole = encoded(np.dstack([PATTERN] * 3))
     np.testing.assert_array_equal(decode_image(whole + b"\0" * 7), decode_image(whole))
