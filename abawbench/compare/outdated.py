@@ -10,12 +10,14 @@ from abawbench.records.record import Record
 def outdated(runs: Sequence[Run]) -> list[Run]:
     """Return the results that a newer result of the same request takes the place of, and failures older than a result.
 
-    A job that gave no result knows only model, task and seed; it makes no result outdated.
+    A job that gave no result knows only model, task and seed; it makes no result outdated. Neither does a run whose time
+    is still to come.
     """
     found: list[Run] = []
     newest: dict[str, Run] = {}
     done: set[tuple[str, str, int]] = set()
-    for run in sorted(runs, key=lambda run: run.asked, reverse=True):
+    told = [run for run in runs if not run.is_to_come]
+    for run in sorted(told, key=lambda run: run.asked, reverse=True):
         record = run.record
         job = record.model, record.task, record.seed
         if record.status == "ok":

@@ -31,6 +31,11 @@ class Run:
         """When it was made, or last asked for and read back."""
         return store.last_asked(self.path, self.record)
 
+    @property
+    def is_to_come(self) -> bool:
+        """Whether that time is still to come: the clock was wrong, so it tells nothing about which run is newer."""
+        return self.asked > datetime.now(UTC) + SKEW
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -111,9 +116,8 @@ def newest(runs: Sequence[Run], *, single: bool = False) -> list[Run]:
 
 def _require_past(runs: Sequence[Run]) -> None:
     """Raise DataError for a run from the future that has a rival: a clock that was wrong must not decide for good."""
-    latest = datetime.now(UTC) + SKEW
     for run in runs:
-        if run.asked > latest and any(other is not run and _same_job(other.record, run.record) for other in runs):
+        if run.is_to_come and any(other is not run and _same_job(other.record, run.record) for other in runs):
             raise DataError(
                 f"{run.path}: made at {run.asked:%Y-%m-%d %H:%M} UTC, which is still to come, so which run of "
                 f"{run.record.model} on {run.record.task} is the newest cannot be told; remove it, or run it again"

@@ -59,3 +59,9 @@ def test_pruning_removes_what_was_asked_for_again_and_nothing_else(
     assert sorted(path.name for path in runs.iterdir()) == ["broke-later", "new", "old", "other-seed", "other-settings"]
     assert [path.name for path in (runs / "old").iterdir()] == ["mine.txt"]
     assert "nothing is outdated" in call(str(runs), "--prune").stdout
+
+
+def test_a_run_from_the_future_makes_nothing_outdated(make_run: Make, tmp_path: Path) -> None:
+    make_run("runs/ahead", finished=datetime(2999, 1, 1, tzinfo=UTC))
+    make_run("runs/new", finished=FIRST)
+    assert "nothing is outdated" in call(str(tmp_path / "runs"), "--prune").stdout
