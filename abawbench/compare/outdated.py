@@ -10,8 +10,8 @@ from abawbench.records.record import Record
 def outdated(runs: Sequence[Run]) -> list[Run]:
     """Return the results that a newer result of the same request takes the place of, and failures older than a result.
 
-    A job that gave no result knows only model, task and seed; it makes no result outdated. Neither does a run whose time
-    is still to come.
+    A job that gave no result knows only model, task and seed; it makes no result outdated. Neither does a run whose
+    time is still to come.
     """
     found: list[Run] = []
     newest: dict[str, Run] = {}
