@@ -1,6 +1,7 @@
 """Text files as people make them: encodings, dialects of CSV, and what a file is when it is no text."""
 
 import csv
+import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
@@ -75,6 +76,15 @@ def read_regular(path: Path) -> bytes:
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(EINVAL, "not a regular file")
     return path.read_bytes()
+
+
+def leads_back(folder: str | Path, name: str) -> bool:
+    """Return whether a name in a folder is a link to a folder on the way there: who follows it never ends."""
+    link = Path(folder, name)
+    if not link.is_symlink():
+        return False
+    target = os.path.realpath(link)
+    return any(os.path.realpath(one) == target for one in link.absolute().parents)
 
 
 def read_text(path: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.problems import Problems
+from abawbench.contracts.text import leads_back
 
 _JUNK = {"thumbs.db", "desktop.ini", "__macosx"}
 _VIDEO_FOLDER = re.compile(r"batch_?\d*|videos|new_?vids.*|raw.*", re.IGNORECASE)
@@ -26,13 +27,28 @@ def holds_images(folder: Path) -> bool:
 
 
 def entries(folder: Path, problems: Problems) -> list[os.DirEntry[str]]:
-    """Return what is in a folder by name, without what file managers leave there; a problem when it cannot be read."""
+    """Return what is in a folder by name, without what file managers leave there; a problem when it cannot be read.
+
+    So is a link that leads nowhere but to itself, or back to a folder on the way.
+    """
     try:
         with os.scandir(folder) as found:
-            return sorted((e for e in found if not is_junk(e.name)), key=lambda e: e.name)
+            listed = sorted((e for e in found if not is_junk(e.name)), key=lambda e: e.name)
     except OSError as error:
         problems.add(folder, f"cannot be listed: {error.strerror}")
         return []
+    return [entry for entry in listed if not _is_loop(entry, problems)]
+
+
+def _is_loop(entry: os.DirEntry[str], problems: Problems) -> bool:
+    try:
+        loop = entry.is_symlink() and entry.is_dir() and leads_back(Path(entry.path).parent, entry.name)
+    except OSError as error:
+        problems.add(entry.path, f"cannot be looked at ({error.strerror}); ignored")
+        return True
+    if loop:
+        problems.add(entry.path, "is a link to a folder that it lies in; ignored", extra=True)
+    return loop
 
 
 def has_file(path: Path, problems: Problems) -> bool:

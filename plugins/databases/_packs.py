@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.problems import Problems
-from abawbench.contracts.text import read_regular
+from abawbench.contracts.text import leads_back, read_regular
 from abawbench_plugins.databases._folders import PACKED, entries, is_junk
 from abawbench_plugins.databases._image_index import NUMBERED, Listing, Report, arrange, list_folder
 
@@ -123,7 +123,10 @@ def pack_tree(root: Path, out: Path, report: Report) -> int:
         raise UsageError(f"{out} is there already; name a new folder")
     draft = out.with_name(f".{out.name}.partial")
     shutil.rmtree(draft, ignore_errors=True)  # of one that was killed
-    folders = [(Path(at), inside, files) for at, inside, files in os.walk(root, followlinks=True)]
+    folders = []
+    for at, inside, files in os.walk(root, followlinks=True):
+        inside[:] = [name for name in inside if not leads_back(at, name)]
+        folders.append((Path(at), inside, files))
     packed = 0
     try:
         for done, (folder, inside, files) in enumerate(folders, 1):

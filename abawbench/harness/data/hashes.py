@@ -9,6 +9,7 @@ from pathlib import Path
 
 from abawbench.contracts import DataError
 from abawbench.contracts.problems import Problem
+from abawbench.contracts.text import leads_back
 from abawbench.progress import Progress
 from abawbench.system.files import replace_file
 from abawbench.system.processes import map_in_processes
@@ -29,7 +30,7 @@ def hash_files(root: Path, jobs: int, progress: Progress) -> Mapping[str, str]:
 
 def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
     for folder, inside, names in os.walk(root, followlinks=True):
-        inside.sort()
+        inside[:] = sorted(name for name in inside if not leads_back(folder, name))
         yield folder, sorted(name for name in names if os.path.isfile(f"{folder}/{name}"))
 
 
