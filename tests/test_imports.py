@@ -54,7 +54,7 @@ ALLOWED = {
     },
     "testing": {
         "contracts", "harness.data", "harness.learn", "harness.measure", "harness.request", "losses", "nn", "plugins",
-        "progress", "system",
+        "progress", "records", "system",
     },
     "scaffold": {"contracts", "plugins"},
     "api": {

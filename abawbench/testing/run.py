@@ -11,6 +11,7 @@ from abawbench.plugins import KINDS, Plugin, Plugins
 from abawbench.system.inside import Send
 from abawbench.system.supervised import TICK, Allowance, Supervised, prepare
 from abawbench.testing.checks import PAGES, Breach, Check, CheckResult, Subject, checks
+from abawbench.testing.followers import CHECK, PAGE, PROMISE, check_callback
 
 ALLOWANCE = Allowance(
     seconds=120.0, memory=4 * 2**30, network=True, options=("--time-limit", "--memory-limit"), output=4 * 2**20
@@ -107,12 +108,17 @@ def _check(send: Send, name: str, kind: str, roots: tuple[Path, ...], skip: Sequ
                 CheckResult(failure.entry_point, "load", "failed", "that it loads", failure.error, PLUGIN_PAGE),
             )
     found = [plugin for plugin in _find_named(plugins, name, kind) if str(plugin) not in skip]
-    send("plan", [(str(plugin), check.name) for plugin in found for check in checks(plugin.kind)])
+    followers = [one for one in plugins.callbacks() if one.distribution == name and str(one) not in skip and not kind]
+    plan = [(str(plugin), check.name) for plugin in found for check in checks(plugin.kind)]
+    send("plan", [*plan, *((str(one), CHECK) for one in followers)])
     for plugin in found:
         subject = Subject(plugin, plugins, roots)
         for check in checks(plugin.kind):
             send("starts", (str(plugin), check.name, check.promise, PAGES[check.kind]))
             send("result", _try(check, subject))
+    for one in followers:
+        send("starts", (str(one), CHECK, PROMISE, PAGE))
+        send("result", check_callback(one))
 
 
 def _try(check: Check, subject: Subject) -> CheckResult:
