@@ -417,21 +417,28 @@ def export(
     *,
     out: str | Path | None = None,
     weights: str | None = None,
+    members: "str | Path | Sequence[str | Path]" = (),
     progress: Progress | None = None,
     plugins: Plugins | None = None,
 ) -> "Exported":
     """Write the network of a run as a folder that runs without abawbench and return what it holds.
 
     ``format`` is one that a runtime writes, such as ``onnx`` or ``openvino``. The database is that of the run: the
-    files are compared with eager execution on its scored split.
+    files are compared with eager execution on its scored split. Of an ensemble the network of each member is written;
+    ``members`` says where their runs lie.
     """
     from abawbench.harness.stored.export import export
+    from abawbench.harness.stored.export_ensemble import export_ensemble
     from abawbench.harness.stored.load import find_run
+    from abawbench.harness.stored.members import members_of
 
     plugins, progress = plugins or default_plugins(), progress or Progress()
     stored = find_run(Path(run), plugins, task, weights)
     databases = Databases(plugins, sources_of(stored.record, data), progress)
-    return export(stored, databases, format, None if out is None else Path(out), progress)
+    folder = None if out is None else Path(out)
+    if stored.record.ensemble is None:
+        return export(stored, databases, format, folder, progress)
+    return export_ensemble(stored, members_of(stored, as_paths(members)), databases, format, folder, progress)
 
 
 def profile(

@@ -1,6 +1,7 @@
 """What finished runs say beyond their value: the Python side of ``ensemble`` and its neighbours."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,19 @@ from abawbench.plugins import Plugins, default_plugins
 from abawbench.progress import Progress
 
 if TYPE_CHECKING:
+    from abawbench.contracts import Track
     from abawbench.harness.combine.methods import Method
     from abawbench.harness.insight.calibration import Calibrated
     from abawbench.harness.insight.groups import ByAttribute
     from abawbench.harness.insight.power import Powered
     from abawbench.harness.insight.robustness import Robustness
     from abawbench.harness.stored.scored import ScoredRun
+    from abawbench.harness.video.live import Seen, Show
     from abawbench.harness.video.predict import Watched
     from abawbench.records.record import Record
+
+POSE = ("head-roll", "head-yaw")
+"""Attributes that a detector of faces measures."""
 
 
 def ensemble(
@@ -52,16 +58,26 @@ def ensemble(
 
 
 def calibration(
-    run: str | Path, task: str | None = None, data: Data = None, *, plugins: Plugins | None = None
+    run: str | Path,
+    task: str | None = None,
+    data: Data = None,
+    *,
+    keep: bool = False,
+    plugins: Plugins | None = None,
 ) -> "list[Calibrated]":
     """Return how far a run's scores can be taken as probabilities, for each part of its task that has some.
 
     Reliability, expected calibration error, Brier score and the risk at each coverage, with intervals over subjects.
-    Raises UsageError for a task of values.
+    ``keep`` writes them beside the run, for the page. Raises UsageError for a task of values.
     """
-    from abawbench.harness.insight.calibration import calibrate
+    from abawbench.harness.insight.calibration import calibrate, record_of
+    from abawbench.records.calibration import write_calibration
 
-    return calibrate(_scored(run, task, data, plugins))
+    scored = _scored(run, task, data, plugins)
+    found = calibrate(scored)
+    if keep:
+        write_calibration(scored.run.folder, record_of(scored, found))
+    return found
 
 
 def groups(
@@ -77,15 +93,14 @@ def groups(
     """Return a run's results by group of subjects and the largest gap between two groups, with its p-value.
 
     Attributes come from the database, or from ``attributes``, a table with the column subject (or track) and one for
-    each; ``by`` chooses among them, ``track-length``, ``light`` and ``face-size``. Groups of fewer than ``size``
-    subjects are not shown.
+    each; ``by`` chooses among them, ``track-length``, ``light``, ``face-size`` and, with a detector of faces,
+    ``head-roll`` and ``head-yaw``. Groups of fewer than ``size`` subjects are not shown.
     """
     from abawbench.harness.insight.groups import results_by_group
 
     names = [by] if isinstance(by, str) else list(by)
-    return results_by_group(
-        _scored(run, task, data, plugins), names, None if attributes is None else Path(attributes), size
-    )
+    table = None if attributes is None else Path(attributes)
+    return results_by_group(_scored(run, task, data, plugins), names, table, size, {n: partial(_pose, n) for n in POSE})
 
 
 def power(
@@ -148,6 +163,7 @@ def predict(
     *,
     out: str | Path | None = None,
     overlay: str | Path | None = None,
+    timeline: str | Path | None = None,
     crop: str = "face",
     margin: float = 0.1,
     detector: str | None = None,
@@ -159,11 +175,13 @@ def predict(
     """Return the name of the face detector and what a run says of the people in videos, or in folders of them.
 
     ``out`` is a .csv or .parquet file for a row per person and frame, ``overlay`` a folder for copies with the scores
-    drawn over them. ``crop="none"`` takes whole frames. Raises UsageError and DataError as ``submit`` does.
+    drawn over them, ``timeline`` an SVG file of the scores over time. ``crop="aligned"`` turns faces upright,
+    ``crop="none"`` takes whole frames. Raises UsageError and DataError as ``submit`` does.
     """
     from abawbench.harness.stored.load import find_run
     from abawbench.harness.video.decode import list_videos
     from abawbench.harness.video.predict import PredictRequest, predict_videos
+    from abawbench.harness.video.timeline import write_timeline
     from abawbench.harness.video.write import check_table, draw_overlay, table_of, write_table
 
     if out is not None:
@@ -174,11 +192,52 @@ def predict(
     name, found = predict_videos(stored, list_videos(list(as_paths(videos))), wanted, progress)
     if out is not None:
         write_table(Path(out), table_of(stored.task, found))
+    if timeline is not None:
+        write_timeline(Path(timeline), stored.task, found)
     if overlay is not None:
         Path(overlay).mkdir(parents=True, exist_ok=True)
         for one in progress.track(found, "draw", len(found), "video"):
             draw_overlay(Path(overlay) / f"{one.path.stem}.mp4", stored.task, one)
     return name, found
+
+
+def live(
+    source: str | Path,
+    run: str | Path,
+    show: "Show",
+    task: str | None = None,
+    *,
+    seconds: float | None = None,
+    crop: str = "face",
+    margin: float = 0.1,
+    detector: str | None = None,
+    weights: str | None = None,
+    device: str = "auto",
+    plugins: Plugins | None = None,
+) -> "Seen":
+    """Predict the people of a camera, a pipe or a file frame by frame, and return what was seen and what it cost.
+
+    ``show(frame, time, statements)`` is called for each frame and ends the stream by returning False. A camera is a
+    device such as ``/dev/video0``; of its frames the newest is taken. Raises UsageError for a model that takes more
+    than images.
+    """
+    from abawbench.harness.stored.load import find_run
+    from abawbench.harness.video.live import watch_live
+    from abawbench.harness.video.predict import PredictRequest
+
+    stored = find_run(Path(run), plugins or default_plugins(), task, weights)
+    wanted = PredictRequest(crop=crop, margin=margin, detector=detector, device=device)
+    return watch_live(stored, Path(source), wanted, show, seconds)
+
+
+def _pose(name: str, tracks: "Sequence[Track]") -> list[float | None]:
+    """Return one of ``POSE`` of each track. Raises UsageError without a detector of faces."""
+    from abawbench.harness.video.faces import find_detector
+    from abawbench.harness.video.pose import measure_pose
+
+    _, detect = find_detector()
+    found = [measure_pose(track, detect) for track in tracks]
+    return [None if one is None else getattr(one, name.removeprefix("head-")) for one in found]
 
 
 def _scored(

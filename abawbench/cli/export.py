@@ -19,6 +19,8 @@ Examples:
   abawbench export runs --task expr --format openvino --data aff-wild2=/data/Aff-Wild2 --out expr-openvino
   python mnv4-tam-va-onnx/example.py face1.jpg face2.jpg
       the folder needs numpy, OpenCV and ONNX Runtime or OpenVINO
+  abawbench export runs/together --format onnx --members runs
+      an ensemble: the network of each member, and an example that combines them
 
 Exit status: 0 written, 1 written and the metric changes by more than 0.002, 2 wrong usage or nothing written.
 """
@@ -28,6 +30,8 @@ Exit status: 0 written, 1 written and the metric changes by more than 0.002, 2 w
 @options.stored_run
 @click.option("--format", required=True, help="onnx, openvino, or another that a runtime writes.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to make; default: MODEL-TASK-FORMAT.")
+@click.option("--members", multiple=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Where the runs of an ensemble lie; default: beside it, and runs. Repeatable.")  # fmt: skip
 @options.sources
 @options.network
 @options.json_output
@@ -35,7 +39,7 @@ def export(sources: "Sources", network: bool, as_json: bool, **given: Any) -> in
     """Write a run's network as a folder that runs without abawbench.
 
     It holds the model, its preprocessing, how far its answers are from eager execution on the run's clips, an example,
-    and a model card for a hub.
+    and a model card for a hub. An ensemble holds all that for each member, and what combines them.
     """
     from abawbench import api
     from abawbench.cli.progress import TerminalProgress
@@ -57,5 +61,6 @@ def export(sources: "Sources", network: bool, as_json: bool, **given: Any) -> in
             f"outputs differ by {found.largest_difference:.2g} at most, {found.mean_difference:.2g} on average; "
             f"{change}"
         )
-        click.echo(f"README.md is its model card; to publish it: {plain(done.upload)}")
+        if "README.md" in done.files:
+            click.echo(f"README.md is its model card; to publish it: {plain(done.upload)}")
     return 0 if found.kept or not found.compared else 1

@@ -13,6 +13,7 @@ from abawbench.compare.sides import Run
 from abawbench.compare.ties import compare_neighbours
 from abawbench.compare.verify import verify
 from abawbench.plugins import Plugins
+from abawbench.records.calibration import read_calibration
 from abawbench.records.published import Published
 from abawbench.records.record import Record
 from abawbench.records.scores import Interval
@@ -111,7 +112,7 @@ def _measured_board(
     assert like.score is not None
     listed = {track: n for n, track in enumerate(tracks)}
     measured = [
-        _measured_row(run.record, rank, one, listed, shared)
+        _measured_row(run.record, rank, one, listed, shared) | {"calibration": _calibration(run)}
         for run, rank, one in zip(ordered, ranks, pairs.loaded, strict=True)
     ]
     for run, row in zip(ordered, measured, strict=True):
@@ -130,6 +131,21 @@ def _measured_board(
         **_used_tracks(measured, tracks),
         "pairs": _tabulate(pairs),
     }
+
+
+def _calibration(run: Run) -> list[Json]:
+    """Return the curves of each part of a run whose calibration was kept."""
+    found = read_calibration(run.path, run.record)
+    return [
+        {
+            "part": one.part,
+            "error": [_short(value) for value in one.error],
+            "brier": [_short(value) for value in one.brier],
+            "bins": [[_short(b.confidence), *map(_short, b.right)] for b in one.bins],
+            "kept": [[_short(k.coverage), *map(_short, k.risk)] for k in one.kept],
+        }
+        for one in (found.parts if found else ())
+    ]
 
 
 def _used_tracks(rows: Sequence[Json], tracks: Sequence[str]) -> Json:

@@ -16,6 +16,8 @@ EPILOG = """\b
 Examples:
   abawbench calibration runs/mnv4-tam/expr/aff-wild2-seed0-0f3a0f3a
   abawbench calibration runs --task au --json > calibration.json
+  abawbench calibration RUN --keep && abawbench report runs --html page.html
+      the curves among the details of the run on the page
 
 An answer is a frame (or a track) of a class, or one unit of it; its confidence is the share of what was answered.
 Intervals are over subjects. The expected error is never below 0, so that few answers make it too high.
@@ -26,14 +28,15 @@ Exit status: 0 done, 2 wrong usage, a task of values, or a run whose labels are 
 
 @click.command(epilog=EPILOG)
 @options.stored_run
+@click.option("--keep", is_flag=True, help="Leave it beside the run, for the page of 'report --html'.")
 @options.sources
 @options.json_output
-def calibration(stored: dict[str, Any], sources: "Sources", as_json: bool) -> int:
+def calibration(stored: dict[str, Any], keep: bool, sources: "Sources", as_json: bool) -> int:
     """Say how far a run's scores can be taken as probabilities, and what abstaining would gain."""
     from abawbench import insight
 
     stored.pop("weights")
-    found = insight.calibration(**stored, data=sources)
+    found = insight.calibration(**stored, data=sources, keep=keep)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=2))
     else:

@@ -22,6 +22,8 @@ Examples:
       a table with the columns subject (or track) and one for each attribute
   abawbench groups runs --task va --by light --by track-length --by face-size
       measured on the tracks, in thirds of the subjects
+  abawbench groups runs --task expr --by head-roll --by head-yaw
+      how heads are held, by the face detector of 'predict'
 
 The p-value is that of a gap as large between any two groups, were it chance who is in which: it holds however many
 groups there are. It says nothing about why.

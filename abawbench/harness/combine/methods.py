@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import Labels, Metric, Task, UsageError
+from abawbench.harness.combine.apply import average, average_ranks
 from abawbench.harness.combine.stacking import Stacked, fit_stack
 from abawbench.harness.score.scoring import official_value
 
@@ -59,7 +60,7 @@ class Weighted:
 
     def apply(self, scores: Floats) -> Floats:
         """Return the weighted mean of the members."""
-        return np.asarray(np.tensordot(self.weights, scores, axes=1))
+        return np.asarray(average(self.weights, scores))
 
     def parameters(self) -> dict[str, Any]:
         """Return the weights."""
@@ -79,17 +80,7 @@ class Ranked:
 
     def apply(self, scores: Floats) -> Floats:
         """Return the mean rank of the members as a score."""
-        levels = np.linspace(0, 1, self.scale.shape[1])
-        found = np.empty(scores.shape[1:])
-        for k in range(scores.shape[2]):
-            ranks = [_rank(one[:, k], own[k]) for one, own in zip(scores, self.quantiles, strict=True)]
-            found[:, k] = np.interp(np.mean(ranks, axis=0), levels, self.scale[k])
-        for start, stop in self.sums_to_one:
-            total = found[:, start:stop].sum(axis=1, keepdims=True)
-            found[:, start:stop] = np.where(
-                total > 0, found[:, start:stop] / np.maximum(total, 1e-12), 1 / (stop - start)
-            )
-        return found
+        return np.asarray(average_ranks(self.quantiles, self.scale, self.sums_to_one, scores))
 
     def parameters(self) -> dict[str, Any]:
         """Return the quantiles."""
@@ -98,12 +89,6 @@ class Ranked:
             "scale": self.scale.tolist(),
             "sums_to_one": [list(part) for part in self.sums_to_one],
         }
-
-
-def _rank(values: Floats, quantiles: Floats) -> Floats:
-    """Return the share of a distribution below values, 0 to 1; of equal ones the middle."""
-    distinct, first, count = np.unique(quantiles, return_index=True, return_counts=True)
-    return np.asarray(np.interp(values, distinct, (first + (count - 1) / 2) / (len(quantiles) - 1)))
 
 
 def fit_combination(method: Method, task: Task, metric: Metric, examples: Examples) -> Combination:

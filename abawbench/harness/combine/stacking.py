@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from abawbench.contracts import Labels, Task, UsageError
+from abawbench.harness.combine.apply import predict_linear
 from abawbench.harness.request.splits import assign_folds
 
 PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -32,20 +33,18 @@ class _Linear:
 
     def apply(self, features: Floats, task: Task) -> Floats:
         """Return scores [N, K] of one task for features [N, D]."""
-        raw = (features - self.centre) / self.scale @ self.coefficients[:-1] + self.coefficients[-1]
-        if self.kind == "logistic":
-            if task.kind == "multilabel":
-                return np.asarray(1 / (1 + np.exp(-np.clip(raw, -500, 500))))
-            raw = np.exp(raw - raw.max(axis=1, keepdims=True))
-            return np.asarray(raw / raw.sum(axis=1, keepdims=True))
-        if task.kind == "regression":
-            return np.asarray(raw if task.ranges is None else np.clip(raw, *task.ranges))
-        shares = np.clip(raw, 0, 1)
-        if task.kind == "multilabel":
-            return np.asarray(shares)
-        # where all are cut off at 0 the largest still wins
-        shares = np.maximum(shares, 1e-6 * (raw == raw.max(axis=1, keepdims=True)))
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+        return np.asarray(predict_linear(self.parameters(task), features))
+
+    def parameters(self, task: Task) -> dict[str, Any]:
+        """Return what ``predict_linear`` applies."""
+        return {
+            "kind": self.kind,
+            "task": task.kind,
+            "ranges": None if task.ranges is None else list(task.ranges),
+            "centre": self.centre.tolist(),
+            "scale": self.scale.tolist(),
+            "coefficients": self.coefficients.tolist(),
+        }
 
 
 @dataclass(frozen=True)
@@ -65,17 +64,8 @@ class Stacked:
 
     def parameters(self) -> dict[str, Any]:
         """Return the coefficients."""
-        return {
-            "parts": [
-                {
-                    "kind": one.kind,
-                    "centre": one.centre.tolist(),
-                    "scale": one.scale.tolist(),
-                    "coefficients": one.coefficients.tolist(),
-                }
-                for one in self.parts
-            ]
-        }
+        tasks = self.task.parts or (self.task,)
+        return {"parts": [part.parameters(task) for part, task in zip(self.parts, tasks, strict=True)]}
 
     @classmethod
     def read(cls, parameters: dict[str, Any], task: Task) -> "Stacked":

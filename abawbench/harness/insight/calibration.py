@@ -1,6 +1,6 @@
 """Calibration and abstention of a stored run: reliability, ECE, Brier and the risk at each coverage."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,6 +11,7 @@ from abawbench.contracts import Labels, Task, UsageError
 from abawbench.contracts.metric import Statistics
 from abawbench.harness.learn.prediction import Scores
 from abawbench.harness.stored.scored import ScoredRun, annotated
+from abawbench.records.calibration import BinRecord, CalibrationRecord, KeptRecord, PartRecord
 from abawbench.statistics import calibration as sums
 from abawbench.statistics.bootstrap import interval
 
@@ -91,6 +92,31 @@ def calibrate(run: ScoredRun) -> list[Calibrated]:
     if not found:
         raise UsageError(f"the scores of task '{task.name}' are values, not probabilities: nothing can be calibrated")
     return found
+
+
+def record_of(run: ScoredRun, found: Sequence[Calibrated]) -> CalibrationRecord:
+    """Return what the page shows of a run's calibration."""
+
+    def ends(one: Estimate) -> tuple[float | None, float | None, float | None]:
+        return one.value, one.low, one.high
+
+    named = run.run.record.predictions
+    assert named is not None
+    return CalibrationRecord(
+        predictions_sha256=named.sha256,
+        parts=tuple(
+            PartRecord(
+                part=one.part,
+                error=ends(one.error),
+                brier=ends(one.brier),
+                bins=tuple(
+                    BinRecord(confidence=b.confidence, answers=b.answers, right=ends(b.right)) for b in one.bins
+                ),
+                kept=tuple(KeptRecord(coverage=k.coverage, risk=ends(k.risk)) for k in one.kept),
+            )
+            for one in found
+        ),
+    )
 
 
 def _answers(task: Task, scores: Scores, labels: Labels) -> sums.Answers:

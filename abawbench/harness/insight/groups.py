@@ -1,8 +1,9 @@
 """Results by group of subjects: attributes from the database, a table or the tracks, and the largest gap, tested."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from abawbench.statistics.bootstrap import ENOUGH, interval, sum_by_group
 from abawbench.statistics.groups import largest_gap
 
 COMPUTED = ("track-length", "light", "face-size")
-"""Attributes that are measured on the tracks, in thirds of the subjects."""
+"""Attributes that are measured on the tracks, in thirds of the subjects; ``results_by_group`` may be given more."""
+Measure = Callable[[Sequence[Track]], list[float | None]]
 SAMPLED = 8
 """Frames of a track whose light and size are measured."""
 THIRDS = ("low", "middle", "high")
@@ -54,29 +56,32 @@ class ByAttribute:
     """Why no gap is tested."""
 
 
-def results_by_group(run: ScoredRun, wanted: Sequence[str], table: Path | None, size: int) -> list[ByAttribute]:
+def results_by_group(
+    run: ScoredRun, wanted: Sequence[str], table: Path | None, size: int, measures: Mapping[str, Measure]
+) -> list[ByAttribute]:
     """Return the results of a run by each attribute, groups of at least ``size`` subjects shown.
 
-    ``wanted`` are names of attributes, all that are known unless given; those of ``COMPUTED`` are measured, and only
-    when named. Raises UsageError for an attribute that nobody knows.
+    ``wanted`` are names of attributes, all that are known unless given; those of ``COMPUTED`` and ``measures`` are
+    measured, and only when named. Raises UsageError for an attribute that nobody knows.
     """
     if size < ENOUGH:
         raise UsageError(f"groups of {size} subjects are too small to claim anything of; give {ENOUGH} or more")
     by_id = {one.track.id: one.track for one in run.tracks}
     tracks = [by_id[name] for name in run.statistics.tracks]
+    computed = {name: partial(_measure, name) for name in COMPUTED} | dict(measures)
     given = _read_attributes(table, tracks) if table else [dict(track.attributes()) for track in tracks]
     known = list(dict.fromkeys(name for one in given for name in one))
     names = list(wanted) or known
     if not names:
         raise UsageError(
             f"'{run.database.name}' gives no attributes of its subjects; give --attributes FILE, a table with the "
-            f"columns subject (or track) and one for each, or --by {', '.join(COMPUTED)}"
+            f"columns subject (or track) and one for each, or --by {', '.join(computed)}"
         )
     for name in names:
-        if name not in known and name not in COMPUTED:
-            raise UsageError(f"unknown attribute '{name}'; known: {', '.join([*known, *COMPUTED])}")
+        if name not in known and name not in computed:
+            raise UsageError(f"unknown attribute '{name}'; known: {', '.join([*known, *computed])}")
     return [
-        _by_attribute(run, name, [one.get(name) for one in given] if name in known else _measure(name, tracks), size)
+        _by_attribute(run, name, [one.get(name) for one in given] if name in known else computed[name](tracks), size)
         for name in names
     ]
 

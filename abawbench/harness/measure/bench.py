@@ -140,7 +140,11 @@ def measure_parity(
         progress.note(f"compile by {runtime.name}, {BATCH} clips a call, {torch.get_num_threads()} threads")
         call = bench.compile(runtime, bench.example(BATCH))
     eager = bench.predict(bench.eager, progress)
-    found = bench.predict(call, progress)
+    return compare_scores(bench, runtime, eager, bench.predict(call, progress))
+
+
+def compare_scores(bench: Bench, runtime: Runtime, eager: list[Scores], found: list[Scores]) -> Parity:
+    """Return how far a runtime's scores of the tracks of a bench are from those of eager execution."""
     pairs = zip(found, eager, strict=True)
     gaps = np.concatenate([np.abs(one.astype(np.float64) - other).ravel() for one, other in pairs])
     return Parity(

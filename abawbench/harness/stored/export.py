@@ -3,7 +3,8 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 
 from abawbench._version import __version__
 from abawbench.contracts import ModelDeclaration, Runtime, RuntimeDeclaration, Task, UsageError
-from abawbench.harness.measure.bench import Bench, measure_parity
+from abawbench.harness.learn.prediction import Scores
+from abawbench.harness.measure.bench import Bench, compare_scores
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.stored.bench import bench_of_run
 from abawbench.harness.stored.export_example import example_text, input_shapes
@@ -24,6 +26,7 @@ from abawbench.losses import scores_of
 from abawbench.plugins import Plugin, Plugins
 from abawbench.progress import Progress
 from abawbench.records.parity import Parity
+from abawbench.records.record import Record
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,21 @@ class Exported:
     """The command that uploads it to a hub."""
 
 
+@dataclass(frozen=True)
+class Written:
+    """A network that was written, on its bench, with the scores of each track by eager execution and by the files."""
+
+    bench: Bench
+    runtime: Runtime
+    eager: list[Scores]
+    found: list[Scores]
+
+    @property
+    def parity(self) -> Parity:
+        """How far the files are from eager execution."""
+        return compare_scores(self.bench, self.runtime, self.eager, self.found)
+
+
 def export(run: StoredRun, databases: Databases, format: str, out: Path | None, progress: Progress) -> Exported:
     """Write a run's network in a format to a new folder, ``<model>-<task>-<format>`` unless named; return what it is.
 
@@ -49,43 +67,62 @@ def export(run: StoredRun, databases: Databases, format: str, out: Path | None, 
     at all. Raises UsageError for an unknown format and for a folder that is there, DataError for a run that kept no
     weights or was scored on other annotations.
     """
-    runtime: Runtime = _runtime_for(run.plugins, format).build()
-    record = run.record
+    writer = runtime_for(run.plugins, format)
+    with new_folder(run.record, format, out) as (folder, temporary):
+        written = write_network(run, databases, writer, temporary, progress, folder.name)
+    return describe_export(run.record, folder, format, written.parity)
+
+
+@contextmanager
+def new_folder(record: Record, format: str, out: Path | None) -> Iterator[tuple[Path, Path]]:
+    """Yield the folder that appears at the end, if nothing fails, and the one to write into until then."""
     out = out or Path(f"{record.model}-{record.task}-{format}")
     if out.exists() or out.is_symlink():
         raise UsageError(f"{out}: already there; choose another folder with --out, or delete it")
-    bench = bench_of_run(run, databases)
-    learner = bench.learner
-    task = learner.setting.task
-    scores = _Activated(learner.network, task).eval()
-    bench = Bench(learner.like(scores, _without_activation(task)), bench.split)
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
-        progress.note(f"write {format}")
-        runtime.save(scores, bench.example(1), temporary)
-        progress.note("compare with eager execution")
-        found = measure_parity(bench, runtime, progress, _call_files(runtime, temporary))
-        _write_json(temporary / "preprocessing.json", _describe_preprocessing(bench))
-        _write_json(temporary / "model.json", _about(run, task, found, format))
-        licence = _declaration(run).licence
-        card = card_text(record, task, licence, format, out.name)
-        (temporary / CARD).write_text(card, encoding="utf-8")
-        (temporary / "example.py").write_text(example_text(runtime, task, learner.model), encoding="utf-8")
+        yield out, temporary
         temporary.chmod(0o755)
         temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_network(
+    run: StoredRun, databases: Databases, writer: Plugin, folder: Path, progress: Progress, name: str
+) -> Written:
+    """Write a run's network with all that belongs to it into a folder, and run the files; ``name`` is for the card."""
+    bench = bench_of_run(run, databases)
+    learner = bench.learner
+    task, runtime, format = learner.setting.task, writer.build(), writer.declaration.format
+    scores = _Activated(learner.network, task).eval()
+    bench = Bench(learner.like(scores, _without_activation(task)), bench.split)
+    progress.note(f"write {format}")
+    runtime.save(scores, bench.example(1), folder)
+    progress.note("compare with eager execution")
+    eager = bench.predict(bench.eager, progress)
+    found = Written(bench, runtime, eager, bench.predict(_call_files(runtime, folder), progress))
+    write_json(folder / "preprocessing.json", _describe_preprocessing(bench))
+    write_json(folder / "model.json", _about(run, task, found.parity, format))
+    licence = _declaration(run).licence
+    (folder / CARD).write_text(card_text(run.record, task, licence, format, name), encoding="utf-8")
+    (folder / "example.py").write_text(example_text(runtime, task, learner.model), encoding="utf-8")
+    return found
+
+
+def describe_export(record: Record, folder: Path, format: str, parity: Parity) -> Exported:
+    """Return what was written to a folder."""
     return Exported(
-        folder=str(out),
+        folder=str(folder),
         format=format,
-        files=tuple(sorted(path.name for path in out.iterdir())),
+        files=tuple(sorted(path.name for path in folder.iterdir())),
         model=record.model,
         task=record.task,
         database=record.database.name,
         synthetic=record.database.synthetic,
-        parity=found,
-        upload=upload_command(str(out)),
+        parity=parity,
+        upload=upload_command(str(folder)),
     )
 
 
@@ -95,7 +132,8 @@ def formats(plugins: Plugins) -> dict[str, Plugin]:
     return {d.format: p for d, p in found if isinstance(d, RuntimeDeclaration) and d.format}
 
 
-def _runtime_for(plugins: Plugins, format: str) -> Plugin:
+def runtime_for(plugins: Plugins, format: str) -> Plugin:
+    """Return the plugin of the runtime that writes a format. Raises UsageError for one that nobody writes."""
     known = formats(plugins)
     if format not in known:
         raise UsageError(f"unknown format '{format}'; known: {', '.join(sorted(known)) or 'none'}")
@@ -187,5 +225,6 @@ def _about(run: StoredRun, task: Task, found: Parity, format: str) -> dict[str, 
     }
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write what a folder says of itself."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -30,12 +30,15 @@ def list_videos(paths: list[Path]) -> list[Path]:
 def decode(path: Path) -> Iterator[tuple[float, Frame]]:
     """Yield (seconds since the first frame, RGB frame [H, W, 3]) of a video, upright as its file says.
 
+    A camera, such as ``/dev/video0``, and a pipe are read as they come.
+
     A packet that cannot be decoded costs its own frames. Raises DataError for a file without pictures.
     """
     import av
 
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        form = "v4l2" if path.is_char_device() else None  # a camera of Linux
+        with av.open(str(path), format=form, metadata_errors="ignore") as container:
             if not container.streams.video:
                 raise DataError(f"{path}: no pictures in this file")
             stream = container.streams.video[0]

@@ -19,13 +19,18 @@ LEAST = 0.6
 
 @dataclass(frozen=True)
 class Face:
-    """A face in a frame: left, top, width and height in pixels, and how sure the detector is, 0 to 1."""
+    """A face in a frame: left, top, width and height in pixels, and how sure the detector is, 0 to 1.
+
+    ``points`` are (x, y) in pixels of five places, where the detector gives them: the eye to the left in the image, the
+    other one, the nose, the corner of the mouth to the left in the image, the other one.
+    """
 
     left: float
     top: float
     width: float
     height: float
     score: float
+    points: tuple[tuple[float, float], ...] = ()
 
 
 Detector = Callable[[Frame], list[Face]]
@@ -66,9 +71,15 @@ def _yunet(file: Path) -> Detector:
     def detect(frame: Frame) -> list[Face]:
         network.setInputSize((frame.shape[1], frame.shape[0]))
         _, rows = network.detect(np.ascontiguousarray(frame[..., ::-1]))
-        return [Face(*map(float, (*row[:4], row[-1]))) for row in (rows if rows is not None else ())]
+        return [_read_row(row) for row in (rows if rows is not None else ())]
 
     return detect
+
+
+def _read_row(row: Any) -> Face:
+    """Return the face of a row of YuNet: the box, five points in the order of ``Face.points``, the score."""
+    points = tuple((float(x), float(y)) for x, y in row[4:14].reshape(5, 2))
+    return Face(*map(float, (*row[:4], row[14])), points=points)
 
 
 def _mtcnn() -> Detector:
@@ -78,7 +89,9 @@ def _mtcnn() -> Detector:
 
     def detect(frame: Frame) -> list[Face]:
         found = detect_faces(frame, smallest=40)
-        boxes = zip(found.boxes.tolist(), found.scores.tolist(), strict=True)
-        return [Face(a, b, c - a, d - b, score) for (a, b, c, d), score in boxes]
+        rows = zip(found.boxes.tolist(), found.scores.tolist(), found.landmarks.tolist(), strict=True)
+        return [
+            Face(a, b, c - a, d - b, score, tuple((x, y) for x, y in points)) for (a, b, c, d), score, points in rows
+        ]
 
     return detect

@@ -50,15 +50,22 @@ def _speed(known: Sequence[int], middles: Sequence[tuple[float, float]]) -> tupl
     return x, y
 
 
-def follow(frames: Sequence[Sequence[Face]]) -> list[Person]:
-    """Return the people in the faces of each frame, in the order in which they appear.
+class Follower:
+    """Joins the faces of frame after frame to people."""
 
-    Of all pairs of a person and a face those that overlap most are joined first; a face that nobody takes begins a new
-    person. One with fewer than ``SHORTEST`` faces is dropped.
-    """
-    people: list[Person] = []
-    for frame, faces in enumerate(frames):
-        alive = [one for one in people if frame - one.last <= PATIENCE]
+    def __init__(self) -> None:
+        self.people: list[Person] = []
+        self._frame = -1
+
+    def step(self, faces: Sequence[Face]) -> None:
+        """Take the faces of the next frame.
+
+        Of all pairs of a person and a face those that overlap most are joined first; a face that nobody takes begins a
+        new person.
+        """
+        self._frame += 1
+        frame = self._frame
+        alive = [one for one in self.people if frame - one.last <= PATIENCE]
         pairs = sorted(
             (
                 (overlap(one.expected(frame), face), -n, -k)
@@ -77,8 +84,18 @@ def follow(frames: Sequence[Sequence[Face]]) -> list[Person]:
         for k, face in enumerate(faces):
             hides = any(overlap(face, alive[n].faces[frame]) > 0.5 for n in owners if frame in alive[n].faces)
             if k not in taken and not hides:
-                people.append(Person({frame: face}))
-    return [one for one in people if len(one.faces) >= min(SHORTEST, len(frames))]
+                self.people.append(Person({frame: face}))
+
+
+def follow(frames: Sequence[Sequence[Face]]) -> list[Person]:
+    """Return the people in the faces of each frame, in the order in which they appear.
+
+    One with fewer than ``SHORTEST`` faces is dropped.
+    """
+    follower = Follower()
+    for faces in frames:
+        follower.step(faces)
+    return [one for one in follower.people if len(one.faces) >= min(SHORTEST, len(frames))]
 
 
 def overlap(a: Face, b: Face) -> float:

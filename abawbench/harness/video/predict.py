@@ -1,7 +1,8 @@
 """A stored run on videos: people found and followed, predicted, with the cost of each stage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,14 +14,15 @@ from abawbench.contracts import DataError, UsageError
 from abawbench.harness.learn.learner import NetworkLearner
 from abawbench.harness.learn.postprocessing import rescale_to_threshold
 from abawbench.harness.stored.load import StoredRun
-from abawbench.harness.video.decode import decode, decode_sound, frame_rate
+from abawbench.harness.video.decode import Frame, decode, decode_sound, frame_rate
 from abawbench.harness.video.faces import Detector, Face, find_detector
 from abawbench.harness.video.follow import follow
-from abawbench.harness.video.tracks import MARGIN, ShownTrack, crop, shrink, stem_of
+from abawbench.harness.video.tracks import MARGIN, ShownTrack, align, crop, shrink, stem_of
 from abawbench.progress import Progress
 from abawbench.system.repeatable import make_repeatable
 
 WHOLE = "none"
+CROPS = ("face", "aligned", WHOLE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,8 @@ class PredictRequest:
     """How videos become tracks."""
 
     crop: str = "face"
-    """``face``: a track for each person; ``none``: one of whole frames, as databases of videos give them."""
+    """``face``: a track for each person; ``aligned``: as well, turned upright and scaled by eyes, nose and mouth;
+    ``none``: one of whole frames, as databases of videos give them."""
     margin: float = MARGIN
     detector: str | None = None
     """A file of YuNet, or ``mtcnn``; None for what is there."""
@@ -95,23 +98,38 @@ def predict_videos(
 
     Raises UsageError for a run without a network and without a detector, DataError for a video that cannot be read.
     """
-    if wanted.crop not in ("face", WHOLE):
-        raise UsageError(f"unknown crop '{wanted.crop}'; use face or {WHOLE}")
     learner = run.learner(wanted.device)
-    name, detect = find_detector(wanted.detector) if wanted.crop == "face" else ("none", None)
+    name, look = find_look(wanted)
     found = []
     for video in progress.track(videos, "predict videos", len(videos), "video"):
-        found.append(_watch(run, learner, video, detect, wanted.margin))
+        found.append(_watch(run, learner, video, look))
     return name, found
 
 
-def _watch(run: StoredRun, learner: NetworkLearner, video: Path, detect: Detector | None, margin: float) -> Watched:
+@dataclass(frozen=True)
+class Look:
+    """How the faces of a frame are found and cut out; without a detector there are whole frames alone."""
+
+    detect: Detector | None
+    cut: Callable[[Frame, Face], Frame]
+
+
+def find_look(wanted: PredictRequest) -> tuple[str, Look]:
+    """Return the name of the detector and how it looks. Raises UsageError for an unknown crop and with no detector."""
+    if wanted.crop not in CROPS:
+        raise UsageError(f"unknown crop '{wanted.crop}'; use {', '.join(CROPS)}")
+    name, detect = ("none", None) if wanted.crop == WHOLE else find_detector(wanted.detector)
+    cut = align if wanted.crop == "aligned" else crop
+    return name, Look(detect, partial(cut, margin=wanted.margin))
+
+
+def _watch(run: StoredRun, learner: NetworkLearner, video: Path, look: Look) -> Watched:
     stages = Stages()
-    times, faces, crops = _look(video, detect, margin, stages)
+    times, faces, crops = _look(video, look, stages)
     rate = frame_rate(times)
     sound = decode_sound(video) if "audio" in learner.model.inputs else None
     middles = times + 0.5 / rate
-    if detect is None:
+    if look.detect is None:
         images = [one[0] for one in crops]
         nobody: tuple[Face | None, ...] = (None,) * len(images)
         tracks = [(0, ShownTrack(stem_of(video), images, middles, rate, sound), nobody)]
@@ -141,13 +159,11 @@ def _watch(run: StoredRun, learner: NetworkLearner, video: Path, detect: Detecto
             filled = inputs.images_of(track).filled
             people.append(Shown(track.id, first, seen, boxes, final, np.asarray(run.task.decide(final)), filled))
     lasts = float(times[-1] + 1 / rate) if len(times) else 0.0
-    empty = 0 if detect is None else sum(not one for one in faces)
+    empty = 0 if look.detect is None else sum(not one for one in faces)
     return Watched(video.name, video, len(times), lasts, empty, tuple(people), stages)
 
 
-def _look(
-    video: Path, detect: Detector | None, margin: float, stages: Stages
-) -> tuple[NDArray[np.float64], list[list[Face]], list[list[Any]]]:
+def _look(video: Path, look: Look, stages: Stages) -> tuple[NDArray[np.float64], list[list[Face]], list[list[Any]]]:
     """Return the time of each frame, the faces in it and their crops; whole frames without a detector."""
     times: list[float] = []
     faces: list[list[Face]] = []
@@ -155,11 +171,11 @@ def _look(
     began = perf_counter()
     for time, frame in decode(video):
         stages.decode += (decoded := perf_counter()) - began
-        found = [] if detect is None else detect(frame)
+        found = [] if look.detect is None else look.detect(frame)
         stages.detect += (detected := perf_counter()) - decoded
         times.append(time)
         faces.append(found)
-        crops.append([shrink(frame)] if detect is None else [crop(frame, face, margin) for face in found])
+        crops.append([shrink(frame)] if look.detect is None else [look.cut(frame, face) for face in found])
         began = perf_counter()
         stages.crop += began - detected
     return np.array(times), faces, crops

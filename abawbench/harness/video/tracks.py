@@ -81,6 +81,34 @@ def crop(frame: Frame, face: Face, margin: float = MARGIN) -> Frame:
     return shrink(found)
 
 
+TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
+"""Where eyes, nose and corners of the mouth of an aligned face lie in 112 x 112 pixels; source: ArcFace (Deng et al.,
+2019), as most aligned face images of 112 x 112 are made."""
+ALIGNED = 112
+
+
+def align(frame: Frame, face: Face, margin: float = MARGIN) -> Frame:
+    """Return a face turned, scaled and moved so that its five points lie at those of ``TEMPLATE``, [112, 112, 3].
+
+    A face without points gives its ``crop``, and beyond the frame it is black.
+    """
+    import cv2
+
+    if len(face.points) != len(TEMPLATE):
+        return crop(frame, face, margin)
+    turned = fit_similarity(np.array(face.points), np.array(TEMPLATE))
+    return np.asarray(cv2.warpAffine(frame, turned, (ALIGNED, ALIGNED), flags=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def fit_similarity(points: NDArray[np.float64], to: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rotation, scale and shift [2, 3] that bring points [P, 2] nearest to others, by least squares."""
+    x, y = points.T
+    zero, one = np.zeros_like(x), np.ones_like(x)
+    rows = np.concatenate([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)])
+    (a, b, right, down), *_ = np.linalg.lstsq(rows, to.T.ravel(), rcond=None)
+    return np.array([[a, -b, right], [b, a, down]])
+
+
 def shrink(image: Frame) -> Frame:
     """Return an image whose shorter side is at most ``EDGE`` pixels."""
     import cv2

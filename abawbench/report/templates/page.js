@@ -263,6 +263,20 @@
         label(left + width / 2, top + height + 18, `${name} by epoch, 1 to ${last}`));
     }));
   }
+  function reliability(one) {
+    const [side, left, top] = [130, 28, 8];
+    const x = (value) => (left + value * side).toFixed(1), y = (value) => (top + (1 - value) * side).toFixed(1);
+    const panel = (name, points, diagonal) => svg("svg", { viewBox: `0 0 ${left + 2 * side} ${top + side + 24}`, class: "curve", role: "img",
+      "aria-label": `${name}: ` + points.map(([at, value]) => `${fixed(value)} at ${fixed(at)}`).join(", ") },
+      diagonal ? line(x(0), y(0), x(1), y(1), "whisker") : null,
+      points.map(([at, , low, high]) => (known(low) ? line(x(at), y(low), x(at), y(high), "whisker") : null)),
+      svg("polyline", { points: points.filter(([, value]) => known(value)).map(([at, value]) => `${x(at)},${y(value)}`).join(" ") }),
+      points.map(([at, value]) => (known(value) ? svg("circle", { cx: x(at), cy: y(value), r: 2.5 }) : null)),
+      label(left - 4, top + 8, "1", "end"), label(left - 4, top + side, "0", "end"), label(left + side / 2, top + side + 18, name));
+    const ends = ([value, low, high]) => (known(value) ? fixed(value) + (known(low) ? ` [${fixed(low)}, ${fixed(high)}]` : "") : null);
+    return figure("Calibration: " + one.part, list([["expected calibration error", ends(one.error)], ["Brier score", ends(one.brier)]]),
+      panel("right, by confidence", one.bins, true), panel("wrong, by share kept", one.kept, false));
+  }
   function details(row) {
     const at = (place) => (known(place) ? DATA.shared[place] : {});
     const cards = [];
@@ -279,6 +293,7 @@
         `${row.tracks.length} of ${row.board.track_count}. Each by itself; the official value pools them and is not their mean.`));
     } else if (row.untold) cards.push(figure("Tracks", h("p", {}, row.untold)));
     if (row.training.length) cards.push(curve(row.training));
+    cards.push(...row.calibration.map(reliability));
     const counts = at(row.counts);
     cards.push(figure("Cost", list([["parameters", large(row.params)], ["MACs per frame", large(row.macs)],
       ["p50, p90, p99 ms", row.latency && row.latency.map(short).join(", ")], ["frames per second", known(row.fps) ? short(row.fps) : null],

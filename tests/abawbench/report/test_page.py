@@ -11,7 +11,9 @@ from click.testing import CliRunner
 from abawbench.cli import group
 from abawbench.compare.comparison import compare
 from abawbench.compare.sides import Run
+from abawbench.contracts import DataError
 from abawbench.plugins import default_plugins
+from abawbench.records.calibration import BinRecord, CalibrationRecord, KeptRecord, PartRecord, write_calibration
 from abawbench.records.published import Published
 from abawbench.records.record import Record
 from abawbench.records.store import read
@@ -45,6 +47,24 @@ def test_a_board_ranks_its_results_and_shows_published_ones_beside(make_run: Mak
     values = [value for _, value in rows[0]["tracks"]]
     assert values == sorted(values)
     assert len(values) == board["track_count"] == 24
+
+
+def test_a_kept_calibration_is_shown_unless_predictions_changed(make_run: MakeRun) -> None:
+    good, poor, _ = found = runs(make_run)
+    ends = (0.1, 0.05, None)
+    part = PartRecord(
+        part="au", error=ends, brier=ends, bins=(BinRecord(confidence=0.7, answers=9, right=ends),),
+        kept=(KeptRecord(coverage=0.5, risk=ends),),
+    )  # fmt: skip
+    assert good.record.predictions is not None
+    write_calibration(good.path, CalibrationRecord(predictions_sha256=good.record.predictions.sha256, parts=(part,)))
+    write_calibration(poor.path, CalibrationRecord(predictions_sha256="0" * 64, parts=(part,)))
+    rows = page_data(found, [], default_plugins())["boards"][0]["rows"]
+    assert [len(row["calibration"]) for row in rows] == [1, 0, 0]
+    assert rows[0]["calibration"][0]["bins"] == [[0.7, 0.1, 0.05, None]]
+    (good.path / "calibration.json").write_text("{}")
+    with pytest.raises(DataError, match=r"calibration.json: not what .* writes"):
+        page_data(found, [], default_plugins())
 
 
 def test_another_metric_has_a_board_of_its_own(make_run: MakeRun) -> None:
@@ -110,7 +130,7 @@ def test_the_page_names_no_other_host_and_its_script_is_small(make_run: MakeRun)
     assert set(re.findall(r"https?://[^\"' ]+", text)) <= {"http://www.w3.org/2000/svg"}
     assert text == page(runs(make_run), [], default_plugins())
     script = text.split("<script>")[1].split("</script>")[0]
-    assert len(script.encode()) < 28_000
+    assert len(script.encode()) < 30_000
     assert "innerHTML" not in (TEMPLATES / "page.js").read_text(encoding="utf-8")
 
 

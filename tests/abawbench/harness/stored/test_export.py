@@ -17,6 +17,9 @@ import abawbench
 from abawbench.cli.export import export
 from abawbench.contracts import DataError, Track, UsageError
 from abawbench.harness.stored.export import Exported
+from abawbench.harness.stored.load import find_run
+from abawbench.harness.stored.members import combine_members, members_of
+from abawbench.insight import ensemble
 from abawbench.plugins import Plugins
 from abawbench.records import store
 from abawbench.records.parity import Parity
@@ -78,6 +81,25 @@ def test_the_example_gives_the_stored_predictions(
     for track in [one.track for one in toy_database.tracks("colour", "val")[:2]]:
         found = answers(tmp_path / "out", images_of(track, tmp_path))
         np.testing.assert_allclose(found, stored[track.id], atol=2e-3)  # the run kept features in 16 bits
+
+
+@pytest.mark.parametrize("method", ["mean", "rank", "ridge"])
+def test_an_ensemble_answers_as_its_members_together(
+    method: str, run: Callable[..., list[Record]], toys: Plugins, toy_database, tmp_path: Path
+) -> None:
+    run(seed=[0, 1])
+    ensemble(tmp_path / "runs", tmp_path / "both", data={"toy": ()}, method=method, plugins=toys)
+    done = abawbench.export(
+        tmp_path / "both", "onnx", data={"toy": ()}, out=tmp_path / "out", members=tmp_path / "runs", plugins=toys
+    )
+    assert done.files == ("combine.py", "ensemble.json", "example.py", "member-1", "member-2")
+    assert done.parity.kept
+    both = find_run(tmp_path / "both", toys)
+    members = [store.read_run_predictions(one.folder).scores for one in members_of(both, [tmp_path / "runs"])]
+    track = toy_database.tracks("colour", "val")[0].track
+    (wanted,) = combine_members(both, [[scores[track.id]] for scores in members])
+    found = answers(tmp_path / "out", images_of(track, tmp_path))
+    np.testing.assert_allclose(found, wanted, atol=2e-2 if method == "ridge" else 4e-3)
 
 
 def test_the_folder_says_what_it_is(runs: Path, toys: Plugins, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import abawbench
 from abawbench import cli, insight
 from abawbench.contracts import DataError, UsageError
 from abawbench.plugins import Plugins
+from abawbench.records.calibration import read_calibration
+from abawbench.records.store import read
 
 SETTINGS = {"epochs": 1, "batch": 8}
 TOY = {"toy": ()}
@@ -21,7 +23,10 @@ def test_a_run_is_looked_into(run: Callable[..., list[abawbench.Record]], toys: 
     run(seed=[0, 1])
     folder = next((tmp_path / "runs").rglob("result.json")).parent
 
-    (found,) = insight.calibration(folder, data=TOY, plugins=toys)
+    (found,) = insight.calibration(folder, data=TOY, keep=True, plugins=toys)
+    kept = read_calibration(folder, read(folder))
+    assert kept is not None
+    assert kept.parts[0].error == (found.error.value, found.error.low, found.error.high)
     assert sum(one.answers for one in found.bins) == found.answers > 0
     assert found.subjects == 5
     assert found.kept[-1].coverage == 1

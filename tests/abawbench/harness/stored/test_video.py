@@ -1,14 +1,19 @@
 """People in videos: found, followed, cropped, and predicted as the benchmark predicts them."""
 
 import csv
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from xml.etree import ElementTree
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import abawbench
 from abawbench import insight
@@ -17,7 +22,9 @@ from abawbench.harness.video import predict as module
 from abawbench.harness.video.decode import decode, list_videos
 from abawbench.harness.video.faces import Face, find_detector
 from abawbench.harness.video.follow import follow, overlap
-from abawbench.harness.video.tracks import crop
+from abawbench.harness.video.live import Statement
+from abawbench.harness.video.pose import pose_of
+from abawbench.harness.video.tracks import align, crop
 from abawbench.plugins import Plugins
 from abawbench.records import store
 
@@ -25,9 +32,11 @@ SETTINGS = {"epochs": 2, "batch": 8, "lr": 0.05, "schedule": "constant"}
 RED, BLUE = (230, 20, 20), (20, 20, 230)
 
 
-def write_video(path: Path, frames: Sequence[np.ndarray], times: Sequence[int] | None = None) -> None:
+def write_video(
+    path: Path, frames: Sequence[np.ndarray], times: Sequence[int] | None = None, form: str | None = None
+) -> None:
     """Write frames, at 25 a second or at these ticks of 1/25 s."""
-    with av.open(str(path), "w") as out:
+    with av.open(str(path), "w", format=form) as out:
         stream: Any = out.add_stream("mpeg4", rate=25)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt, stream.bit_rate = "yuv420p", 4_000_000
@@ -79,6 +88,32 @@ def test_a_crop_is_a_square_and_black_beyond_the_frame() -> None:
     assert crop(frame, Face(0, 0, 900, 900, 0.9)).shape == (256, 256, 3)
 
 
+def test_an_aligned_face_stands_upright() -> None:
+    frame = np.zeros((200, 200, 3), dtype=np.uint8)
+    eyes = [(80, 110), (110, 80)]  # the head leans by 45 degrees
+    rest = [(112, 112), (115, 145), (145, 115)]
+    for x, y in eyes:
+        frame[y - 2 : y + 3, x - 2 : x + 3] = 255
+    face = Face(60, 60, 100, 100, 0.9, tuple((float(x), float(y)) for x, y in eyes + rest))
+    found = align(frame, face)
+    assert found.shape == (112, 112, 3)
+    rows = np.argwhere(found[..., 0] > 100)
+    assert np.ptp(rows[:, 0]) < 12
+    assert np.ptp(rows[:, 1]) > 25
+    assert align(frame, Face(60, 60, 100, 100, 0.9)).shape == (120, 120, 3)
+
+
+@given(angle=st.floats(-40, 40), turn=st.floats(-0.4, 0.4))
+def test_a_pose_is_the_one_that_a_face_was_given(angle: float, turn: float) -> None:
+    upright = np.array([[-20, 0], [20, 0], [40 * turn, 25], [-15, 50], [15, 50]])
+    c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    points = upright @ np.array([[c, s], [-s, c]]) + 100
+    found = pose_of(Face(0, 0, 200, 200, 0.9, tuple(map(tuple, points.tolist()))))
+    assert found is not None
+    assert found.roll == pytest.approx(angle, abs=1e-6)
+    assert found.yaw == pytest.approx(turn, abs=1e-6)
+
+
 def test_times_are_those_that_the_file_tells(tmp_path: Path) -> None:
     frames = [np.full((48, 64, 3), 9 * n, dtype=np.uint8) for n in range(6)]
     write_video(tmp_path / "odd.mkv", frames, times=[0, 1, 5, 6, 7, 20])
@@ -114,10 +149,13 @@ def test_people_of_a_video_are_predicted_frame_by_frame(
     frames, _ = crossing()
     write_video(tmp_path / "two.mp4", frames)
     monkeypatch.setattr(module, "find_detector", lambda asked: ("squares", find_squares))
+    drawn = tmp_path / "two.svg"
     name, (found,) = insight.predict(
-        tmp_path / "two.mp4", tmp_path / "runs", out=tmp_path / "two.csv", overlay=tmp_path / "drawn", device="cpu",
-        plugins=toys,
+        tmp_path / "two.mp4", tmp_path / "runs", out=tmp_path / "two.csv", overlay=tmp_path / "drawn", timeline=drawn,
+        device="cpu", plugins=toys,
     )  # fmt: skip
+    lines = ElementTree.parse(drawn).getroot().findall("{http://www.w3.org/2000/svg}polyline")
+    assert [len(line.attrib["points"].split()) for line in lines] == [60] * 6
     assert name == "squares"
     assert (found.frames, len(found.people), found.without_face) == (60, 2, 0)
     red, blue = found.people
@@ -133,6 +171,38 @@ def test_people_of_a_video_are_predicted_frame_by_frame(
     ]
     assert float(rows[59]["time"]) == pytest.approx(59 / 25)
     assert len(list(decode(tmp_path / "drawn" / "two.mp4"))) == 60
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_stream_is_predicted_as_it_comes(
+    run: Callable[..., list[abawbench.Record]], toys: Plugins, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run(settings=SETTINGS | {"epochs": 20})
+    frames, _ = crossing()
+    write_video(tmp_path / "two.mp4", frames)
+    monkeypatch.setattr(module, "find_detector", lambda asked: ("squares", find_squares))
+    _, (whole,) = insight.predict(tmp_path / "two.mp4", tmp_path / "runs", device="cpu", plugins=toys)
+    os.mkfifo(tmp_path / "pipe")
+    writer = Thread(target=write_video, args=(tmp_path / "pipe", frames), kwargs={"form": "nut"}, daemon=True)
+    writer.start()
+    said: dict[int, list[tuple[int, Statement]]] = {}
+
+    def show(frame: np.ndarray, time: float, statements: Sequence[Statement]) -> bool:
+        for one in statements:
+            said.setdefault(one.person, []).append((round(time * 25), one))
+        return True
+
+    seen = insight.live(tmp_path / "pipe", tmp_path / "runs", show, device="cpu", plugins=toys)
+    writer.join(20)
+    assert (seen.frames, seen.people, seen.dropped) == (60, 2, 0)
+    assert set(said) == {1, 2}
+    for person, wanted in zip(said.values(), whole.people, strict=True):
+        told = [(n, one) for n, one in person if one.new]
+        assert len(told) >= 10
+        assert np.mean([one.scores.argmax() == wanted.decisions[n] for n, one in told]) > 0.9
+    short = insight.live(tmp_path / "two.mp4", tmp_path / "runs", lambda *_: False, device="cpu", plugins=toys)
+    assert short.frames == 1
 
 
 @pytest.mark.slow
