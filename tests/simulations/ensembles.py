@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abawbench.contracts import Labels
+from abawbench.contracts import Labels, Metric, Task
 from abawbench.harness.combine.methods import Examples, fit_combination
 from abawbench.harness.learn.postprocessing import rescale_to_threshold, tune_thresholds
 from abawbench.harness.request.splits import assign_folds
@@ -40,6 +40,32 @@ def draw(random: np.random.Generator, subjects: int, members: int) -> Examples:
     return Examples(scores, labels, groups)
 
 
+def judge(method: Any, task: Task, metric: Metric, seen: Examples, test: Examples) -> list[float]:
+    """Return out of fold, its interval's ends, in sample, on the test set, of a combination with tuned thresholds."""
+
+    def fit(examples: Examples) -> Any:
+        combination = fit_combination(method, task, metric, examples)
+        own = [combination.apply(one).astype(np.float32) for one in examples.scores]
+        thresholds = tune_thresholds(metric, task, own, examples.labels) if task.kind == "multilabel" else {}
+        return lambda x: rescale_to_threshold(task, combination.apply(x).astype(np.float32), thresholds)
+
+    def rows(examples: Examples, scores: Any) -> NDArray[np.float64]:
+        return statistics_of(metric, task, examples.groups, scores, examples.labels)
+
+    whole = fit(seen)
+    fold = assign_folds(seen.groups, [len(one.mask) for one in seen.labels], 5)
+    unseen: list[Any] = [None] * len(seen.groups)
+    for k in range(5):
+        own = fit(seen.pick(np.flatnonzero(fold != k).tolist()))
+        for i in np.flatnonzero(fold == k):
+            unseen[i] = own(seen.scores[i])
+    kept = rows(seen, unseen)
+    ends = interval(metric.value, kept, groups=seen.groups, replicates=1000, method="widened")
+    inside = metric.value(rows(seen, [whole(one) for one in seen.scores]).sum(axis=0))
+    tested = metric.value(rows(test, [whole(one) for one in test.scores]).sum(axis=0))
+    return [float(x) for x in (metric.value(kept.sum(axis=0)), ends.low, ends.high, inside, tested)]
+
+
 def simulate(times: int, subjects: int, members: int, method: Any, seed: int = 0) -> NDArray[np.float64]:
     """Return per time: out of fold, its interval's ends, in sample, on the test set; [times, 5]."""
     plugins = Plugins()
@@ -47,31 +73,9 @@ def simulate(times: int, subjects: int, members: int, method: Any, seed: int = 0
     task = type(task)(**{**vars(task), "outputs": task.outputs[:UNITS]})
     metric = plugins.get("metric", task.metric).build(task)
     random = np.random.default_rng(seed)
-
-    def fit(examples: Examples) -> Any:
-        combination = fit_combination(method, task, metric, examples)
-        own = [combination.apply(one).astype(np.float32) for one in examples.scores]
-        thresholds = tune_thresholds(metric, task, own, examples.labels)
-        return lambda x: rescale_to_threshold(task, combination.apply(x).astype(np.float32), thresholds)
-
-    def rows(examples: Examples, scores: Any) -> NDArray[np.float64]:
-        return statistics_of(metric, task, examples.groups, scores, examples.labels)
-
-    found = []
-    for _ in range(times):
-        seen, test = draw(random, subjects, members), draw(random, 200, members)
-        whole = fit(seen)
-        fold = assign_folds(seen.groups, [len(one.mask) for one in seen.labels], 5)
-        unseen: list[Any] = [None] * subjects
-        for k in range(5):
-            own = fit(seen.pick(np.flatnonzero(fold != k).tolist()))
-            for i in np.flatnonzero(fold == k):
-                unseen[i] = own(seen.scores[i])
-        kept = rows(seen, unseen)
-        ends = interval(metric.value, kept, replicates=1000, method="widened")
-        inside = metric.value(rows(seen, [whole(one) for one in seen.scores]).sum(axis=0))
-        tested = metric.value(rows(test, [whole(one) for one in test.scores]).sum(axis=0))
-        found.append([metric.value(kept.sum(axis=0)), ends.low, ends.high, inside, tested])
+    found = [
+        judge(method, task, metric, draw(random, subjects, members), draw(random, 200, members)) for _ in range(times)
+    ]
     return np.array(found, dtype=np.float64)
 
 
