@@ -105,10 +105,14 @@ def fit_combination(method: Method, task: Task, metric: Metric, examples: Exampl
     if method in ("ridge", "logistic"):
         return fit_stack(method, task, examples.scores, examples.labels, examples.groups)
 
+    # statistics of pooled frames are the sum of those of their tracks, and one call instead of many
+    pooled = np.concatenate(list(examples.scores), axis=1)
+    values, masks = zip(*((one.values, one.mask) for one in examples.labels), strict=True)
+    labels = Labels(np.concatenate(values), np.concatenate(masks))
+
     def merit(weights: Floats) -> float:
-        names = [str(n) for n in range(len(examples.scores))]
-        combined = [Weighted(weights).apply(one).astype(np.float32) for one in examples.scores]
-        found = float(metric.merit(official_value(metric, task, names, combined, examples.labels)))
+        combined = Weighted(weights).apply(pooled).astype(np.float32)
+        found = float(metric.merit(official_value(metric, task, ["all"], [combined], [labels])))
         return -np.inf if np.isnan(found) else found
 
     return Weighted((_climb if method == "weights" else _pick)(merit, members))
