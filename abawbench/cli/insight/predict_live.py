@@ -26,14 +26,12 @@ def show_live(sources: Sequence[Path], seconds: float | None, as_json: bool, giv
         raise UsageError("a live stream is one camera, pipe or file; name one")
     if written := [f"--{name}" for name in ("out", "overlay", "timeline") if given.pop(name)]:
         raise UsageError(f"a live stream writes no file; leave {', '.join(written)} out, or --live")
-    show, close = _print_json if as_json else _print_text, None
-    if not as_json and (opened := open_window()):
-        show, close = opened
+    window = None if as_json else open_window()
+    show, close = window or (_print_json if as_json else _print_text, _close_nothing)
     try:
         seen = insight.live(sources[0], show=show, seconds=seconds, **given)
     finally:
-        if close is not None:
-            close()
+        close()
     click.echo(json.dumps({"stream": _summary(seen)}) if as_json else _report(seen))
     return 0
 
@@ -62,6 +60,10 @@ def open_window() -> "tuple[Show, Callable[[], None]] | None":
         return cv2.waitKey(1) & 0xFF != ord("q")
 
     return show, cv2.destroyAllWindows
+
+
+def _close_nothing() -> None:
+    """There is no window."""
 
 
 def _print_text(frame: Any, time: float, said: "Sequence[Statement]") -> bool:

@@ -95,7 +95,9 @@ def write_network(
     """Write a run's network with all that belongs to it into a folder, and run the files; ``name`` is for the card."""
     bench = bench_of_run(run, databases)
     learner = bench.learner
-    task, runtime, format = learner.setting.task, writer.build(), writer.declaration.format
+    declared, task = writer.declaration, learner.setting.task
+    assert isinstance(declared, RuntimeDeclaration)
+    runtime, format = writer.build(), declared.format
     scores = _Activated(learner.network, task).eval()
     bench = Bench(learner.like(scores, _without_activation(task)), bench.split)
     progress.note(f"write {format}")

@@ -1,6 +1,6 @@
 """A video file as upright RGB frames with their times, one after the other, at full size."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def list_videos(paths: list[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def decode(path: Path) -> Iterator[tuple[float, Frame]]:
+def decode(path: Path) -> Generator[tuple[float, Frame], None, None]:
     """Yield (seconds since the first frame, RGB frame [H, W, 3]) of a video, upright as its file says.
 
     A camera, such as ``/dev/video0``, and a pipe are read as they come.

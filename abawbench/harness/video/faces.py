@@ -79,7 +79,8 @@ def _yunet(file: Path) -> Detector:
 def _read_row(row: Any) -> Face:
     """Return the face of a row of YuNet: the box, five points in the order of ``Face.points``, the score."""
     points = tuple((float(x), float(y)) for x, y in row[4:14].reshape(5, 2))
-    return Face(*map(float, (*row[:4], row[14])), points=points)
+    left, top, width, height = (float(x) for x in row[:4])
+    return Face(left, top, width, height, float(row[14]), points)
 
 
 def _mtcnn() -> Detector:

@@ -1,7 +1,7 @@
 """A stored run on frames as they come, from a camera, a pipe or a file: what it says of each person by now."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,8 +78,9 @@ def watch_live(run: StoredRun, source: Path, wanted: PredictRequest, show: Show,
     name, look = find_look(wanted)
     seen, people = Seen(name), _People(run, learner, look)
     camera = _Newest(decode(source)) if source.is_char_device() else None
+    stream: _Newest | Generator[tuple[float, Frame], None, None] = camera or decode(source)
     began = last = perf_counter()
-    with closing(camera or decode(source)) as frames, suppress(KeyboardInterrupt):
+    with closing(stream) as frames, suppress(KeyboardInterrupt):
         for time, frame in frames:
             if not seen.frames:
                 began = perf_counter()
