@@ -187,7 +187,8 @@ class _Newest:
         self._error: Exception | None = None
         self._over = False
         self.dropped = 0
-        Thread(target=self._read, daemon=True).start()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         try:

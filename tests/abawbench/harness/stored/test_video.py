@@ -2,10 +2,10 @@
 
 import csv
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from xml.etree import ElementTree
 
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import abawbench
 from abawbench import insight
 from abawbench.contracts import DataError, UsageError
+from abawbench.harness.video import live
 from abawbench.harness.video import predict as module
 from abawbench.harness.video.decode import decode, list_videos
 from abawbench.harness.video.faces import Face, find_detector
@@ -101,6 +102,26 @@ def test_an_aligned_face_stands_upright() -> None:
     assert np.ptp(rows[:, 0]) < 12
     assert np.ptp(rows[:, 1]) > 25
     assert align(frame, Face(60, 60, 100, 100, 0.9)).shape == (120, 120, 3)
+
+
+def test_of_a_camera_the_newest_frame_is_taken() -> None:
+    seen, image = Event(), np.zeros((4, 4, 3), dtype=np.uint8)
+
+    def camera() -> Iterator[tuple[float, np.ndarray]]:
+        yield 0.0, image
+        assert seen.wait(20)
+        yield from ((n / 30, image) for n in range(1, 6))
+        raise DataError("unplugged")
+
+    newest = live._Newest(camera())
+    frames = iter(newest)
+    assert next(frames)[0] == 0
+    seen.set()
+    newest._reader.join(20)
+    assert next(frames)[0] == 5 / 30
+    assert newest.dropped == 4
+    with pytest.raises(DataError, match="unplugged"):
+        next(frames)
 
 
 @given(angle=st.floats(-40, 40), turn=st.floats(-0.4, 0.4))
