@@ -42,9 +42,10 @@ class PartRecord(RecordPart):
 
 
 class CalibrationRecord(RecordPart):
-    """The calibration of a run with these predictions."""
+    """The calibration of one run."""
 
-    predictions_sha256: str
+    seal: str | None
+    """Of the run's record: another one is another run."""
     parts: tuple[PartRecord, ...]
 
 
@@ -56,7 +57,7 @@ def write_calibration(folder: Path, found: CalibrationRecord) -> Path:
 
 
 def read_calibration(folder: Path, record: Record) -> CalibrationRecord | None:
-    """Return what was kept of a run, or None without, or where it is that of other predictions.
+    """Return what was kept of a run, or None without, or where it is that of an earlier run.
 
     Raises DataError for a file that is not one.
     """
@@ -68,5 +69,4 @@ def read_calibration(folder: Path, record: Record) -> CalibrationRecord | None:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         told = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: not what 'abawbench calibration --keep' writes ({told}); write it again") from error
-    same = record.predictions is not None and record.predictions.sha256 == found.predictions_sha256
-    return found if same else None
+    return found if found.seal == record.seal else None

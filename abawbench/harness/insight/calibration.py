@@ -100,10 +100,8 @@ def record_of(run: ScoredRun, found: Sequence[Calibrated]) -> CalibrationRecord:
     def ends(one: Estimate) -> tuple[float | None, float | None, float | None]:
         return one.value, one.low, one.high
 
-    named = run.run.record.predictions
-    assert named is not None
     return CalibrationRecord(
-        predictions_sha256=named.sha256,
+        seal=run.run.record.seal,
         parts=tuple(
             PartRecord(
                 part=one.part,

@@ -49,16 +49,15 @@ def test_a_board_ranks_its_results_and_shows_published_ones_beside(make_run: Mak
     assert len(values) == board["track_count"] == 24
 
 
-def test_a_kept_calibration_is_shown_unless_predictions_changed(make_run: MakeRun) -> None:
+def test_a_kept_calibration_is_shown_unless_of_an_earlier_run(make_run: MakeRun) -> None:
     good, poor, _ = found = runs(make_run)
     ends = (0.1, 0.05, None)
     part = PartRecord(
         part="au", error=ends, brier=ends, bins=(BinRecord(confidence=0.7, answers=9, right=ends),),
         kept=(KeptRecord(coverage=0.5, risk=ends),),
     )  # fmt: skip
-    assert good.record.predictions is not None
-    write_calibration(good.path, CalibrationRecord(predictions_sha256=good.record.predictions.sha256, parts=(part,)))
-    write_calibration(poor.path, CalibrationRecord(predictions_sha256="0" * 64, parts=(part,)))
+    write_calibration(good.path, CalibrationRecord(seal=good.record.seal, parts=(part,)))
+    write_calibration(poor.path, CalibrationRecord(seal="0" * 64, parts=(part,)))
     rows = page_data(found, [], default_plugins())["boards"][0]["rows"]
     assert [len(row["calibration"]) for row in rows] == [1, 0, 0]
     assert rows[0]["calibration"][0]["bins"] == [[0.7, 0.1, 0.05, None]]
