@@ -71,7 +71,7 @@ def calibration(
     ``keep`` writes them beside the run, for the page. Raises UsageError for a task of values.
     """
     from abawbench.harness.insight.calibration import calibrate, record_of
-    from abawbench.records.calibration import write_calibration
+    from abawbench.records.store import write_calibration
 
     scored = _scored(run, task, data, plugins)
     found = calibrate(scored)

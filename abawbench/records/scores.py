@@ -87,3 +87,41 @@ class Floor(RecordPart):
     interval: Interval | None = None
     what: str
     """Which constant predictor it is, for example ``the most frequent class of the training labels``."""
+
+
+Ends = tuple[Number, Number, Number]
+"""A value and the ends of its interval; null where nothing is claimed."""
+
+
+class BinRecord(RecordPart):
+    """Answers of about one confidence, and how many of them are right."""
+
+    confidence: Number
+    answers: Count
+    right: Ends
+
+
+class KeptRecord(RecordPart):
+    """The surest answers, and how many of them are wrong."""
+
+    coverage: Number
+    risk: Ends
+
+
+class PartRecord(RecordPart):
+    """How far the scores of one part of a task can be taken as probabilities."""
+
+    part: str
+    error: Ends
+    """Expected calibration error."""
+    brier: Ends
+    bins: tuple[BinRecord, ...]
+    kept: tuple[KeptRecord, ...]
+
+
+class CalibrationRecord(RecordPart):
+    """The calibration of one run, which ``abawbench calibration --keep`` leaves beside it for the page."""
+
+    seal: str | None
+    """Of the run's record: another one is another run."""
+    parts: tuple[PartRecord, ...]

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from abawbench.contracts.errors import DataError
 from abawbench.records.predictions import Predictions, read_predictions, write_predictions
 from abawbench.records.record import SCHEMA_VERSION, NamedFile, Record, seal_of
+from abawbench.records.scores import CalibrationRecord
 from abawbench.records.track_statistics import TrackStatistics, read_statistics, write_statistics
 from abawbench.system import locks
 from abawbench.system.files import read_whole, replace_file, sha256, sweep, sync
@@ -28,6 +29,8 @@ LOG = "log.txt"
 PREDICTIONS = "predictions.parquet"
 STATISTICS = "statistics.parquet"
 WEIGHTS = "weights.safetensors"
+CALIBRATION = "calibration.json"
+"""What ``abawbench calibration --keep`` leaves."""
 
 _log = logging.getLogger(__name__)
 
@@ -247,3 +250,26 @@ def _find(out: Path, name: str, unreadable: Callable[[DataError], None] | None) 
         except DataError as error:
             report(error)
     return found
+
+
+def write_calibration(folder: Path, found: CalibrationRecord) -> Path:
+    """Write the calibration of the run in a folder."""
+    with replace_file(folder / CALIBRATION) as temporary:
+        temporary.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return folder / CALIBRATION
+
+
+def read_calibration(folder: Path, record: Record) -> CalibrationRecord | None:
+    """Return what was kept of a run, or None without, or where it is that of an earlier run.
+
+    Raises DataError for a file that is not one.
+    """
+    path = folder / CALIBRATION
+    if not path.is_file():
+        return None
+    try:
+        found = CalibrationRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        told = " ".join(str(error).split())[:120]
+        raise DataError(f"{path}: not what 'abawbench calibration --keep' writes ({told}); write it again") from error
+    return found if found.seal == record.seal else None

@@ -13,10 +13,10 @@ from abawbench.compare.sides import Run
 from abawbench.compare.ties import compare_neighbours
 from abawbench.compare.verify import verify
 from abawbench.plugins import Plugins
-from abawbench.records.calibration import read_calibration
 from abawbench.records.published import Published
 from abawbench.records.record import Record
 from abawbench.records.scores import Interval
+from abawbench.records.store import read_calibration
 from abawbench.report.leaderboard import TASKS, group_by, order_results, rank_words, table_of
 from abawbench.report.table import cost_notes, lacking_text, lost_text, missing_text, unclaimed_notes
 from abawbench.statistics.paired import Difference

@@ -11,7 +11,7 @@ from abawbench.contracts import Labels, Task, UsageError
 from abawbench.contracts.metric import Statistics
 from abawbench.harness.learn.prediction import Scores
 from abawbench.harness.stored.scored import ScoredRun, annotated
-from abawbench.records.calibration import BinRecord, CalibrationRecord, KeptRecord, PartRecord
+from abawbench.records.scores import BinRecord, CalibrationRecord, KeptRecord, PartRecord
 from abawbench.statistics import calibration as sums
 from abawbench.statistics.bootstrap import interval
 

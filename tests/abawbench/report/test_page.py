@@ -13,10 +13,10 @@ from abawbench.compare.comparison import compare
 from abawbench.compare.sides import Run
 from abawbench.contracts import DataError
 from abawbench.plugins import default_plugins
-from abawbench.records.calibration import BinRecord, CalibrationRecord, KeptRecord, PartRecord, write_calibration
 from abawbench.records.published import Published
 from abawbench.records.record import Record
-from abawbench.records.store import read
+from abawbench.records.scores import BinRecord, CalibrationRecord, KeptRecord, PartRecord
+from abawbench.records.store import read, write_calibration
 from abawbench.report.html import TEMPLATES, page
 from abawbench.report.page_data import page_data, repeat_command
 

@@ -11,8 +11,7 @@ import abawbench
 from abawbench import cli, insight
 from abawbench.contracts import DataError, UsageError
 from abawbench.plugins import Plugins
-from abawbench.records.calibration import read_calibration
-from abawbench.records.store import read
+from abawbench.records.store import read, read_calibration
 
 SETTINGS = {"epochs": 1, "batch": 8}
 TOY = {"toy": ()}
