@@ -46,8 +46,8 @@ class Hub:
     files: dict[str, bytes] = field(default_factory=dict)
     """Path -> content, of plain addresses."""
     fault: str = ""
-    """``status=N``, ``gated``, ``truncate``,
-    ``break-once``, ``no-range``, ``stall``, ``no-commit``, ``loop`` or ``size``."""
+    """``status=N``, ``gated``, ``truncate``, ``break-once``, ``hang-half``, ``no-range``, ``no-mark``, ``stall``,
+    ``no-commit``, ``loop`` or ``size``."""
     asked: list[str] = field(default_factory=list)
     address: str = ""
 
@@ -107,7 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "stall":
             threading.Event().wait(3)  # tests take the time out of time.sleep
         if path in hub.files:
-            return self._content(hub.files[path], {}, body)
+            mark = {} if fault == "no-mark" else {"ETag": f'"{hashlib.sha256(hub.files[path]).hexdigest()}"'}
+            return self._content(hub.files[path], mark, body)
         if found := _FILE.fullmatch(path):
             return self._file(found["repo"], found["revision"], found["file"], body)
         if found := _API.fullmatch(path):
@@ -159,15 +160,18 @@ class _Handler(BaseHTTPRequestHandler):
     def _content(self, content: bytes, headers: dict[str, str], body: bool) -> None:
         hub, start = self.hub, 0
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if wanted and hub.fault not in ("no-range", "truncate"):
+        same = self.headers.get("If-Range") in (None, headers.get("ETag"))
+        if wanted and same and hub.fault not in ("no-range", "truncate"):
             start = int(wanted[1])
+            if start >= len(content):
+                return self._send(416, b"")
             headers |= {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         rest = content[start:]
         if hub.fault == "size" and not body:
             return self._send(200, b"", {**headers, "Content-Length": str(len(content) + 7)})
         if not body:
             return self._send(200, b"", {**headers, "Content-Length": str(len(content))})
-        breaks = hub.fault in ("truncate", "break-once", "no-range") and not (
+        breaks = hub.fault in ("truncate", "break-once", "hang-half", "no-mark", "no-range") and not (
             start or (hub.fault == "no-range" and wanted)
         )
         if breaks:
@@ -179,6 +183,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(rest[: len(rest) // 2])
             self.wfile.flush()
+            if hub.fault == "hang-half":
+                threading.Event().wait(20)  # whoever asks is ended meanwhile
             self.close_connection = True
             return None
         return self._send(206 if start else 200, rest, headers)

@@ -13,11 +13,12 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+SPEECH, TEXT = ("wavlm", "hubert", "wav2vec2"), ("bert", "roberta", "electra")
 TIMM = ("test_resnet", "resnet18", "mobilenetv4_conv_small.e2400_r224_in1k")
 
 
 def write(folder: Path, timm_names: Sequence[str] = TIMM) -> None:
-    """Write FOLDER/OWNER/NAME for each: vision (ViT, ConvNeXt, CLIP, VideoMAE), speech (WavLM, HuBERT), text, timm."""
+    """Write FOLDER/OWNER/NAME for each: images (ViT, ConvNeXt, CLIP, VideoMAE), sound, text, and some of timm."""
     import transformers as t
 
     torch.manual_seed(0)
@@ -38,14 +39,16 @@ def write(folder: Path, timm_names: Sequence[str] = TIMM) -> None:
         "tiny/videomae": t.VideoMAEModel(t.VideoMAEConfig(**vision, num_frames=4)),
         "tiny/wavlm": t.WavLMModel(t.WavLMConfig(**speech)),
         "tiny/hubert": t.HubertModel(t.HubertConfig(**speech)),
+        "tiny/wav2vec2": t.Wav2Vec2Model(t.Wav2Vec2Config(**speech)),
         "tiny/bert": t.BertModel(t.BertConfig(**small, vocab_size=30)),
         "tiny/roberta": t.RobertaModel(t.RobertaConfig(**small, vocab_size=30, max_position_embeddings=66)),
+        "tiny/electra": t.ElectraModel(t.ElectraConfig(**small, embedding_size=32, vocab_size=30)),
     }
     for name, network in networks.items():
         network.save_pretrained(folder / name)
-        if name.partition("/")[2] in ("bert", "roberta"):
+        if name.partition("/")[2] in TEXT:
             _write_tokenizer(folder / name)
-    for name in ("wavlm", "hubert"):
+    for name in SPEECH:
         said = {"sampling_rate": 16_000, "do_normalize": True}
         (folder / "tiny" / name / "preprocessor_config.json").write_text(json.dumps(said))
     write_timm(folder, timm_names)

@@ -44,11 +44,11 @@ def weights() -> None:
 @options.csv_output
 def list_weights(model: str | None, as_json: bool, as_csv: bool) -> int:
     """Show every source of every model: origin, licence, what it was trained on, and where it lies."""
-    from abawbench.weights.obtain import whereabouts
+    from abawbench.weights.obtain import find_files
 
     rows: list[dict[str, Any]] = []
     for user, source in _sources(model, None):
-        path = whereabouts(source)
+        files = find_files(source)
         rows.append(
             {
                 "model": user,
@@ -56,8 +56,9 @@ def list_weights(model: str | None, as_json: bool, as_csv: bool) -> int:
                 "origin": source.origin or ("abawbench" if source.bundled else "a file of yours"),
                 "licence": source.licence,
                 "trained_on": list(source.trained_on),
-                "path": str(path) if path else None,
-                "bytes": path.stat().st_size if path else None,
+                "path": str(files[0]) if files else None,
+                "files": len(files),
+                "bytes": sum(file.stat().st_size for file in files) if files else None,
             }
         )
     if as_json:

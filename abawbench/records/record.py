@@ -7,6 +7,7 @@ null, never ``NaN``; units stand in the field names. ``database.roots`` alone ho
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -392,7 +393,11 @@ class Record(RecordPart):
     def without_paths(self) -> Self:
         """Return the record as it is shared: of the folders of the machine that ran, their names alone."""
         roots = tuple(_file_name(root) for root in self.database.roots)
-        return self.model_copy(update={"database": self.database.model_copy(update={"roots": roots})})
+        update: dict[str, Any] = {"database": self.database.model_copy(update={"roots": roots})}
+        if self.counts:
+            told = tuple(_without_roots(text, self.database.roots) for text in self.counts.problems)
+            update["counts"] = self.counts.model_copy(update={"problems": told})
+        return self.model_copy(update=update)
 
     def sealed(self) -> Self:
         """Return the record with the seal that fits it."""
@@ -411,6 +416,14 @@ class Record(RecordPart):
     def json_schema(cls) -> dict[str, Any]:
         """Return the JSON Schema of a record, as published in ``schema.json``."""
         return cls.model_json_schema(mode="serialization")
+
+
+def _without_roots(text: str, roots: Sequence[str]) -> str:
+    """Return a problem as it is shared: files as they lie in the database's folder, that folder by its name."""
+    for root in sorted(roots, key=len, reverse=True):
+        if PurePath(root).is_absolute() and (name := _file_name(root)):
+            text = text.replace(f"{root.rstrip('/')}/", "").replace(root, name)
+    return text
 
 
 def seal_of(fields: Mapping[str, Any]) -> str:

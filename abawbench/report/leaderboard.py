@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TypeVar
@@ -11,7 +12,7 @@ from abawbench.compare.every_pair import Pairs
 from abawbench.compare.sides import Run
 from abawbench.compare.ties import Separate, compare_neighbours, count_all_apart
 from abawbench.compare.verify import Verified, verify
-from abawbench.contracts.model import FROM_NOTHING, NOTHING
+from abawbench.contracts.model import FROM_NOTHING, NOTHING, Recipe
 from abawbench.plugins import Plugins, default_plugins
 from abawbench.records.published import PUBLISHED, Published, load
 from abawbench.records.record import Record
@@ -188,11 +189,14 @@ def _notes(records: Sequence[Record], unranked: Mapping[int, str]) -> list[str]:
 def _seeds(records: Sequence[Record]) -> list[str]:
     """Return a line for each system that ran with several seeds: what training again changes, on the same tracks."""
     lines = []
+    differing = dict(zip(map(id, records), differing_settings(records), strict=True))
     for group in group_by(records, lambda r: (r.entry, json.dumps(r.settings, sort_keys=True))).values():
         values = [record.score.value for record in group if record.score and record.score.value is not None]
         if len({record.seed for record in group}) == len(values) > 1:
+            told = differing[id(group[0])]
+            name = group[0].describe() + (f" ({told})" if told else "")
             lines.append(
-                f"{markdown(group[0].describe())}, {len(values)} seeds: mean {mean(values):.3f}, "
+                f"{markdown(name, LONGEST)}, {len(values)} seeds: mean {mean(values):.3f}, "
                 f"standard deviation between seeds {stdev(values):.3f}; the intervals above are over tracks.\n"
             )
     return lines
@@ -219,8 +223,17 @@ def _measured_table(records: Sequence[Record], separated: Separate, unranked: Co
 
 
 def _settings_column(records: Sequence[Record]) -> dict[str, list[str]]:
-    cells = [markdown(text, 80) for text in differing_settings(records)]
+    pairs = zip(differing_settings(records), records, strict=True)
+    cells = [markdown(text or _own_settings(record), 160) for text, record in pairs]
     return {"settings": cells} if any(cells) else {}
+
+
+def _own_settings(record: Record) -> str:
+    """Return the settings of a model that has no others beside it: its own, and those of training it sets itself."""
+    usual = {field.name: field.default for field in fields(Recipe)}
+    own = {name: value for name, value in record.settings.items() if not isinstance(value, Mapping)}
+    shown = [name for name in own if name not in ("precision", "control") and own[name] != usual.get(name)]
+    return " ".join(f"{name}={own[name]}" for name in shown)
 
 
 def _pretrained_on(record: Record) -> str:

@@ -2,7 +2,8 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from abawbench.records.record import Counts, DatabaseRecord, Latency, Record, all_synthetic
 from abawbench.records.scores import Interval, Score
@@ -73,16 +74,26 @@ def table_columns(records: Sequence[Record], fmt: str = "simple") -> tuple[list[
 def differing_settings(records: Sequence[Record]) -> list[str]:
     """Return of each result the settings in which those of its model on its task differ, empty where none do.
 
-    Mappings stand last: a narrow cell loses them first. What an older record does not hold cannot differ from it.
+    Of a mapping only the entries that differ are named, as ``loss.va=...``; they stand last, for a narrow cell loses
+    them first. What an older record does not hold cannot differ from it.
     """
     cells = []
     for record in records:
         others = [one.settings for one in records if (one.model, one.task) == (record.model, record.task)]
-        own = record.settings
-        names = [name for name in own if any(one.get(name, own[name]) != own[name] for one in others)]
-        names.sort(key=lambda name: isinstance(own[name], Mapping))
-        cells.append(" ".join(f"{name}={own[name]}" for name in names))
+        cells.append(" ".join(f"{name}={value}" for name, value in _differing(record.settings, others)))
     return cells
+
+
+def _differing(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
+    names = [name for name in own if any(one.get(name, own[name]) != own[name] for one in others)]
+    for name in sorted(names, key=lambda name: isinstance(own[name], Mapping)):
+        inner = [one[name] for one in others if name in one]
+        if isinstance(own[name], Mapping) and all(isinstance(one, Mapping) for one in inner):
+            every = {key: None for one in inner for key in one}
+            found = _differing(dict(every) | dict(own[name]), [dict(every) | dict(one) for one in inner])
+            yield from ((f"{name}.{key}", value) for key, value in found)
+        else:
+            yield name, own[name]
 
 
 def stack_heading(heading: str) -> str:

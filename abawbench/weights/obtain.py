@@ -66,12 +66,12 @@ def verify(source: Source) -> tuple[State, str]:
     return ("ok" if all(name in known for name in found.files) else "new"), str(next(iter(found.files.values())))
 
 
-def whereabouts(source: Source) -> Path | None:
-    """Return where the file with the parameters lies on this machine, None where it does not; nothing is checked."""
+def find_files(source: Source) -> list[Path]:
+    """Return the files of a source on this machine, the one with the parameters first; nothing is checked."""
     if source.bundled:
-        return source.bundled
+        return [source.bundled]
     found = _find_local(source) if source.origin else None
-    return next(iter(found.files.values())) if found else None
+    return list(found.files.values()) if found else []
 
 
 def _find_local(source: Source, *, pinned: bool = True) -> Found | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from abawbench.contracts import DataError, Labels, Task
 from abawbench.contracts.problems import Problems
 from abawbench_plugins.databases._rows import Rows, read_rows, show
-from abawbench_plugins.tasks import ah, ah_video, au, ce, emi, eri, expr, mtl, va, vd
+from abawbench_plugins.tasks import ah, ah_video, au, ce, emi, eri, expr, expr_clip, mtl, va, vd
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +23,7 @@ ATTRIBUTE = "attribute:"
 COLUMNS = ("track", "frame", "image", "video", "audio", "text", "split", "subject", "rate")
 SPLITS = ("train", "val", "test")
 TASKS: Mapping[str, Task] = {
-    built.label: built for built in (m.task() for m in (va, expr, au, ce, emi, eri, ah, ah_video, vd))
+    built.label: built for built in (m.task() for m in (va, expr, au, ce, emi, eri, ah, ah_video, vd, expr_clip))
 }
 """Label -> the task that says which values it has."""
 TRACK_LEVEL = frozenset(label for label, task in TASKS.items() if task.level == "track")

@@ -42,6 +42,14 @@ def states(model: str) -> dict[str, str]:
     return {row["weights"]: row["state"] for row in rows}
 
 
+def test_the_size_is_that_of_all_files(hub: Hub) -> None:
+    files = {"model.safetensors": b"\x08five", "vocab.txt": b"abc"}
+    hub.repository("google-bert/bert-base-uncased").commit(files)
+    assert call("fetch", "avt-fusion", "bert-base", "--network", "-q").return_value == 0
+    rows = json.loads(call("list", "avt-fusion", "--json").stdout)
+    assert [(row["files"], row["bytes"]) for row in rows if row["weights"] == "bert-base"] == [(2, 8)]
+
+
 def test_weights_are_fetched_compared_and_accepted_by_name(hub: Hub, tmp_path: Path) -> None:
     assert states(MODEL) == {SOURCE: "not here"}
     with pytest.raises(UsageError, match=f"run: abawbench weights fetch {MODEL} {SOURCE} --network"):

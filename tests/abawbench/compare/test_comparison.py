@@ -259,9 +259,14 @@ def test_a_baseline_is_found_by_name_and_holds_what_a_comparison_needs(
 def test_a_baseline_keeps_no_path_of_the_machine(make_run: Make, tmp_path: Path) -> None:
     (run,) = load_side(str(make_run("a")))
     placed = run.record.database.model_copy(update={"roots": ("/home/ann/data/aff-wild2", "/media/b")})
-    kept = save_baseline("before", [Run(run.path, run.record.model_copy(update={"database": placed}))], tmp_path)
-    (stored,) = load_side(str(kept))
+    assert run.record.counts is not None
+    told = ("/home/ann/data/aff-wild2/x.txt:3: a line too many", "/media/b: no video")
+    counts = run.record.counts.model_copy(update={"problems": told})
+    found = run.record.model_copy(update={"database": placed, "counts": counts})
+    (stored,) = load_side(str(save_baseline("before", [Run(run.path, found)], tmp_path)))
     assert stored.record.database.roots == ("aff-wild2", "b")
+    assert stored.record.counts is not None
+    assert stored.record.counts.problems == ("x.txt:3: a line too many", "b: no video")
     with pytest.raises(UsageError, match="only the name of the folder that 'aff-wild2' was read from, aff-wild2; give"):
         sources_of_run(stored.record.database, Sources())
 

@@ -59,15 +59,19 @@ def test_a_table_says_what_was_pretrained_on_what_and_which_settings_differ(make
     page = render(
         [],
         [
-            make_record(weights=frozen, settings={"lr": 0.1, "freeze": "all"}),
-            make_record(weights=frozen, settings={"lr": 0.1, "freeze": "none"}),
-            make_record(model="scratch", source="none"),
+            make_record(weights=frozen, settings={"loss": {"va": "a", "au": "c"}, "lr": 0.1, "freeze": "all"}),
+            make_record(weights=frozen, settings={"loss": {"va": "b", "au": "c"}, "lr": 0.1, "freeze": "none"}),
+            make_record(model="alone", source="none", settings={"epochs": 2, "lr": 1e-3, "image": 64}),
         ],
     )
     rows = [[cell.strip() for cell in line.split("|")[1:]] for line in page.splitlines() if line.startswith("|")]
     at = [rows[0].index(name) for name in ("settings", "pretrained on")]
     found = {tuple(row[place] for place in at) for row in rows[2:]}
-    assert found == {("freeze=all", "AffectNet, ImageNet"), ("freeze=none", "AffectNet, ImageNet"), ("", "nothing")}
+    assert found == {
+        ("freeze=all loss.va=a", "AffectNet, ImageNet"),
+        ("freeze=none loss.va=b", "AffectNet, ImageNet"),
+        ("epochs=2 image=64", "nothing"),
+    }
 
 
 def test_the_published_results_hold_the_paper_and_the_baselines() -> None:

@@ -255,15 +255,18 @@ def test_a_commit_that_the_hub_lost_is_not_replaced_by_another(hub: Hub, tmp_pat
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device"), PermissionError("no")])
-def test_what_interrupts_leaves_nothing(hub: Hub, error: BaseException, monkeypatch: Any, tmp_path: Path) -> None:
-    def stop(self: object, url: str, target: str, pooch: object) -> None:
-        Path(target).write_bytes(CONTENT[:10])
+def test_what_interrupts_leaves_nothing_to_use(
+    hub: Hub, error: BaseException, monkeypatch: Any, tmp_path: Path
+) -> None:
+    def stop(answer: object, file: Any, what: str) -> None:
+        file.write(CONTENT[:10])
         raise error
 
-    monkeypatch.setattr("pooch.HTTPDownloader.__call__", stop)
+    monkeypatch.setattr("abawbench.weights.addresses._receive", stop)
     with pytest.raises((UsageError, KeyboardInterrupt), match=r"^$|the disk is full|may not be written"):
         fetch_weights(address(hub), "m")
-    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+    assert addresses.find_local(address(hub)) is None
+    assert {path.suffix for path in (tmp_path / "cache").rglob("*") if path.is_file()} == {".part"}
 
 
 def test_two_at_once_get_the_same_file(hub: Hub) -> None:

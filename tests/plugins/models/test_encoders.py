@@ -20,7 +20,7 @@ from abawbench.plugins import Plugins
 pytest.importorskip("transformers")
 PLUGINS = Plugins(third_party=False)
 TASK: Task = PLUGINS.get("task", "expr").build()
-VISION, SPEECH, TEXT = ("dinov2", "convnext", "clip", "videomae"), ("wavlm", "hubert"), ("bert", "roberta")
+VISION, SPEECH, TEXT = ("dinov2", "convnext", "clip", "videomae"), tiny_encoders.SPEECH, tiny_encoders.TEXT
 
 
 @pytest.fixture(scope="module")
