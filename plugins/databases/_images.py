@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.errors import DataError
 from abawbench.contracts.problems import Problems
-from abawbench.contracts.text import read_regular
-from abawbench_plugins.databases._image_index import Listing
+from abawbench_plugins.databases._image_index import Listing, look_at
 from abawbench_plugins.databases._packs import list_images, open_pack, pack_of
 
 if TYPE_CHECKING:
@@ -28,8 +27,11 @@ MOST_PIXELS = 1 << 27
 """Pixels of the largest image that is decoded, 400 MB of them: an empty one packs into a few kilobytes."""
 LARGEST_SIDE = 512
 """Images whose shorter side is longer are shrunk to it; aligned faces are smaller."""
+_PART = 1 << 16
+"""Bytes read at once: more than most aligned faces have."""
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NONE = np.zeros(0, dtype=np.int64)
-_NOTHING = Listing(_NONE, _NONE, _NONE, ("", 1, ".jpg"), {})
+_NOTHING = Listing(_NONE, ("", 1, ".jpg"), {})
 
 
 class _Index(NamedTuple):
@@ -114,7 +116,7 @@ class Images:
     def files(self, numbers: NDArray[np.int64]) -> list[tuple[str, int, int] | None]:
         """Return (path relative to its root, bytes, modification time in ns) per number, or None without an image.
 
-        They are those of when the folder was listed.
+        Every file is looked at now, which takes a while where there are many; ``identify`` does not.
         """
         index = self._index
         found: list[tuple[str, int, int] | None] = []
@@ -124,13 +126,18 @@ class Images:
                 found.append(None)
                 continue
             owner, place = index.owners[at], index.places[at]
-            one = index.listings[owner]
-            path = f"{folders[owner]}/{one.name(number - index.shift)}"
-            found.append((path, int(one.sizes[place]), int(one.times[place])))
+            name = index.listings[owner].name(number - index.shift)
+            folder, pack = self._sources[owner]
+            status = look_at(f"{folder}/{name}") if pack is None else open_pack(pack).look_at(int(place))
+            found.append((f"{folders[owner]}/{name}", *status))
         return found
 
     def identify(self, numbers: NDArray[np.int64]) -> str:
-        """Return a SHA-256 of what ``files`` returns, without going through all of it."""
+        """Return a SHA-256 of which images there are, and of what tells that one was changed.
+
+        That is the time of the folder, which every file that comes, goes or is replaced by another changes, and sizes
+        and times of a sample: of files that are overwritten in place the others are not noticed.
+        """
         index = self._index
         at, there = self._select(numbers)
         at = at[there]
@@ -138,12 +145,12 @@ class Images:
         sha.update(numbers.astype("<i8").tobytes())
         for owner, ((folder, root), one) in enumerate(zip(self.folders, index.listings, strict=True)):
             mine = at[index.owners[at] == owner]
-            places = index.places[mine]
+            if not len(mine):
+                continue
             used = set((index.numbers[mine] - index.shift).tolist()) & one.unusual.keys() if one.unusual else ()
             unusual = [one.unusual[number] for number in sorted(used)]
-            about = [folder.relative_to(root).as_posix(), one.form if len(mine) else None, index.shift, unusual]
-            sha.update(json.dumps(about).encode())
-            sha.update(one.sizes[places].astype("<i8").tobytes() + one.times[places].astype("<i8").tobytes())
+            about = [folder.relative_to(root).as_posix(), one.form, index.shift, unusual, one.changed]
+            sha.update(json.dumps(about).encode() + one.sample.astype("<i8").tobytes())
         return sha.hexdigest()
 
     def read(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -199,7 +206,7 @@ class Images:
         listing = self._index.listings[owner]
         path = f"{folder}/{listing.name(number - self._index.shift)}"
         try:
-            data = _read(path, int(listing.sizes[place])) if pack is None else open_pack(pack).read(place)
+            data = _read(path) if pack is None else open_pack(pack).read(place)
             return shrink(decode_image(data), LARGEST_SIDE)
         except (OSError, ValueError) as error:
             self.problems.add(path, f"{error}; treated as missing")
@@ -223,15 +230,14 @@ def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _read(path: str, size: int) -> bytes:
-    """Return the bytes of a file that had so many: in one call, where it still has; -1 for what was no file."""
-    if size < 0:
-        return read_regular(Path(path))
-    handle = os.open(path, os.O_RDONLY)
+def _read(path: str) -> bytes:
+    """Return the bytes of a file; a pipe gives none, rather than wait for somebody to write."""
+    handle = os.open(path, _READING)
     try:
-        data = os.read(handle, size + 1)
-        while len(data) != size and (more := os.read(handle, 1 << 20)):
-            data += more
+        data = part = os.read(handle, _PART)
+        while len(part) == _PART:  # of a file less is given at its end only
+            part = os.read(handle, _PART)
+            data += part
         return data
     finally:
         os.close(handle)

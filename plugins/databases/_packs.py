@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from abawbench_plugins.databases._image_index import NUMBERED, Listing, Report, 
 
 _ROWS = 256
 """Images in a batch of a pack."""
-_SCHEMA = pa.schema(
-    [("name", pa.string()), ("time", pa.int64()), ("image", pa.large_binary())], {"abawbench": "images 1"}
-)
+_SCHEMA = pa.schema([("name", pa.string()), ("time", pa.int64()), ("image", pa.large_binary())])
 """File name, modification time in ns and the bytes of the file as they were."""
+_FORM, _VERSION, _CHANGED = b"abawbench", b"images 2", b"changed"
+"""In the metadata: what the file is, and when the folder was last changed, in ns."""
 
 
 def pack_of(folder: Path | str) -> Path | None:
@@ -37,8 +38,10 @@ class Pack:
         try:
             with pa.memory_map(str(path)) as source:
                 reader = pa.ipc.open_file(source)
-                if not reader.schema.equals(_SCHEMA, check_metadata=True):
+                about = reader.schema.metadata or {}
+                if not reader.schema.equals(_SCHEMA) or about.get(_FORM) != _VERSION:
                     raise pa.ArrowInvalid("another schema")
+                self._changed = int(about[_CHANGED])
                 self._batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
         except (OSError, pa.ArrowInvalid) as error:
             raise DataError(
@@ -55,9 +58,15 @@ class Pack:
 
     def list(self) -> Listing:
         """Return what is in it."""
-        times = [time for one in self._batches for time in one["time"].to_pylist()]
-        sizes = [int(size) for bounds in self._bounds for size in np.diff(bounds)]
-        return arrange(self.names, sizes, times)
+        listing = arrange(self.names)
+        looked = [self.look_at(place) for place in listing.sampled]
+        return replace(listing, changed=self._changed, sample=np.array(looked, dtype=np.int64).reshape(-1, 2))
+
+    def look_at(self, row: int) -> tuple[int, int]:
+        """Return the bytes and the modification time in ns of a file."""
+        batch, at = divmod(row, _ROWS)
+        start, end = self._bounds[batch][at : at + 2].tolist()
+        return end - start, self._batches[batch]["time"][at].as_py()
 
     def read(self, row: int) -> NDArray[np.uint8]:
         """Return the bytes of a file, uint8 [N], without copying them."""
@@ -105,12 +114,13 @@ def write_pack(folder: Path, target: Path) -> int:
     listing = list_folder(folder)
     names = [listing.name(number) for number in listing.numbers.tolist()]
     names += sorted({entry.name for entry in os.scandir(folder)} - set(names))  # whatever else lies there
-    with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, _SCHEMA) as writer:
+    schema = _SCHEMA.with_metadata({_FORM: _VERSION, _CHANGED: str(listing.changed)})
+    with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for start in range(0, len(names), _ROWS):
             chosen = names[start : start + _ROWS]
             times = [os.stat(folder / name).st_mtime_ns for name in chosen]
             images = [read_regular(folder / name) for name in chosen]
-            writer.write(pa.record_batch([chosen, times, images], schema=_SCHEMA))
+            writer.write(pa.record_batch([chosen, times, images], schema=schema))
     return len(names)
 
 

@@ -65,8 +65,8 @@ class NamedImage(Images):
 
     def _list(self, folder: Path) -> Listing:
         found = identity(folder / self.name)
-        numbers, sizes, times = (np.array([] if found is None else [one]) for one in (1, *(found or (0, 0, 0))[1:]))
-        return Listing(numbers.astype(np.int64), sizes, times, ("", 1, ""), {1: self.name})
+        sample = np.array([] if found is None else [found[1:]], dtype=np.int64).reshape(-1, 2)
+        return Listing(np.arange(1, len(sample) + 1), ("", 1, ""), {1: self.name}, sample=sample)
 
 
 class FacialExpressions(FolderDatabase):

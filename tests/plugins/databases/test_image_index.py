@@ -50,9 +50,10 @@ def test_a_folder_that_has_not_changed_is_read_from_the_cache(faces: Path, monke
     first = list_folders([faces], quiet)[faces]
     monkeypatch.setattr(_image_index, "list_folder", None)
     second = list_folders([faces], quiet)[faces]
-    for part in ("numbers", "sizes", "times"):
+    for part in ("numbers", "sample"):
         np.testing.assert_array_equal(getattr(second, part), getattr(first, part))
-    assert (second.form, second.unusual, second.strays) == (first.form, first.unusual, first.strays)
+    for part in ("form", "unusual", "strays", "changed"):
+        assert getattr(second, part) == getattr(first, part)
 
 
 def test_an_added_or_removed_image_is_noticed(faces: Path) -> None:
@@ -68,7 +69,7 @@ def test_an_image_overwritten_in_place_is_noticed_where_it_is_sampled(faces: Pat
     with (faces / "00002.jpg").open("r+b") as file:
         file.write(b"other")
     settle(faces)
-    assert list_folders([faces], quiet)[faces].times[1] > before.times[1]
+    assert list_folders([faces], quiet)[faces].sample[1, 1] > before.sample[1, 1]
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\3\4 no archive", None])
@@ -126,10 +127,10 @@ def test_the_rows_decide_from_which_number_images_count(disk: Any, first: int, r
 
 def test_of_several_beginnings_the_official_or_most_frequent_is_read() -> None:
     openface = ["frame_det_00_000001.jpg", "frame_det_00_000002.jpg", "frame_det_01_000002.jpg"]
-    listing = arrange(openface, [1] * 3, [1] * 3)
+    listing = arrange(openface)
     assert listing.form == ("frame_det_00_", 6, ".jpg")
     assert listing.strays == ("frame_det_01_000002.jpg",)
-    assert arrange([*openface, "00007.jpg"], [1] * 4, [1] * 4).numbers.tolist() == [7]
+    assert arrange([*openface, "00007.jpg"]).numbers.tolist() == [7]
 
 
 def test_a_second_image_of_a_number_is_told(disk: Any) -> None:
@@ -154,19 +155,39 @@ NAMES = st.lists(
 
 @given(NAMES)
 def test_every_image_of_a_listing_has_a_name_that_is_there(found: list[str]) -> None:
-    listing = arrange(found, list(range(len(found))), [0] * len(found))
-    for number, size in zip(listing.numbers.tolist(), listing.sizes.tolist(), strict=True):
+    listing = arrange(found)
+    for number in listing.numbers.tolist():
         name = listing.name(number)
         match = NUMBERED.match(name)
-        assert found[size] == name
+        assert name in found
         assert match
         assert int(match[2]) == number
-    assert len(set(listing.numbers.tolist())) == len(listing.numbers)
+    assert (np.diff(listing.numbers) > 0).all()
+
+
+@given(st.sampled_from(["{}.jpg", "{:03d}.png", "x_{:02d}.jpg"]), st.sets(st.integers(0, 10**5), min_size=1))
+def test_names_of_one_form_are_read_together(form: str, numbers: set[int]) -> None:
+    listing = arrange([form.format(number) for number in numbers])
+    assert listing.numbers.tolist() == sorted(numbers)
+    assert [listing.name(number) for number in sorted(numbers)] == [form.format(number) for number in sorted(numbers)]
+    assert not listing.unusual
+
+
+def test_an_image_replaced_by_another_file_changes_what_identifies_a_track(faces: Path) -> None:
+    for number in range(3, 200):
+        (faces / f"{number:05d}.jpg").write_bytes(b"image")
+    settle(faces)
+    numbers, before = np.arange(1, 200), Images([(faces, faces.parent)]).identify(np.arange(1, 200))
+    assert Images([(faces, faces.parent)]).identify(numbers) == before
+    assert 100 not in Images([(faces, faces.parent)])._index.listings[0].sampled
+    (faces / "new").write_bytes(b"other")
+    (faces / "new").replace(faces / "00100.jpg")
+    assert Images([(faces, faces.parent)]).identify(numbers) != before
 
 
 def test_a_broken_link_is_an_image_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "00001.jpg").symlink_to(tmp_path / "nowhere")
-    assert list_folder(tmp_path).sizes.tolist() == [-1]
+    assert list_folder(tmp_path).sample.tolist() == [[-1, 0]]
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp"])
