@@ -45,6 +45,8 @@ Exit status: 0 done (read valid, noisy or invalid), 2 wrong usage, 130 interrupt
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Frames between live predictions.")
 @click.option("--memory-limit", default=2.0, show_default=True, type=click.FloatRange(0), help="GiB that an offline "
               "batch may add.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(0), help="Processes that decode offline frames, 0 for none; default: "
+              "one per processor.")  # fmt: skip
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1), help="Clips a call, interleaved.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--depth", default=2, show_default=True, type=click.IntRange(1), help="Of the table of modules.")

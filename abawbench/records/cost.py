@@ -170,6 +170,10 @@ class Throughput(Timed):
     memory_limit_bytes: Count | None = None
     joules_per_clip: Number = None
     """Where the machine tells the energy of processor or GPU; the whole of it, whoever used it."""
+    loaded_frames_per_second: Number = None
+    """With frames that worker processes decode and that are resized, in the same batches; of a profile alone."""
+    workers: Count | None = None
+    """How many processes decoded them; 0 for the network's own."""
 
 
 class Live(Timed):

@@ -91,7 +91,7 @@ def _scenarios(cost: Cost) -> list[str]:
     if cost.latency:
         lines += [_latency(cost.latency), *_verdict(cost.latency)]
     if cost.throughput:
-        lines += [_throughput(cost.throughput), *_verdict(cost.throughput)]
+        lines += [*_throughput(cost.throughput), *_verdict(cost.throughput)]
     if cost.live:
         lines += [*_live(cost.live), *_verdict(cost.live)]
     return lines
@@ -102,12 +102,16 @@ def _latency(one: Latency) -> str:
     return f"single stream  p50/p90/p99 {times} ms a clip, {one.samples} samples, {_by(one)}"
 
 
-def _throughput(one: Throughput) -> str:
+def _throughput(one: Throughput) -> list[str]:
     energy = "" if one.joules_per_clip is None else f", {one.joules_per_clip:.3g} J a clip"
-    return (
+    lines = [
         f"offline        {number(one.frames_per_second)} frames/s, {number(one.clips_per_second)} clips/s at batch "
         f"{one.batch}{energy}, {_by(one)}"
-    )
+    ]
+    if one.loaded_frames_per_second is not None:
+        by = f"{one.workers} worker{'s' if one.workers != 1 else ''}" if one.workers else "the same process"
+        lines.append(f"               {number(one.loaded_frames_per_second)} frames/s with frames decoded by {by}")
+    return lines
 
 
 def _live(one: Live) -> list[str]:

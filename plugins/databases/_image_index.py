@@ -115,30 +115,32 @@ def arrange(names: Sequence[str]) -> Listing:
 
 
 def _read_alike(names: Sequence[str]) -> tuple[tuple[str, int, str], NDArray[np.int64]] | None:
-    """Return form and numbers of names that are all of one form, as those of most folders are: twenty times as quick."""
+    """Return form and numbers of names that are all of one form, as most folders have them: twenty times as quick."""
     match = NUMBERED.match(names[0]) if names else None
     if match is None:
         return None
     before, after = match[1].encode(), f".{match[3]}".encode()
-    by_length: dict[int, list[str]] = {}
-    for name in names:
-        by_length.setdefault(len(name), []).append(name)
-    digits = min(by_length) - len(match[1]) - len(match[3]) - 1
-    if not 0 < digits <= max(by_length) - len(match[1]) - len(match[3]) - 1 <= 9:
+    beside = len(before) + len(after)
+    lengths = sorted(set(map(len, names)))
+    digits = lengths[0] - beside
+    if not 0 < digits <= lengths[-1] - beside <= 9:
         return None
     numbers = []
-    for length, alike in by_length.items():
-        joined = "".join(alike)
+    for length in lengths:
+        joined = "".join(names if len(lengths) == 1 else [name for name in names if len(name) == length])
         if not joined.isascii():
             return None
-        letters = np.frombuffer(joined.encode(), dtype=np.uint8).reshape(len(alike), length)
+        letters = np.frombuffer(joined.encode(), dtype=np.uint8).reshape(-1, length)
         ciphers = letters[:, len(before) : length - len(after)] - ord("0")  # of others the difference wraps beyond 9
-        padded = ciphers.shape[1] > digits and not ciphers[:, 0].all()
-        ends = letters[:, : len(before)], letters[:, length - len(after) :]
-        same = all((end == list(text)).all() for end, text in zip(ends, (before, after), strict=True))
-        if padded or not same or (ciphers > 9).any():
+        ends = ((letters[:, : len(before)], before), (letters[:, length - len(after) :], after))
+        alike = all((end == np.frombuffer(text, dtype=np.uint8)).all() for end, text in ends)
+        padded = length - beside > digits and not ciphers[:, 0].all()
+        if not alike or padded or (ciphers > 9).any():
             return None
-        numbers.append(ciphers @ 10 ** np.arange(ciphers.shape[1], dtype=np.int64)[::-1])
+        value = np.zeros(len(ciphers), dtype=np.int64)
+        for cipher in ciphers.T:
+            value = 10 * value + cipher
+        numbers.append(value)
     return (match[1], digits, f".{match[3]}"), np.concatenate(numbers)
 
 

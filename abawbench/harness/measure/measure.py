@@ -31,7 +31,7 @@ from abawbench.harness.measure.examples import FRAME_RATE, example_of
 from abawbench.harness.measure.latency import measure_latency
 from abawbench.harness.measure.live import Stage, measure_live
 from abawbench.harness.measure.memory import peak_memory
-from abawbench.harness.measure.offline import MEMORY_LIMIT, best_throughput, repeat_example
+from abawbench.harness.measure.offline import MEMORY_LIMIT, best_throughput, measure_loaded, repeat_example
 from abawbench.harness.measure.reference import one_thread, relative_time
 from abawbench.harness.measure.timing import EARNED, Call, Conditions
 from abawbench.harness.request.jobs import EAGER
@@ -70,6 +70,8 @@ class Scenarios:
     batch: int = 4
     """Clips per call where throughput is compared with the reference workload."""
     memory_limit: int = MEMORY_LIMIT
+    workers: int | None = None
+    """Processes that decode the frames of offline batches; None where frames are not decoded."""
     until: float = inf
     """The moment of ``perf_counter`` from which nothing more is begun."""
     stage: Stage = field(default_factory=Stage)
@@ -111,7 +113,13 @@ def _offline(subject: Subject, wanted: Scenarios, seconds: float, progress: Prog
     example = subject.scored.examples[0] if subject.scored else subject.example
     conditions = Conditions(runtime=subject.runtime.name, seconds=seconds, until=wanted.until)
     length = subject.clip.length
-    return {"throughput": best_throughput(subject.compile, example, length, conditions, wanted.memory_limit)}
+    found = best_throughput(subject.compile, example, length, conditions, wanted.memory_limit)
+    if wanted.workers is None or not isinstance(subject.network, ClipNetwork) or found.batch is None:
+        return {"throughput": found}
+    progress.note(f"offline: frames decoded by {wanted.workers} processes")
+    device = subject.example[0].device  # type: ignore[union-attr]
+    rate = measure_loaded(subject.network, subject.clip, device, found.batch, wanted.workers, seconds / 4)
+    return {"throughput": found.model_copy(update={"loaded_frames_per_second": rate, "workers": wanted.workers})}
 
 
 def _relative(subject: Subject, wanted: Scenarios, seconds: float, progress: Progress) -> dict[str, Any]:

@@ -1,15 +1,30 @@
-"""Offline: how many clips and frames a second at the best batch that memory allows, and at what energy."""
+"""Offline: how many clips and frames a second at the best batch that memory allows, and at what energy.
+
+Of a network that sees frames alone also how many when worker processes decode them, as in training and prediction.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
+from abawbench.contracts import Clip, Track
+from abawbench.harness.data.clips import ClipIndex, cut_clips
+from abawbench.harness.data.frames import ImageRules, LiveImages
+from abawbench.harness.data.inputs import Inputs
+from abawbench.harness.data.loader import build_loader, closing_workers, iterate
+from abawbench.harness.learn.forward import BatchNetwork
+from abawbench.harness.measure.examples import FRAME_RATE
+from abawbench.harness.measure.live import decode, noise_frames
 from abawbench.harness.measure.memory import peak_bytes, reset_peak
 from abawbench.harness.measure.timing import (
     Answers,
@@ -23,6 +38,7 @@ from abawbench.harness.measure.timing import (
     noise_of,
 )
 from abawbench.harness.request.gpus import gpu_joules
+from abawbench.nn import ClipNetwork
 from abawbench.records.cost import Throughput
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -120,6 +136,64 @@ def repeat_example(example: Example, batch: int) -> Example:
     """Return inputs of ``batch`` copies of the one clip in ``example``."""
     several: Example = tree_map_only(Tensor, lambda x: x.expand(batch, *x.shape[1:]).contiguous(), example)
     return several
+
+
+class _Faces(Track):
+    """Frames as JPEG files in memory, each decoded when it is asked for."""
+
+    id = subject = "faces"
+    rate = FRAME_RATE
+
+    def __init__(self, n_frames: int) -> None:
+        self.n_frames = n_frames
+        self._files = noise_frames()
+
+    def frame_mask(self) -> NDArray[np.bool_]:
+        return np.ones(self.n_frames, dtype=np.bool_)
+
+    def frames(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        images = [decode(self._files[frame % len(self._files)]) for frame in indices.tolist()]
+        return np.stack(images), np.ones(len(indices), dtype=np.bool_)
+
+    def frame_files(self) -> list[tuple[str, int, int] | None]:
+        return [(f"{frame % len(self._files)}.jpg", 0, 0) for frame in range(self.n_frames)]
+
+
+_ENOUGH = 1_000_000
+"""Batches that no measurement reaches the end of."""
+
+
+def measure_loaded(
+    network: ClipNetwork, clip: Clip, device: torch.device, batch: int, workers: int, seconds: float
+) -> float:
+    """Return frames per second of batches that so many processes decode, 0 for this one, while the network computes.
+
+    The images are smooth noise of the size of aligned faces; resizing and normalising are part of it. The first batch,
+    for which the processes start, does not count.
+    """
+    faces = _Faces(batch * clip.length)
+    images = LiveImages([faces], ImageRules(clip))
+    inputs = Inputs([faces], {"frames": images}, images.log, workers)
+    clips = cut_clips(0, faces.n_frames, replace(clip, stride=clip.length))
+    largest = inputs.batch_bytes(batch, clip.length)
+    loader = build_loader(range(_ENOUGH), partial(_read, inputs, clips), workers, largest, batch_size=1)
+    module = BatchNetwork(network, clip).eval()
+    start, done = 0.0, 0
+    with closing_workers(loader), torch.inference_mode():
+        for raw, index in iterate(loader):
+            module(inputs.finish(raw, device), {name: one.to(device) for name, one in index.items()})
+            finish(device)
+            if not start:
+                start = perf_counter()
+                continue
+            done += 1
+            if done >= MINIMUM and perf_counter() - start >= seconds:
+                break
+    return done * batch * clip.length / (perf_counter() - start)
+
+
+def _read(inputs: Inputs, clips: list[ClipIndex], _: Any) -> Any:
+    return inputs.read(clips)
 
 
 POWERCAP = Path("/sys/class/powercap")

@@ -10,6 +10,7 @@ from torch import nn
 
 from abawbench._version import __version__
 from abawbench.contracts import AbawbenchError, Model, Runtime, Task, UsageError, Weights
+from abawbench.harness.data.loader import FEW, count_workers
 from abawbench.harness.measure.counting import Macs, count_macs, evaluation_mode, stage_of
 from abawbench.harness.measure.examples import FRAME_RATE, example_of
 from abawbench.harness.measure.interleaved import Rounds, compile_for, interleave
@@ -53,6 +54,8 @@ class ProfileRequest:
     batch: int = 4
     """Clips per call where runtimes are interleaved."""
     device: str = "auto"
+    workers: int | None = None
+    """Processes that decode the frames of offline batches; None: one per processor."""
 
 
 def profile(wanted: ProfileRequest, plugins: Plugins, progress: Progress) -> Profile:
@@ -103,7 +106,9 @@ class _Profiling:
         )
         seconds = {name: wanted.seconds for name in SCENARIOS if name in wanted.scenarios} | {"memory": 0.0}
         stage = Stage(rate=wanted.frame_rate, every=wanted.every)
-        scenarios = Scenarios(seconds=seconds, memory_limit=wanted.memory_limit, stage=stage)
+        # a runtime of its own would be compared with what only eager execution is fed with
+        workers = count_workers(wanted.workers, FEW) if runtimes[0].name == EAGER else None
+        scenarios = Scenarios(seconds=seconds, memory_limit=wanted.memory_limit, stage=stage, workers=workers)
         timed, left_out = measure(subject, scenarios, self.progress)
         turns, refused = self.interleave(runtimes, subject)
         return Profile(

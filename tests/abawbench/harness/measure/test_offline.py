@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from abawbench.contracts import Clip
 from abawbench.harness.measure import offline
-from abawbench.harness.measure.offline import best_throughput, energy, measure_throughput
+from abawbench.harness.measure.offline import best_throughput, energy, measure_loaded, measure_throughput
 from abawbench.harness.measure.timing import Conditions
+from abawbench.nn import ClipNetwork
 
 CPU = torch.device("cpu")
 
@@ -51,6 +53,26 @@ def test_a_batch_beyond_the_memory_limit_is_not_taken(seconds: list[float], monk
     found = best_throughput(lambda inputs: call, (torch.zeros(1, 8),), 8, Conditions(seconds=1), memory_limit=400)
     assert (found.batch, found.memory_limit_bytes) == (4, 400)
     assert sorted(found.by_batch) == [1, 2, 4]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_frames_are_decoded_and_resized_for_what_is_measured(seconds: list[float], workers: int) -> None:
+    seen = []
+
+    class Embed(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            seen.append(tuple(images.shape))
+            seconds[0] += 0.5
+            return images.mean((2, 3))
+
+    class Head(nn.Module):
+        def forward(self, features: Tensor, index: Tensor) -> Tensor:
+            return features[index]
+
+    network = ClipNetwork(Embed(), Head())
+    rate = measure_loaded(network, Clip(length=4, stride=2, size=32), CPU, 2, workers, 2.0)
+    assert set(seen) == {(8, 3, 32, 32)}
+    assert rate == pytest.approx(8 / 0.5)
 
 
 def test_throughput_counts_clips_and_frames() -> None:
