@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -38,7 +40,13 @@ class ClipLabels:
 
     def annotated(self, clips: Sequence[ClipIndex]) -> list[ClipIndex]:
         """Return the clips with at least one annotated frame, the only ones to learn from."""
-        return [clip for clip in clips if (self._labels[clip.track].annotated[self._rows(clip)] & clip.real).any()]
+        found: list[ClipIndex] = []
+        for track, group in groupby(clips, key=attrgetter("track")):
+            own = list(group)  # together: one by one a million clips take seconds
+            rows, real = np.stack([self._rows(clip) for clip in own]), np.stack([clip.real for clip in own])
+            there = (self._labels[track].annotated[rows] & real).any(axis=1)
+            found += [clip for clip, known in zip(own, there.tolist(), strict=True) if known]
+        return found
 
     def of(self, clip: ClipIndex) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the labels of the frames of a clip, [T], [T, K] or [T, C]; at track level the track's, repeated.
