@@ -26,10 +26,14 @@ class ReadLog:
     """Processes that read ahead, at most."""
     broken: list[str] = field(default_factory=list)
     """Files that could not be decoded, each once."""
+    _listed: tuple[Track, Sequence[tuple[str, int, int] | None]] | None = field(default=None, repr=False)
+    """The track of the last one, with its files."""
 
     def note_image(self, track: Track, frame: int) -> None:
         """Count an image that could not be decoded, by whichever process."""
-        entry = track.frame_files()[frame]
+        if self._listed is None or self._listed[0] is not track:
+            self._listed = track, track.frame_files()  # once for all of its images
+        entry = self._listed[1][frame]
         if self._note(entry[0] if entry else f"{track.id}, frame {frame + 1}"):
             track.frames(np.array([frame], dtype=np.intp))  # so that its database, which is here, hears of it
 

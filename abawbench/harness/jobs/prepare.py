@@ -235,18 +235,21 @@ class _Preparation:
         name, database = self.databases.for_task(task, pooled=protocol.pooled)
         self.database_name = name
         self.at_work(self.databases.plugin(name))
-        there = database.splits(task.label)
-        train, validation = (
-            take_first(database.tracks(task.label, split), protocol.limit) if split in there else []
-            for split in (TRAIN, VALIDATION)
-        )
+        report = self.databases.progress.report
+        there = [split for split in (TRAIN, VALIDATION) if split in database.splits(task.label)]
+        read: dict[str, list[LabelledTrack]] = {}
+        for split in there:
+            report(len(read), len(there), "splits read")
+            read[split] = take_first(database.tracks(task.label, split), protocol.limit)
+        report(len(there), len(there), "splits read")
+        train, validation = (read.get(split, []) for split in (TRAIN, VALIDATION))
         for one in (*train, *validation):
             if type(one.track).labels is not Track.labels:
                 raise PluginError(
                     f"database '{name}' gives tracks that know their labels; give them beside the track, as a "
                     "LabelledTrack"
                 )
-        database.list_images([one.track for one in (*train, *validation)], self.databases.progress.report)
+        database.list_images([one.track for one in (*train, *validation)], report)
         return database, train, validation
 
     def refuse_runtime(self, model: Entrant) -> None:
