@@ -78,7 +78,7 @@ class FileTrack(Track):
         return self.images.files(self.numbers)
 
     def identify_frames(self) -> object:
-        """Return what tells its images from others: a SHA-256 of which there are, their sizes and times."""
+        """Return what tells its images from others: a SHA-256 of which there are, and of sizes and times of some."""
         return self.images.identify(self.numbers)
 
     def frame_names(self) -> Sequence[str]:
