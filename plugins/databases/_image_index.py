@@ -233,9 +233,9 @@ def _read(path: Path, key: str) -> dict[str, Listing]:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}
     found = {}
-    for (name, changed, form, unusual, *left), own, sample in zip(about, numbers, samples, strict=True):
+    for (name, changed, form, unusual, strays, doubles), own, sample in zip(about, numbers, samples, strict=True):
         called = {int(number): text for number, text in unusual}
-        found[name] = Listing(own, tuple(form), called, *map(tuple, left), changed, sample)
+        found[name] = Listing(own, tuple(form), called, tuple(strays), tuple(doubles), changed, sample)
     return found
 
 
