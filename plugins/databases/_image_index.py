@@ -62,7 +62,7 @@ class Listing:
     def sampled(self) -> list[int]:
         """The places, spread over all images, whose sizes and times are looked at."""
         count = len(self.numbers)
-        return np.unique(np.linspace(0, count - 1, min(SAMPLED, count)).astype(np.intp)).tolist()
+        return sorted(set(map(int, np.linspace(0, count - 1, min(SAMPLED, count)))))
 
     def look_at_some(self, folder: str) -> NDArray[np.int64]:
         """Return what ``sample`` is to hold, of the files as they are in a folder now."""

@@ -44,8 +44,8 @@ class ClipLabels:
         for track, group in groupby(clips, key=attrgetter("track")):
             own = list(group)  # together: one by one a million clips take seconds
             rows, real = np.stack([self._rows(clip) for clip in own]), np.stack([clip.real for clip in own])
-            there = (self._labels[track].annotated[rows] & real).any(axis=1)
-            found += [clip for clip, known in zip(own, there.tolist(), strict=True) if known]
+            there = np.flatnonzero((self._labels[track].annotated[rows] & real).any(axis=1))
+            found += [own[place] for place in there.tolist()]
         return found
 
     def of(self, clip: ClipIndex) -> tuple[NDArray[Any], NDArray[np.bool_]]:
