@@ -260,4 +260,5 @@ def table_notes(records: Sequence[Record], fmt: str = "simple") -> list[str]:
             )
         if record.parity:
             notes.append(escape(f"{record.task} ({record.model}): {record.parity.text}"))
-    return [*notes, *(escape(note) for note in (*unclaimed_notes(records), *cost_notes(records)))]
+    notes += [escape(note) for note in (*unclaimed_notes(records), *cost_notes(records))]
+    return list(dict.fromkeys(notes))
