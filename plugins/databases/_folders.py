@@ -51,6 +51,15 @@ def _is_loop(entry: os.DirEntry[str], problems: Problems) -> bool:
     return loop
 
 
+def changed_at(status: os.stat_result) -> int:
+    """Return when the content of a file was last written, in ns, or anything that is said of it.
+
+    A tool that keeps the time of modification, or sets it back, cannot do so with this one: an image of the same name,
+    size and time is not the same image.
+    """
+    return max(status.st_mtime_ns, status.st_ctime_ns)
+
+
 def has_file(path: Path, problems: Problems) -> bool:
     """Return whether a file is there; a problem where something else has its name, a folder or a pipe."""
     if path.is_file():

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench import cache_folder, hold_alone
-from abawbench_plugins.databases._folders import is_junk
+from abawbench_plugins.databases._folders import changed_at, is_junk
 
 SUFFIXES = ("jpg", "jpeg", "png", "webp", "bmp")
 """Of images, in lower case; OpenFace writes BMP unless told otherwise."""
@@ -52,7 +52,7 @@ class Listing:
     changed: int = 0
     """When a file came to the folder or left it, in ns."""
     sample: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
-    """Bytes and modification times in ns of the images at the places that ``sampled`` gives, [places, 2]."""
+    """Bytes and times of change in ns of the images at the places that ``sampled`` gives, [places, 2]."""
 
     def name(self, number: int) -> str:
         """Return the file name of a number."""
@@ -240,9 +240,9 @@ def _read(path: Path, key: str) -> dict[str, Listing]:
 
 
 def look_at(path: str) -> tuple[int, int]:
-    """Return bytes and modification time in ns of a file; -1 and 0 for what is none."""
+    """Return bytes and time of change in ns of a file; -1 and 0 for what is none."""
     try:
         status = os.stat(path)
     except OSError:
         return -1, 0
-    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else (-1, 0)
+    return (status.st_size, changed_at(status)) if stat.S_ISREG(status.st_mode) else (-1, 0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.contracts.problems import Problems
 from abawbench.contracts.text import leads_back, read_regular
-from abawbench_plugins.databases._folders import PACKED, entries, is_junk
+from abawbench_plugins.databases._folders import PACKED, changed_at, entries, is_junk
 from abawbench_plugins.databases._image_index import NUMBERED, Listing, Report, arrange, list_folder
 
 _ROWS = 256
@@ -63,7 +63,7 @@ class Pack:
         return replace(listing, changed=self._changed, sample=np.array(looked, dtype=np.int64).reshape(-1, 2))
 
     def look_at(self, row: int) -> tuple[int, int]:
-        """Return the bytes and the modification time in ns of a file."""
+        """Return the bytes and the time of change in ns of a file."""
         batch, at = divmod(row, _ROWS)
         start, end = self._bounds[batch][at : at + 2].tolist()
         return end - start, self._batches[batch]["time"][at].as_py()
@@ -118,7 +118,7 @@ def write_pack(folder: Path, target: Path) -> int:
     with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for start in range(0, len(names), _ROWS):
             chosen = names[start : start + _ROWS]
-            times = [os.stat(folder / name).st_mtime_ns for name in chosen]
+            times = [changed_at(os.stat(folder / name)) for name in chosen]
             images = [read_regular(folder / name) for name in chosen]
             writer.write(pa.record_batch([chosen, times, images], schema=schema))
     return len(names)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts.database import LabelledTrack, Track
 from abawbench.contracts.problems import Problems
+from abawbench_plugins.databases._folders import changed_at
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._video import Video
 
@@ -110,12 +111,12 @@ class FileTrack(Track):
 
 
 def identity(path: Path) -> tuple[str, int, int] | None:
-    """Return (folder and name, bytes, modification time in ns) of a file, or None where it is gone."""
+    """Return (folder and name, bytes, time of change in ns) of a file, or None where it is gone."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return f"{path.parent.name}/{path.name}", status.st_size, status.st_mtime_ns
+    return f"{path.parent.name}/{path.name}", status.st_size, changed_at(status)
 
 
 class CountedTrack(FileTrack):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from abawbench_plugins.databases._folders import changed_at
 from abawbench_plugins.databases._images import Images
 from abawbench_plugins.databases._tracks import FileTrack, identity
 from abawbench_plugins.databases._video import Video
@@ -49,7 +50,7 @@ class SceneTrack(FileTrack):
             return [None] * self.n_frames
         name = video.path.relative_to(self._root).as_posix()
         exists = zip(self.numbers.tolist(), self.frame_mask().tolist(), strict=True)
-        return [(f"{name}#{n}", status.st_size, status.st_mtime_ns) if there else None for n, there in exists]
+        return [(f"{name}#{n}", status.st_size, changed_at(status)) if there else None for n, there in exists]
 
     def identify_frames(self) -> object:
         """Return what tells its frames from others: the video and how many frames it has, or its images."""

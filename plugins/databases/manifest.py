@@ -23,6 +23,7 @@ from abawbench.contracts import (
 from abawbench.contracts.problems import Problems
 from abawbench.contracts.text import person_key, read_regular
 from abawbench_plugins.databases._file_groups import MediaFile
+from abawbench_plugins.databases._folders import changed_at
 from abawbench_plugins.databases._images import EMPTY_SIZE, decode_image, shrink
 from abawbench_plugins.databases._manifest import ATTRIBUTE, SPLITS, TRACK_LEVEL, Manifest, read_manifest
 from abawbench_plugins.databases._manifest_images import ListedImages, count_tracks
@@ -154,7 +155,7 @@ class ManifestTrack(Track):
             except OSError:
                 return [None] * self.n_frames
             numbers = zip(self._numbers.tolist(), self._mask.tolist(), strict=True)
-            return [(f"{path}#{n}", status.st_size, status.st_mtime_ns) if has else None for n, has in numbers]
+            return [(f"{path}#{n}", status.st_size, changed_at(status)) if has else None for n, has in numbers]
         return [self._stat(path) if path else None for path in self.paths]
 
     def _stat(self, path: str) -> tuple[str, int, int] | None:
@@ -162,7 +163,7 @@ class ManifestTrack(Track):
             status = (self._folder / path).stat()
         except OSError:
             return None
-        return path, status.st_size, status.st_mtime_ns
+        return path, status.st_size, changed_at(status)
 
     def frames(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Return RGB images [T, H, W, 3] and a mask [T], false (and black) where an image is missing or broken.

@@ -72,6 +72,17 @@ def test_an_image_overwritten_in_place_is_noticed_where_it_is_sampled(faces: Pat
     assert list_folders([faces], quiet)[faces].sample[1, 1] > before.sample[1, 1]
 
 
+def test_an_image_of_the_same_name_size_and_time_is_another_one(faces: Path) -> None:
+    before, about = list_folders([faces], quiet)[faces], (faces / "00002.jpg").stat()
+    with (faces / "00002.jpg").open("r+b") as file:
+        file.write(b"x")
+    os.utime(faces / "00002.jpg", ns=(about.st_atime_ns, about.st_mtime_ns))
+    now = (faces / "00002.jpg").stat()
+    assert (now.st_size, now.st_mtime_ns) == (about.st_size, about.st_mtime_ns)
+    settle(faces)
+    assert list_folders([faces], quiet)[faces].sample[1, 1] > before.sample[1, 1]
+
+
 @pytest.mark.parametrize("damage", [b"", b"PK\3\4 no archive", None])
 def test_a_damaged_index_is_as_good_as_none(faces: Path, tmp_path: Path, damage: bytes | None) -> None:
     names(faces)
