@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 NODES = ("here1", "here2", "here3")
+GPUS = 2
+"""Of each node: empty files, which Slurm hands out all the same."""
 _START = 20.0
 """Seconds for the daemons to come up."""
 _CONF = """
@@ -36,6 +38,7 @@ TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
+GresTypes=gpu
 SelectTypeParameters=CR_Core
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 KillWait=2
@@ -65,12 +68,16 @@ class SlurmHere:
         folder.chmod(0o755)
         host, ports = socket.gethostname().partition(".")[0], _free_ports(1 + len(NODES))
         nodes = [
-            f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=8000 State=UNKNOWN"
+            f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=8000 "
+            f"Gres=gpu:{GPUS} State=UNKNOWN"
             for name, port in zip(NODES, ports[1:], strict=True)
         ]
         nodes.append(f"PartitionName=all Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE State=UP")
         conf = _CONF.format(host=host, folder=folder, port=ports[0]).lstrip() + "\n".join(nodes) + "\n"
         (folder / "slurm.conf").write_text(conf)
+        for number in range(GPUS):
+            (folder / f"gpu{number}").touch()
+        (folder / "gres.conf").write_text(f"AutoDetect=off\nName=gpu File={folder}/gpu[0-{GPUS - 1}]\n")
         key = folder / "munge.key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)

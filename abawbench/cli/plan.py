@@ -3,8 +3,8 @@
 import json
 import shutil
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import asdict, astuple, replace
+from contextlib import closing, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,11 @@ import click
 from abawbench.cli import options
 from abawbench.cli.config_file import config_file
 from abawbench.cli.options import Form, asked, print_csv
+from abawbench.contracts.errors import UsageError
 
 if TYPE_CHECKING:
     from abawbench.harness.engines.forecast import Forecast
+    from abawbench.harness.engines.prepare import Shared
 
 PLAN_EPILOG = """\b
 Examples:
@@ -30,9 +32,13 @@ Examples:
   abawbench prepare --plan plan.json --network
   abawbench prepare --plan plan.json --no-embed
       on a node without the GPU that the jobs will have
+  abawbench prepare --plan plan.json --shard 0/4
+      the features of a fourth of the tracks; the rest by other machines: 1/4, 2/4, 3/4
+  abawbench prepare --plan plan.json --engine slurm --shards 4 --slurm partition=gpu --slurm gpus_per_node=1
+      all four, as an array
 
-The cache ($ABAWBENCH_CACHE) must be a folder that the machines of the jobs see. This runs in one process; a job that
-cannot be prepared is named, and the others are. Exit status: 0 all is ready, 1 something is not.
+The cache ($ABAWBENCH_CACHE) must be a folder that the machines of the jobs see. Each model and task is prepared in a
+process of its own; one that cannot be is named, and the others are. Exit status: 0 all is ready, 1 something is not.
 """
 COLLECT_EPILOG = """\b
 Examples:
@@ -68,31 +74,53 @@ def plan(asked: dict[str, Any], out: Path) -> int:
 @click.command(epilog=PREPARE_EPILOG)
 @_plan_file
 @click.option("--no-embed", is_flag=True, help="Leave the features of frozen networks to the jobs.")
+@click.option("--shard", metavar="I/K", help="Only the features of one part of the tracks: 0/4 to 3/4.")
+@click.option(
+    "--shards",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Cut each database into so many parts, done side by side by the engine.",
+)
+@click.option("--engine", default="local", show_default=True, help="Who does it: local, slurm or ray, as in 'run'.")
+@click.option("--slurm", multiple=True, metavar="KEY=VALUE", help="For sbatch. Repeatable.")
 @options.network
 @click.option("--json", "as_json", is_flag=True, help="Print what was prepared as JSON.")
 @options.quiet
-def prepare(plan: Path, no_embed: bool, network: bool, as_json: bool, quiet: bool) -> int:
+def prepare(plan: Path, network: bool, as_json: bool, quiet: bool, **given: Any) -> int:
     """Make once what the jobs of a plan share: indices, weights, synthetic data, features."""
     from tabulate import tabulate
 
     from abawbench.cli.progress import TerminalProgress
-    from abawbench.harness.engines.prepare import prepare_plan
-    from abawbench.harness.request.jobs import Work
+    from abawbench.harness.engines.engine import engine_named
+    from abawbench.harness.engines.prepare import Preparing, cut, parse_shard
     from abawbench.harness.request.plan import read_plan
     from abawbench.plugins import default_plugins
+    from abawbench.system.limits import Limits
     from abawbench.system.network import network_refused
 
-    made = read_plan(plan)
-    work = Work(plugins=default_plugins(), sources=made.sources, out=Path.cwd())
-    with closing(TerminalProgress(quiet)) as progress, network_refused(unless=network):
-        found = list(prepare_plan(made, work, progress, embed=not no_embed))
+    made, local = read_plan(plan), given["engine"] == "local"
+    if given["shard"] and (given["shards"] > 1 or not local):
+        raise UsageError("--shard is one part, done here; for all of them side by side give --shards alone")
+    shards = (parse_shard(given["shard"]),) if given["shard"] else cut(given["shards"])
+    how = Preparing(embed=not given["no_embed"], shards=shards)
+    limits = Limits(jobs=len(shards), seconds=None, network=network)
+    engine = engine_named(given["engine"], given["slurm"])
+    guard = network_refused(unless=network) if local else nullcontext()
+    with closing(TerminalProgress(quiet)) as progress, guard:
+        found = engine.prepare(made, how, limits, default_plugins(), progress)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=2))
     else:
-        names = ("model", "task", "jobs", "database", "tracks", "weights", "embedded", "state")
-        rows = [(*astuple(replace(one, weights=one.weights or "none"))[:-1], one.reason or "ready") for one in found]
-        click.echo(tabulate(rows, names))
+        names = ("model", "task", "jobs", "database", "tracks", "weights", "features", "state")
+        click.echo(tabulate([_prepared_row(one) for one in found], names))
     return 1 if any(one.reason for one in found) else 0
+
+
+def _prepared_row(one: "Shared") -> list[Any]:
+    features = one.not_kept or (f"of {one.embedded} tracks" if one.embedded else "none")
+    return [one.model, one.task, one.jobs, one.database, one.tracks, one.weights or "none", features,
+            one.reason or "ready"]  # fmt: skip
 
 
 @click.command(epilog=COLLECT_EPILOG)

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from abawbench.contracts import UsageError
+from abawbench.harness.engines.prepare import Preparing, Shared
 from abawbench.harness.jobs.failures import Failure, describe_unopened, record_of
 from abawbench.harness.request.jobs import Job
 from abawbench.harness.request.plan import Plan
@@ -57,6 +58,10 @@ class Engine(ABC):
     @abstractmethod
     def run(self, errand: Errand, ended: Ended) -> None:
         """Do the jobs and tell of each as it ends; one that an interrupt leaves undone is not told of."""
+
+    @abstractmethod
+    def prepare(self, plan: Plan, how: Preparing, limits: Limits, plugins: Plugins, progress: Progress) -> list[Shared]:
+        """Make what the jobs of a plan share, the shards of ``how`` side by side, and return what came of it."""
 
 
 def engine_named(name: str, options: Sequence[str] = (), *, wait: bool = True) -> Engine:

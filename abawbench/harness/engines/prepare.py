@@ -1,22 +1,38 @@
-"""What the jobs of a plan share, made once before they are done: files listed, weights fetched, features computed."""
+"""What the jobs of a plan share, made once before they are done: files listed, weights fetched, features computed.
 
-from collections.abc import Iterator
+Each model, task and setting is an item with a process of its own; of a large database each item can be cut into shards
+of tracks, which as many processes, here or on the nodes of a cluster, prepare side by side.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
 
-import torch
-
-from abawbench.contracts import Model
-from abawbench.harness.jobs.failures import Failure, failure_of
-from abawbench.harness.jobs.fitting import build_learner
-from abawbench.harness.jobs.prepare import prepare
-from abawbench.harness.jobs.worker import Session
-from abawbench.harness.request.devices import accelerator_on
+from abawbench.contracts.errors import UsageError
+from abawbench.harness.jobs.isolation import Heard, NotesOnly
+from abawbench.harness.jobs.reporting import Report, Watcher
+from abawbench.harness.jobs.run import why_here
 from abawbench.harness.request.jobs import Job, Work
-from abawbench.harness.request.journal import Journal
 from abawbench.harness.request.plan import Plan
-from abawbench.progress import Progress
-from abawbench.system.repeatable import make_repeatable
-from abawbench.weights.telling import report_fetching
+from abawbench.progress import JobsShown, Progress
+from abawbench.system import supervised
+from abawbench.system.inside import Send
+from abawbench.system.limits import Limits
+from abawbench.system.supervised import TICK, Allowance, Supervised
+from abawbench.system.text import plain
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of the tracks."""
+
+    number: int = 0
+    of: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
 
 
 @dataclass(frozen=True)
@@ -31,40 +47,161 @@ class Shared:
     tracks: int = 0
     weights: str | None = None
     """Where they come from; None for a model without."""
-    embedded: bool = False
-    """Whether the features of a frozen part lie in the cache now, as far as they fit."""
+    embedded: int = 0
+    """Of the tracks, whose features lie in the cache now."""
+    not_kept: str | None = None
+    """Why features are not kept, where they have no room."""
     reason: str | None = None
     """Why it is not ready, and every job that needs it will fail."""
 
 
-def prepare_plan(plan: Plan, work: Work, progress: Progress, *, embed: bool = True) -> Iterator[Shared]:
-    """Make what each model, task and setting of a plan needs, in this process, and yield it as it is ready.
+@dataclass(frozen=True, kw_only=True)
+class Preparing:
+    """How much of a plan is prepared."""
 
-    Databases are opened, synthetic ones drawn, indices and weights stored in the cache; with ``embed`` the features of
-    frozen parts are computed on the device of the jobs. All seeds share it.
-    """
-    session = Session.open(work, plan.jobs[0], progress)
+    embed: bool = True
+    """Whether the features of frozen parts are computed, on the device of the jobs."""
+    shards: tuple[Shard, ...] = (Shard(),)
+
+
+def parse_shard(text: str) -> Shard:
+    """Return the shard that a text names, such as ``0/4``. Raises UsageError for one that cannot be."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and int(number) < int(of)):
+        raise UsageError(f"--shard '{text}': write its number from 0 and how many there are, for example 0/4 to 3/4")
+    return Shard(int(number), int(of))
+
+
+def cut(count: int) -> tuple[Shard, ...]:
+    """Return so many shards, which together are all tracks."""
+    return tuple(Shard(number, count) for number in range(count))
+
+
+def list_items(plan: Plan) -> list[tuple[Job, Shared]]:
+    """Return one job for each model, task and setting, as all seeds share it, with what is known before."""
     alike: dict[str, list[Job]] = {}
     for job in plan.jobs:
         alike.setdefault(repr(replace(job, seed=0)), []).append(job)
-    for jobs in alike.values():
-        progress.note(f"{jobs[0].model} on {jobs[0].task}, for {len(jobs)} jobs")
-        yield _prepare(jobs[0], len(jobs), session, embed)
+    return [(jobs[0], Shared(jobs[0].model, jobs[0].task, len(jobs))) for jobs in alike.values()]
 
 
-def _prepare(job: Job, count: int, session: Session, embed: bool) -> Shared:
-    journal = Journal()
-    try:
-        with report_fetching(session.progress):
-            ready = prepare(job, session.work.plugins, session.databases, journal)
-            embeds = embed and isinstance(ready.model, Model)
-            if embeds:
-                with make_repeatable(job.seed):
-                    torch.manual_seed(job.seed)
-                    learner = build_learner(ready, accelerator_on(job.device, job.precision))
-                    learner.embed(ready.tracks, session.progress)
-    except Exception as error:
-        failure: Failure = failure_of(error, journal)
-        return Shared(job.model, job.task, count, reason=failure.reason)
-    weights = ready.weights.source if isinstance(ready.model, Model) else None
-    return Shared(job.model, job.task, count, ready.database.name, len(ready.tracks), weights, embeds)
+_Todo = tuple[Job, Shared, Shard | None]
+"""An item and a shard of it; None where no features are computed."""
+
+
+def prepare_plan(plan: Plan, work: Work, limits: Limits, progress: Progress, how: Preparing) -> list[Shared]:
+    """Make what each model, task and setting of a plan needs, ``limits.jobs`` processes at once, and return it.
+
+    Databases are opened, synthetic ones drawn, indices and weights stored in the cache, features computed.
+    """
+    items = list_items(plan)
+    shards: Sequence[Shard | None] = how.shards if how.embed else [None]
+    todo = [(*item, shard) for item in items for shard in shards]
+    if why := why_here(work.plugins):
+        progress.note(f"all is prepared in this process: {why}")
+        found = dict(enumerate(_prepare_here(todo, work, progress)))
+    else:
+        found = dict(_prepare_isolated(todo, work, limits, progress))
+    each = len(shards)
+    return [merge_parts([found[place] for place in range(at, at + each)]) for at in range(0, len(todo), each)]
+
+
+def merge_parts(parts: Sequence[Shared]) -> Shared:
+    """Return what came of an item, from what came of its shards."""
+    return replace(
+        next((one for one in parts if one.database), parts[0]),
+        embedded=sum(one.embedded for one in parts),
+        not_kept=next((one.not_kept for one in parts if one.not_kept), None),
+        reason=next((one.reason for one in parts if one.reason), None),
+    )
+
+
+def _prepare_here(todo: Sequence[_Todo], work: Work, progress: Progress) -> Iterator[Shared]:
+    from abawbench.harness.engines.prepare_one import prepare_one
+    from abawbench.harness.jobs.worker import Session
+
+    session = Session.open(work, todo[0][0], progress)
+    for job, wanted, shard in todo:
+        progress.note(_describe(wanted, shard))
+        yield prepare_one(job, wanted, session, Watcher(), shard)
+
+
+def _prepare_isolated(
+    todo: Sequence[_Todo], work: Work, limits: Limits, progress: Progress
+) -> Iterator[tuple[int, Shared]]:
+    """Yield what came of each, by its place; one whose process crashes is not ready, and the others are."""
+    supervised.prepare(["abawbench.harness.engines.prepare_one"], limits.jobs)
+    waiting, running = deque(enumerate(todo)), dict[int, _Item]()
+    side_by_side = limits.jobs > 1
+    names = {place: _describe(wanted, shard) for place, (_, wanted, shard) in enumerate(todo)}
+    with ExitStack() as stack:
+        stack.callback(_stop_all, running)
+        table = stack.enter_context(progress.jobs(names) if side_by_side else nullcontext(JobsShown()))
+        shown = NotesOnly(progress) if side_by_side else progress
+        while waiting or running:
+            while waiting and len(running) < limits.jobs:
+                place, one = waiting.popleft()
+                progress.note(names[place])
+                running[place] = _Item(one, work, limits, shown)
+                table.running(running)
+            wait([handle for one in running.values() for handle in one.process.handles()], TICK)
+            for place in [place for place, one in running.items() if not one.process.go_on()]:
+                found = running.pop(place).outcome()
+                table.ended(place, "failed" if found.reason else "ok")
+                yield place, found
+
+
+class _Item(Heard):
+    """An item, or a shard of it, that is being prepared, seen from outside."""
+
+    def __init__(self, todo: _Todo, work: Work, limits: Limits, progress: Progress) -> None:
+        super().__init__(progress)
+        self._wanted = todo[1]
+        self._found: Shared | None = None
+        options = ("--job-timeout", "--job-memory")
+        allowance = Allowance(seconds=limits.seconds, memory=limits.bytes(), network=limits.network, options=options)
+        self.process = Supervised(_prepare_reported, (todo, work), allowance, self.hear)
+
+    def outcome(self) -> Shared:
+        """Return what came of it."""
+        self.close_bars()
+        return self._found or replace(self._wanted, reason=plain(self.failure(self.process).reason))
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.stop()
+        self.close_bars()
+
+    def _on_prepared(self, found: Shared) -> None:
+        self._found = found
+
+
+def _stop_all(running: Mapping[int, _Item]) -> None:
+    for one in running.values():
+        one.stop()
+
+
+def _prepare_reported(send: Send, todo: _Todo, work: Work) -> None:
+    """Prepare an item and send what happens."""
+    # only here: who starts the process imports this module, and must not import torch
+    from abawbench.harness.engines.prepare_one import prepare_one
+    from abawbench.harness.jobs.worker import Session
+
+    job, wanted, shard = todo
+    report = Report(send)
+    send("prepared", prepare_one(job, wanted, Session.open(work, job, report), report, shard))
+
+
+def _describe(wanted: Shared, shard: Shard | None) -> str:
+    part = f", shard {shard}" if shard is not None and shard.of > 1 else ""
+    return f"{wanted.model} on {wanted.task}, for {wanted.jobs} jobs{part}"
+
+
+def lost_part(plan: Plan, shard: Shard, what: str) -> list[Shared]:
+    """Return that a shard of every item is not ready, because whoever had it ended without a word."""
+    return [replace(wanted, reason=f"shard {shard} ended without a result ({what})") for _, wanted in list_items(plan)]
+
+
+def merge_shards(shards: Sequence[Sequence[Shared]]) -> list[Shared]:
+    """Return what came of each item, from what came of all items in each shard."""
+    return [merge_parts(parts) for parts in zip(*shards, strict=True)]

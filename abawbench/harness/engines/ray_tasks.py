@@ -7,22 +7,27 @@ that does not they are returned, and the head writes them.
 
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from abawbench.contracts import UsageError
 from abawbench.harness.engines.endings import FOLDER, note_ending
 from abawbench.harness.engines.engine import Ended, Engine, Errand, describe_lost, needs_gpu
-from abawbench.harness.engines.local import do_one
+from abawbench.harness.engines.local import do_one, prepare_shard
+from abawbench.harness.engines.prepare import Preparing, Shard, Shared, list_items, lost_part, merge_shards
+from abawbench.harness.request.jobs import describe
 from abawbench.harness.request.plan import Plan
-from abawbench.plugins import one_line
+from abawbench.plugins import Plugins, one_line
+from abawbench.progress import Progress
 from abawbench.records import store
 from abawbench.records.record import Record
 from abawbench.system.files import replace_file
@@ -47,6 +52,8 @@ class Order:
     """A file of the head below ``out``: who sees it shares the folder."""
     limits: Limits
     force: bool
+    board: Any
+    """Is told which jobs have been begun."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +73,52 @@ class RayTasks(Engine):
         """Do the jobs as tasks; an interrupt cancels those that are left."""
         if errand.limits is None:
             raise UsageError("--in-process is for this machine; leave it or --engine out")
-        with _connected(errand) as gpus, _token(errand.out) as token:
-            shared = ray.put(Order(str(errand.out), token, errand.limits, errand.force))
+        with _connected(errand.limits.jobs, errand.progress) as gpus, _token(errand.out) as token:
+            board = _board()
+            shared = ray.put(Order(str(errand.out), token, errand.limits, errand.force, board))
             tasks: dict[Any, int] = {}
             try:
                 for number in errand.numbers:
                     wants = {**_wants(errand.limits), "num_gpus": int(gpus and _on_gpu(errand, number))}
-                    tasks[_do.options(**wants).remote(shared, errand.plan.only(number))] = number
-                _watch(errand, tasks, ended)
+                    tasks[_do.options(**wants).remote(shared, errand.plan.only(number), number)] = number
+                _watch(errand, tasks, board, ended)
             except BaseException:
                 _cancel(tasks)
                 raise
+
+    def prepare(self, plan: Plan, how: Preparing, limits: Limits, plugins: Plugins, progress: Progress) -> list[Shared]:
+        """Prepare each shard as a task, of a GPU where a job may use one."""
+        with _connected(limits.jobs, progress) as gpus:
+            wants_gpu = gpus and any(needs_gpu(job, plugins) for job, _ in list_items(plan))
+            wants = {**_wants(limits), "num_gpus": int(wants_gpu)}
+            tasks = {_prepare.options(**wants).remote(plan, how, limits, shard): shard for shard in how.shards}
+            try:
+                with progress.bar("shards", len(tasks), "shard") as advance:
+                    found = []
+                    for task, shard in tasks.items():
+                        found.append(_prepared(task, plan, shard))
+                        advance(1)
+                return merge_shards(found)
+            except BaseException:
+                _cancel(tasks)
+                raise
+
+
+def _prepared(task: Any, plan: Plan, shard: Shard) -> list[Shared]:
+    """Return what came of a shard; an interrupt is seen while it is waited for."""
+    while not ray.wait([task], timeout=_LOOK)[0]:
+        pass
+    try:
+        found: list[Shared] = ray.get(task)
+        return found
+    except RayError as error:
+        return lost_part(plan, shard, one_line(error))
+
+
+@ray.remote(max_retries=RETRIES, retry_exceptions=False)
+def _prepare(plan: Plan, how: Preparing, limits: Limits, shard: Shard) -> list[Shared]:
+    """Prepare a shard on a node."""
+    return prepare_shard(plan, how, limits, shard)
 
 
 def _on_gpu(errand: Errand, number: int) -> bool:
@@ -88,9 +130,30 @@ def _wants(limits: Limits) -> dict[str, Any]:
     return {"num_cpus": 1} | ({} if limits.memory is None else {"memory": limits.memory})
 
 
+class _Board:
+    """Knows which jobs have been begun: Ray itself tells only with its dashboard."""
+
+    def __init__(self) -> None:
+        self._begun: set[int] = set()
+
+    def begin(self, number: int) -> None:
+        self._begun.add(number)
+
+    def begun(self) -> set[int]:
+        return self._begun
+
+
+def _board() -> Any:
+    """Return a board on the node of the head: with another node it would be lost."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    made: Any = ray.remote(num_cpus=0, max_restarts=-1)(_Board)
+    return made.options(scheduling_strategy=here).remote()
+
+
 @ray.remote(max_retries=RETRIES, retry_exceptions=False)
-def _do(order: Order, plan: Plan) -> Done:
-    """Do the only job of a plan on a node."""
+def _do(order: Order, plan: Plan, number: int) -> Done:
+    """Do the only job of a plan on a node; ``number`` is its own in the plan of the head."""
+    order.board.begin.remote(number)
     out = Path(order.out)
     if (out / FOLDER / order.token).exists():
         return Done(do_one(plan, out, order.limits, order.force).to_json(), None)
@@ -104,15 +167,22 @@ def _do(order: Order, plan: Plan) -> Done:
         return Done(record.to_json(), files)
 
 
-def _watch(errand: Errand, tasks: dict[Any, int], ended: Ended) -> None:
+def _watch(errand: Errand, tasks: dict[Any, int], board: Any, ended: Ended) -> None:
     """Tell of each task as it ends, and take in what its node could not write."""
-    with errand.progress.bar("jobs", len(tasks), "job") as advance:
+    asked = time.monotonic()
+    with errand.progress.jobs({number: describe(errand.plan.jobs[number]) for number in errand.numbers}) as table:
         while tasks:
-            ready, _ = ray.wait(list(tasks), num_returns=1, timeout=_LOOK)
+            ray.wait(list(tasks), num_returns=1, timeout=_LOOK)
+            ready, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=0)
             for task in ready:
                 number = tasks.pop(task)
-                ended(number, _take(errand, number, task))
-                advance(1)
+                record = _take(errand, number, task)
+                table.ended(number, record.status)
+                ended(number, record)
+            if time.monotonic() - asked >= _LOOK:
+                asked = time.monotonic()
+                with suppress(RayError):  # of the board: a table without it is no reason to end
+                    table.running(ray.get(board.begun.remote(), timeout=_LOOK) & set(tasks.values()))
 
 
 def _take(errand: Errand, number: int, task: Any) -> Record:
@@ -141,7 +211,7 @@ def _write(out: Path, record: Record, files: Mapping[str, bytes]) -> None:
                 temporary.write_bytes(files[name])
 
 
-def _cancel(tasks: Mapping[Any, int]) -> None:
+def _cancel(tasks: Mapping[Any, Any]) -> None:
     """End the tasks, and with their workers the processes of their jobs."""
     for task in tasks:
         ray.cancel(task, force=True)
@@ -149,9 +219,8 @@ def _cancel(tasks: Mapping[Any, int]) -> None:
 
 
 @contextmanager
-def _connected(errand: Errand) -> Iterator[bool]:
-    """Connect to a cluster inside, started here where there is none; yield whether it has GPUs."""
-    assert errand.limits is not None
+def _connected(jobs: int, progress: Progress) -> Iterator[bool]:
+    """Connect to a cluster inside, yield whether it has GPUs; where there is none, one for so many jobs is started."""
     mine = not ray.is_initialized()
     if mine:
         try:
@@ -159,10 +228,10 @@ def _connected(errand: Errand) -> Iterator[bool]:
         except ConnectionError as error:
             if address := os.environ.get("RAY_ADDRESS"):
                 raise UsageError(f"no Ray cluster answers at RAY_ADDRESS={address}: {one_line(error)}") from error
-            errand.progress.note("no Ray cluster is running: one of this machine is started")
+            progress.note("no Ray cluster is running: one of this machine is started")
             ray.init(
                 address="local",
-                num_cpus=errand.limits.jobs,
+                num_cpus=jobs,
                 object_store_memory=_OBJECTS,
                 include_dashboard=False,
                 log_to_driver=False,

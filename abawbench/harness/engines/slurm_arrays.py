@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,9 +19,14 @@ import submitit
 from abawbench.contracts import UsageError
 from abawbench.harness.engines.endings import FOLDER, forget_ending, note_ending, read_ending
 from abawbench.harness.engines.engine import Ended, Engine, Errand, describe_lost, needs_gpu
-from abawbench.harness.engines.local import do_one
+from abawbench.harness.engines.local import do_one, prepare_shard
+from abawbench.harness.engines.prepare import Preparing, Shard, Shared, list_items, lost_part, merge_shards
+from abawbench.harness.request.jobs import describe
 from abawbench.harness.request.plan import Plan, write_plan
+from abawbench.plugins import Plugins, one_line
 from abawbench.progress import Progress
+from abawbench.records.record import Record
+from abawbench.system.cache import cache_folder
 from abawbench.system.limits import Limits
 from abawbench.system.text import plain
 
@@ -33,6 +38,8 @@ _GRACE = 30.0
 """Seconds for the note of a job that left the queue to appear: a shared folder may show it late."""
 _SPARE = 10
 """Minutes that Slurm gives a job beyond its own limit, to start and to say how it ended."""
+_RUNNING = "R"
+"""What squeue calls a job that runs."""
 _GPU_KEYS = ("gpus_per_node", "gpus_per_task", "gres", "num_gpus", "mem_per_gpu", "cpus_per_gpu")
 
 
@@ -54,12 +61,32 @@ class SlurmArrays(Engine):
         there: dict[int, str] = {}
         try:
             for numbers, options in self._arrays(errand):
-                there.update(zip(numbers, _submit(errand, folder / "log", numbers, options), strict=True))
+                given = [(errand.plan.only(n), str(errand.out), errand.limits, errand.force) for n in numbers]
+                jobs = _submit(folder / "log", PlannedJob(), given, options)
+                there.update(zip(numbers, (str(job.job_id) for job in jobs), strict=True))
             errand.progress.note(f"{len(there)} jobs handed to Slurm; see: abawbench collect --plan {plan}")
             if self._wait:
                 self._watch(errand, there, ended)
         except BaseException:
             _cancel(there.values())
+            raise
+
+    def prepare(self, plan: Plan, how: Preparing, limits: Limits, plugins: Plugins, progress: Progress) -> list[Shared]:
+        """Prepare each shard as a job of an array, of a GPU where one was asked for and a job may use it."""
+        wants_gpu = any(needs_gpu(job, plugins) for job, _ in list_items(plan))
+        options = _limits(limits) | {k: v for k, v in self._options.items() if wants_gpu or k not in _GPU_KEYS}
+        log = cache_folder() / f"slurm-{plan.name}"
+        given = [(plan, how, limits, shard) for shard in how.shards]
+        jobs = _submit(log, PreparedShard(), given, options)
+        try:
+            with progress.bar("shards", len(jobs), "shard") as advance:
+                found = []
+                for job, shard in zip(jobs, how.shards, strict=True):
+                    found.append(_prepared(job, plan, shard))
+                    advance(1)
+            return merge_shards(found)
+        except BaseException:
+            _cancel(str(job.job_id) for job in jobs)
             raise
 
     def _arrays(self, errand: Errand) -> list[tuple[list[int], dict[str, Any]]]:
@@ -80,26 +107,24 @@ class SlurmArrays(Engine):
     def _watch(self, errand: Errand, there: Mapping[int, str], ended: Ended) -> None:
         """Tell of each job as the note of how it ended appears; one that left the queue without is lost."""
         left, gone, pause = dict(there), dict[int, float](), _LOOK[0]
-        with errand.progress.bar("jobs", len(left), "job") as done:
+        with errand.progress.jobs({number: describe(errand.plan.jobs[number]) for number in there}) as table:
             while left:
-                queued = _queued(left.values())
+                answer = _queued()
+                # a controller that is silent has lost nothing
+                queued = dict.fromkeys(left.values(), "") if answer is None else answer
+                table.running(number for number, name in left.items() if queued.get(name) == _RUNNING)
                 before = len(left)
-                for number in list(left):
-                    ending = read_ending(errand.out, errand.plan, number)
-                    if ending.record is not None:
-                        ended(number, ending.record)
-                    elif left[number] in queued:
+                for number, name in list(left.items()):
+                    if name in queued:
                         gone.pop(number, None)
-                        continue
-                    elif time.monotonic() - gone.setdefault(number, time.monotonic()) < self._grace:
-                        continue
-                    else:
-                        what = f"Slurm job {left[number]} ended without a result ({_state(left[number])})"
-                        record = describe_lost(errand, number, what)
-                        note_ending(errand.out, errand.plan.digest(number), record)
+                    record = read_ending(errand.out, errand.plan, number).record
+                    since = gone.setdefault(number, time.monotonic()) if name not in queued else math.inf
+                    if record is None and time.monotonic() - since >= self._grace:
+                        record = _describe_gone(errand, number, name)
+                    if record is not None:
+                        del left[number]
+                        table.ended(number, record.status)
                         ended(number, record)
-                    del left[number]
-                    done(1)
                 if left:
                     pause = _LOOK[0] if len(left) < before else min(pause * 1.5, _LOOK[1])
                     time.sleep(pause)
@@ -123,6 +148,19 @@ class PlannedJob:
 
     def checkpoint(self, *given: Any) -> submitit.helpers.DelayedSubmission:
         """Return what is submitted again: the job itself, which finds its checkpoint in its run folder."""
+        return submitit.helpers.DelayedSubmission(self, *given)
+
+
+class PreparedShard:
+    """A shard of what the jobs of a plan share, prepared on a node; picklable, and submitted again like a job."""
+
+    def __call__(self, plan: Plan, how: Preparing, limits: Limits, shard: Shard) -> list[Shared]:
+        """Return what came of it."""
+        signal.signal(signal.SIGTERM, _leave)
+        return prepare_shard(plan, how, limits, shard, _Printed())
+
+    def checkpoint(self, *given: Any) -> submitit.helpers.DelayedSubmission:
+        """Return what is submitted again: itself, which finds in the cache what was stored."""
         return submitit.helpers.DelayedSubmission(self, *given)
 
 
@@ -158,8 +196,10 @@ def _limits(limits: Limits) -> dict[str, Any]:
     return wanted
 
 
-def _submit(errand: Errand, log: Path, numbers: Sequence[int], options: Mapping[str, Any]) -> list[str]:
-    """Submit one array and return the names of its jobs."""
+def _submit(
+    log: Path, work: Callable[..., Any], given: Sequence[tuple[Any, ...]], options: Mapping[str, Any]
+) -> list[Any]:
+    """Submit one array, a job for each of what is given, and return its jobs."""
     try:
         executor = submitit.SlurmExecutor(folder=log, max_num_timeout=1000)
         known = executor._valid_parameters()
@@ -167,22 +207,37 @@ def _submit(errand: Errand, log: Path, numbers: Sequence[int], options: Mapping[
         executor.update_parameters(
             **{key: value for key, value in options.items() if key in known}, additional_parameters=more
         )
-        given = [(errand.plan.only(number), str(errand.out), errand.limits, errand.force) for number in numbers]
-        jobs = executor.map_array(PlannedJob(), *zip(*given, strict=True))
+        return list(executor.map_array(work, *zip(*given, strict=True)))
     except (RuntimeError, OSError, ValueError, TypeError, subprocess.CalledProcessError) as error:
         said = str(error).strip().splitlines()
         raise UsageError(f"Slurm did not take the jobs: {said[-1] if said else type(error).__name__}") from error
-    return [str(job.job_id) for job in jobs]
 
 
-def _queued(names: Any) -> set[str]:
-    """Return the names of the jobs that wait or run, by squeue."""
-    return set(_ask("squeue", "-h", "-r", "-o", "%i", "-j", ",".join(sorted({n.partition("_")[0] for n in names}))))
+def _prepared(job: Any, plan: Plan, shard: Shard) -> list[Shared]:
+    """Return what came of a shard, once its job has ended."""
+    try:
+        found: list[Shared] = job.result()
+        return found
+    except (submitit.core.utils.UncompletedJobError, submitit.core.utils.FailedJobError) as error:
+        return lost_part(plan, shard, f"{_state(str(job.job_id))}; {one_line(error)}")
+
+
+def _describe_gone(errand: Errand, number: int, name: str) -> Record:
+    """Return the record of a job that left the queue without a note of how it ended, noted now."""
+    record = describe_lost(errand, number, f"Slurm job {name} ended without a result ({_state(name)})")
+    note_ending(errand.out, errand.plan.digest(number), record)
+    return record
+
+
+def _queued() -> dict[str, str] | None:
+    """Return the state of this user's jobs that wait or run, by name; None where the controller does not answer."""
+    said = _ask("squeue", "-h", "-r", "--me", "-o", "%i %t")
+    return None if said is None else dict(zip(said[::2], said[1::2], strict=True))
 
 
 def _state(name: str) -> str:
     """Return what Slurm still knows of a job."""
-    said = " ".join(_ask("scontrol", "show", "job", "-o", name))
+    said = " ".join(_ask("scontrol", "show", "job", "-o", name) or ())
     found = {key: re.search(rf"\b{key}=(\S+)", said) for key in ("JobState", "Reason", "ExitCode")}
     return ", ".join(f"{key} {match[1]}" for key, match in found.items() if match) or "Slurm knows no more of it"
 
@@ -192,10 +247,10 @@ def _cancel(names: Any) -> None:
         _ask("scancel", *arrays)
 
 
-def _ask(*command: str) -> list[str]:
-    """Return what a command of Slurm prints; one that fails says nothing."""
+def _ask(*command: str) -> list[str] | None:
+    """Return the words that a command of Slurm prints; None where it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    return done.stdout.split()
+        return None
+    return None if done.returncode else done.stdout.split()

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ from abawbench.harness.jobs.failures import About, Failure, describe_unopened
 from abawbench.harness.jobs.reporting import run_reported
 from abawbench.harness.request.databases import Databases
 from abawbench.harness.request.gpus import VISIBLE, visible_gpus
-from abawbench.harness.request.jobs import Job, Work
+from abawbench.harness.request.jobs import Job, Work, describe
 from abawbench.harness.request.journal import READ
 from abawbench.plugins import FIRST_PARTY, Plugin
-from abawbench.progress import Advance, Progress
+from abawbench.progress import Advance, JobsShown, Progress
 from abawbench.records import store
 from abawbench.system.limits import Limits
 from abawbench.system.supervised import TICK, Allowance, Supervised, prepare
@@ -42,25 +42,25 @@ def run_isolated(jobs: Sequence[Job], work: Work, limits: Limits, progress: Prog
     gpus = visible_gpus() if limits.jobs > 1 else ()
     with ExitStack() as stack:
         stack.callback(_stop_all, running)
-        shown = progress if limits.jobs == 1 else _NotesOnly(progress)
-        done = stack.enter_context(progress.bar("jobs", len(jobs), "job")) if limits.jobs > 1 else None
+        shown = progress if limits.jobs == 1 else NotesOnly(progress)
+        names = dict(enumerate(map(describe, jobs)))
+        table = stack.enter_context(progress.jobs(names) if limits.jobs > 1 else nullcontext(JobsShown()))
         while waiting or running:
             while waiting and len(running) < limits.jobs:
                 number = waiting.popleft()
                 if outcomes.full:
-                    outcomes.skip(number)
+                    table.ended(number, outcomes.skip(number).status)
                     continue
                 progress.note(outcomes.announce(number))
                 slot = min(set(range(limits.jobs)) - {one.slot for one in running})
                 running.append(_Running((number, slot), jobs[number], work, allowance, shown, gpus))
+                table.running(one.number for one in running)
             wait([handle for one in running for handle in one.process.handles()], TICK)
             for one in list(running):
                 if one.process.go_on():
                     continue
                 running.remove(one)
-                outcomes.ended(one.number, one.outcome(), one.about)
-                if done:
-                    done(1)
+                table.ended(one.number, outcomes.ended(one.number, one.outcome(), one.about).status)
 
 
 def gpu_of(job: Job, slot: int, gpus: Sequence[str]) -> dict[str, str]:
@@ -86,74 +86,33 @@ def _stop_all(running: Sequence["_Running"]) -> None:
         one.stop()
 
 
-class _Running:
-    """A job at work, seen from outside."""
+class Heard:
+    """Takes in what a process says of its work, and shows it."""
 
-    def __init__(
-        self,
-        place: tuple[int, int],
-        job: Job,
-        work: Work,
-        allowance: Allowance,
-        progress: Progress,
-        gpus: Sequence[str] = (),
-    ) -> None:
-        self.number, self.slot = place
-        self.about: About | None = None
-        self._job, self._work, self._progress = job, work, progress
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self._bars: dict[int, tuple[ExitStack, Advance]] = {}
         self._phase = READ
         self._plugin: Plugin | None = None
-        self._took_part: tuple[Plugin, ...] = ()
-        self._failure: Failure | None = None
-        self.process = Supervised(run_reported, (job, work), allowance, self._hear, gpu_of(job, self.slot, gpus))
+        self.took_part: tuple[Plugin, ...] = ()
 
-    def outcome(self) -> Any:
-        """Return the record, or how the job ended without one; what it printed lies in its run folder."""
-        self._close_bars()
-        folder = (self.about or describe_unopened(self._job)).folder(self._job, self._work.out)
-        log = self.process.log
-        if self._failure is None and self.process.finished:
-            log.write(folder / store.LOG)
-            try:
-                return store.read(folder)
-            except DataError as error:  # another run took it away, or a plugin did
-                model = next((plugin for plugin in self._took_part if plugin.kind == "model"), None)
-                self._failure = Failure("failed", str(error), "write", model)
-        failure = self._failure or Failure(
-            "failed",
-            self.process.how_it_ended(),
-            self._phase,
-            blame_crash(log.end, self._took_part, self._plugin) or self._plugin,
-        )
-        kept = log.write(folder / store.LOG) if failure.status == "failed" else False
-        hint = f"; see {store.LOG} in {folder.relative_to(self._work.out).as_posix()}" if kept else ""
-        return replace(failure, what=plain(failure.what) + hint)
+    def hear(self, what: str, *given: Any) -> None:
+        """Take in one message."""
+        getattr(self, f"_on_{what}")(*given)
 
-    def stop(self) -> None:
-        """End the job."""
-        self.process.stop()
-        self._close_bars()
+    def failure(self, process: Supervised) -> Failure:
+        """Return why a process ended without a result, and through whose fault."""
+        plugin = blame_crash(process.log.end, self.took_part, self._plugin) or self._plugin
+        return Failure("failed", process.how_it_ended(), self._phase, plugin)
 
-    def _close_bars(self) -> None:
+    def close_bars(self) -> None:
+        """End the bars of work that ended in the middle."""
         for stack, _ in self._bars.values():
             stack.close()
         self._bars = {}
 
-    def _hear(self, what: str, *given: Any) -> None:
-        getattr(self, f"_on_{what}")(*given)
-
-    def _on_opened(self, about: About) -> None:
-        self.about = about
-
     def _on_phase(self, name: str, plugin: Plugin | None, took_part: tuple[Plugin, ...]) -> None:
-        self._phase, self._plugin, self._took_part = name, plugin, took_part
-
-    def _on_waits(self, waiting: bool) -> None:
-        if waiting:
-            self.process.stop_clock()
-        else:
-            self.process.start_clock()
+        self._phase, self._plugin, self.took_part = name, plugin, took_part
 
     def _on_note(self, text: str) -> None:
         self._progress.note(plain(text))
@@ -173,11 +132,62 @@ class _Running:
     def _on_report(self, done: int, total: int, what: str) -> None:
         self._progress.report(done, total, plain(what))
 
+
+class _Running(Heard):
+    """A job at work, seen from outside."""
+
+    def __init__(
+        self,
+        place: tuple[int, int],
+        job: Job,
+        work: Work,
+        allowance: Allowance,
+        progress: Progress,
+        gpus: Sequence[str] = (),
+    ) -> None:
+        super().__init__(progress)
+        self.number, self.slot = place
+        self.about: About | None = None
+        self._job, self._work = job, work
+        self._failure: Failure | None = None
+        self.process = Supervised(run_reported, (job, work), allowance, self.hear, gpu_of(job, self.slot, gpus))
+
+    def outcome(self) -> Any:
+        """Return the record, or how the job ended without one; what it printed lies in its run folder."""
+        self.close_bars()
+        folder = (self.about or describe_unopened(self._job)).folder(self._job, self._work.out)
+        log = self.process.log
+        if self._failure is None and self.process.finished:
+            log.write(folder / store.LOG)
+            try:
+                return store.read(folder)
+            except DataError as error:  # another run took it away, or a plugin did
+                model = next((plugin for plugin in self.took_part if plugin.kind == "model"), None)
+                self._failure = Failure("failed", str(error), "write", model)
+        failure = self._failure or self.failure(self.process)
+        kept = log.write(folder / store.LOG) if failure.status == "failed" else False
+        hint = f"; see {store.LOG} in {folder.relative_to(self._work.out).as_posix()}" if kept else ""
+        return replace(failure, what=plain(failure.what) + hint)
+
+    def stop(self) -> None:
+        """End the job."""
+        self.process.stop()
+        self.close_bars()
+
+    def _on_opened(self, about: About) -> None:
+        self.about = about
+
+    def _on_waits(self, waiting: bool) -> None:
+        if waiting:
+            self.process.stop_clock()
+        else:
+            self.process.start_clock()
+
     def _on_failed(self, failure: Failure) -> None:
         self._failure = failure
 
 
-class _NotesOnly(Progress):
+class NotesOnly(Progress):
     """Passes on notes: bars of jobs side by side would write over each other."""
 
     def __init__(self, progress: Progress) -> None:

@@ -35,14 +35,14 @@ def run_reported(send: Send, job: Job, work: Work) -> None:
     # only here: who starts the process imports this module, and must not import torch
     from abawbench.harness.jobs.worker import Session, run_one
 
-    report = _Report(send)
+    report = Report(send)
     outcome = run_one(job, Session.open(work, job, report), report)
     if isinstance(outcome, Failure):
         send("failed", replace(outcome, what=outcome.what[:_LONGEST]))
 
 
-class _Report(Progress, Watcher):
-    """Sends on what goes on."""
+class Report(Progress, Watcher):
+    """Sends what goes on in a process to whoever watches it; ``Heard`` takes it in."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -50,19 +50,24 @@ class _Report(Progress, Watcher):
         self._reported = ("", 0.0)
 
     def opened(self, about: About) -> None:
+        """Send what the job is."""
         self._send("opened", about)
 
     def phase(self, name: str, plugin: Plugin | None, took_part: tuple[Plugin, ...]) -> None:
+        """Send which phase begins."""
         self._send("phase", name, plugin, took_part)
 
     def waits(self, waiting: bool) -> None:
+        """Send whether it waits."""
         self._send("waits", waiting)
 
     def note(self, text: str) -> None:
+        """Send one line."""
         self._send("note", text[:_LONGEST])
 
     @contextmanager
     def bar(self, what: str, total: int, unit: str) -> Iterator[Advance]:
+        """Send a bar, and now and then how far it is."""
         self._bars += 1
         key, waiting, sent = self._bars, 0, time.monotonic()
 
@@ -80,6 +85,7 @@ class _Report(Progress, Watcher):
             self._send("close", key, waiting)
 
     def report(self, done: int, total: int, what: str) -> None:
+        """Send how far work is, now and then."""
         last, when = self._reported
         if what != last or done >= total or time.monotonic() - when > _EVERY:
             self._reported = what, time.monotonic()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from abawbench.harness.jobs.failures import About, Failure, describe_unopened, record_of
-from abawbench.harness.request.jobs import Job, Work
+from abawbench.harness.request.jobs import Job, Work, describe
 from abawbench.plugins import KINDS, Plugins
 from abawbench.progress import Progress
 from abawbench.records import store
@@ -37,7 +37,7 @@ def run_jobs(
     after the other in this process. A job that was run before with the very same inputs is read back instead, unless
     ``work.force``. One that fails leaves ``failed.json`` in its run folder.
     """
-    if limits is not None and (why := _stay_here(work.plugins)):
+    if limits is not None and (why := why_here(work.plugins)):
         progress.note(f"the jobs run in this process: {why}")
         limits = None
     with _times_folder(work.out) as times:
@@ -90,19 +90,19 @@ class Outcomes:
 
     def announce(self, number: int) -> str:
         """Return the words for a job that begins."""
-        job = self._jobs[number]
-        return f"[{number + 1}/{len(self._jobs)}] {job.model} on {job.task}, seed {job.seed}"
+        return f"[{number + 1}/{len(self._jobs)}] {describe(self._jobs[number])}"
 
-    def ended(self, number: int, outcome: Record | Failure, about: About | None = None) -> None:
-        """Take in how a job ended. ``about`` is what is known of one without a result."""
+    def ended(self, number: int, outcome: Record | Failure, about: About | None = None) -> Record:
+        """Take in how a job ended and return its record. ``about`` is what is known of one without a result."""
         if isinstance(outcome, Failure):
             outcome = self._failure(self._jobs[number], outcome, about)
         self._records[number] = outcome
         self._finished(number, outcome)
+        return outcome
 
-    def skip(self, number: int) -> None:
-        """Leave out a job because a disk is full."""
-        self.ended(number, Failure("skipped", self.full or "", explains_itself=True))
+    def skip(self, number: int) -> Record:
+        """Leave out a job because a disk is full, and return its record."""
+        return self.ended(number, Failure("skipped", self.full or "", explains_itself=True))
 
     def _failure(self, job: Job, failure: Failure, about: About | None) -> Record:
         if failure.status != "skipped":
@@ -131,7 +131,7 @@ class Outcomes:
         return None
 
 
-def _stay_here(plugins: Plugins) -> str | None:
+def why_here(plugins: Plugins) -> str | None:
     """Return why jobs cannot have processes of their own, None where they can."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         return "it is one of several that share each job"

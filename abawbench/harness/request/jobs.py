@@ -41,6 +41,11 @@ class Job:
     """``shuffled-labels`` trains on labels shuffled across tracks: a control that must fall to the floor."""
 
 
+def describe(job: Job) -> str:
+    """Return the words that name a job to people."""
+    return f"{job.model} on {job.task}, seed {job.seed}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """On what jobs run, and how their networks are timed."""

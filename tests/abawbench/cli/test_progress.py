@@ -70,3 +70,29 @@ def test_nothing_is_added_to_bars_or_to_silence(how: str) -> None:
 )
 def test_a_time_is_written_as_people_say_it(seconds: float, text: str) -> None:
     assert module._span(seconds) == text
+
+
+def test_a_table_of_jobs_counts_them_and_names_those_at_work() -> None:
+    out, shown = StringIO(), TerminalProgress()
+    shown._console = console(out, terminal=True)
+    with shown.jobs({4: "hog on va", 5: "prior on va", 6: "prior on au", 9: "tam on va"}) as table:
+        table.running([4, 5])
+        table.ended(5, "ok")
+        table.running([4, 5, 6])
+        table.ended(6, "failed")
+    shown.close()
+    *_, last = out.getvalue().split("time left")
+    counts, hog, *_ = [line.split() for line in last.splitlines() if line.strip(" \x1b[0m")]
+    assert counts[:5] == ["4", "1", "1", "1", "1"]
+    assert "about" in counts
+    assert hog[:3] == ["hog", "on", "va"]
+
+
+def test_without_a_terminal_a_line_tells_of_the_jobs() -> None:
+    out, shown = StringIO(), TerminalProgress()
+    shown._console = console(out)
+    with shown.jobs({0: "prior on va", 1: "prior on au"}) as table:
+        table.running([0])
+        table.ended(0, "unsupported")
+        assert "2 jobs, 1 waiting, 1 unsupported, 0 s so far, about" in wait_for("unsupported", out)
+    shown.close()

@@ -1,10 +1,14 @@
 """What the tests of engines share: a plan of cheap jobs, what this machine makes of it, and who outlives a test."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +17,11 @@ import pytest
 
 from abawbench import api
 from abawbench.harness.engines.engine import Engine
+from abawbench.harness.jobs.worker import CHECKPOINT
 from abawbench.harness.request.databases import Sources
 from abawbench.harness.request.jobs import Machine
-from abawbench.harness.request.plan import Plan
+from abawbench.harness.request.plan import Plan, write_plan
+from abawbench.records import store
 from abawbench.records.record import Record
 from abawbench.system.limits import Limits
 
@@ -125,3 +131,83 @@ def _is_marked(process: psutil.Process, mark: str) -> bool:
         return process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+class Head:
+    """The command line, doing a plan in a process group of its own, as a terminal has it."""
+
+    def __init__(self, plan: Plan, folder: Path, *words: str) -> None:
+        self.out = folder / "runs"
+        write_plan(folder / "plan.json", plan)
+        wanted = ["run", "--plan", str(folder / "plan.json"), "--out", str(self.out), *words]
+        self._log = (folder / "head.log").open("w+")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "abawbench", *wanted],
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+            # whoever runs the tests in the background may have them ignore Ctrl-C
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+
+    def wait_for(self, there: Callable[[], Any]) -> Any:
+        """Return what is there once it is; fail where the head ends before, and after some minutes."""
+        end = time.monotonic() + PATIENCE
+        while not (found := there()):
+            assert time.monotonic() < end, f"nothing came of it in time: {self.said}"
+            assert self._process.poll() is None, f"the head ended before: {self.said}"
+            time.sleep(0.1)
+        return found
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C and return the exit status."""
+        os.killpg(self._process.pid, signal.SIGINT)
+        return self._process.wait(60)
+
+    def close(self) -> None:
+        """End it, however it stands."""
+        self._process.kill()
+        self._process.wait(10)
+        self._log.close()
+
+    @property
+    def said(self) -> str:
+        """What it has printed."""
+        self._log.flush()
+        return Path(self._log.name).read_text()
+
+
+@pytest.fixture
+def head(tmp_path: Path) -> Iterator[Callable[..., Head]]:
+    """Start the command line on a plan."""
+    with ExitStack() as stack:
+
+        def start(plan: Plan, *words: str) -> Head:
+            found = Head(plan, tmp_path, *words)
+            stack.callback(found.close)
+            return found
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def training() -> Plan:
+    """One training that takes longer than any test waits."""
+    settings = {"epochs": 1000, "patience": 1000, "size": 32}
+    machine = Machine(device="cpu", latency_seconds=0)
+    return api.plan("mnv4-tam-1", "va", Sources(preset="tiny"), settings=settings, machine=machine)
+
+
+def require_nothing_torn(out: Path) -> None:
+    """Fail where a result is half written, or a temporary file was left."""
+    for found in out.rglob(store.RESULT):
+        store.read(found.parent)
+    left = [
+        path for path in out.rglob("*.tmp") if CHECKPOINT not in path.parts
+    ]  # a checkpoint's goes with the next run
+    assert not left
+
+
+@pytest.fixture(name="require_nothing_torn")
+def _require_nothing_torn() -> Callable[[Path], None]:
+    return require_nothing_torn

@@ -76,7 +76,7 @@ WANTED = ("--model", "toy", "--task", "colour", "--data", "toy", "--set", "epoch
 def test_plan_prepare_run_and_collect_from_the_command_line(call: Callable[..., Result]) -> None:
     assert "2 jobs in plan.json" in call("plan", *WANTED, "--device", "cpu", "--out", "plan.json").stdout
     (shared,) = json.loads(call("prepare", "--plan", "plan.json", "--json", "--quiet").stdout)
-    assert (shared["model"], shared["jobs"], shared["embedded"], shared["reason"]) == ("toy", 2, True, None)
+    assert (shared["model"], shared["jobs"], shared["embedded"], shared["reason"]) == ("toy", 2, 13, None)
     assert call("run", "--plan", "plan.json", "--index", "1", "--in-process", "--quiet").return_value == 0
     done = call("collect", "--plan", "plan.json", "--json")
     assert done.return_value == 1

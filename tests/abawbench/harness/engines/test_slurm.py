@@ -1,6 +1,7 @@
 """A real Slurm of three nodes on this machine: arrays, a node that is drained, a job that is requeued."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 from abawbench import api
 from abawbench.contracts import UsageError
 from abawbench.harness.engines.endings import FOLDER, read_endings
+from abawbench.harness.engines.prepare import Preparing, cut
 from abawbench.harness.jobs.worker import CHECKPOINT
 from abawbench.harness.request.databases import Sources
 from abawbench.harness.request.jobs import Machine
 from abawbench.harness.request.plan import Plan
+from abawbench.plugins import default_plugins
+from abawbench.progress import Progress
 from abawbench.system.limits import Limits
 
 pytest.importorskip("submitit", reason="submitit is not installed: pip install 'abawbench[slurm]'")
@@ -83,6 +87,40 @@ def test_a_job_that_slurm_ends_is_failed_with_its_state(cluster: Any, grid: Plan
     record = doing.records()[0]
     assert record.status == "failed"
     assert "JobState CANCELLED" in str(record.reason)
+
+
+def test_an_interrupt_takes_the_jobs_back(
+    cluster: Any, training: Plan, head: Any, no_orphans: Any, require_nothing_torn: Any
+) -> None:
+    one = head(training, "--engine", "slurm")
+    one.wait_for(lambda: list(one.out.rglob(CHECKPOINT)))
+    assert one.interrupt() == 130, one.said
+    assert "interrupted: 0 whole results kept" in one.said
+    assert cluster.ask("squeue", "-h", "-t", "PD,R").strip() == ""
+    assert no_orphans(20) == []
+    require_nothing_torn(one.out)
+
+
+def test_only_networks_are_given_a_gpu(cluster: Any, training: Plan, grid: Plan, tmp_path: Path) -> None:
+    """The cluster counts GPUs that are none."""
+    jobs = (*(replace(job, device="auto") for job in training.jobs), grid.jobs[0])
+    engine = SlurmArrays(["gpus_per_node=1", "nodelist=here3"], wait=False)
+    api.run_plan(replace(training, jobs=jobs), limits=Limits(), engine=engine, out=tmp_path)
+    try:
+        said = [line for line in cluster.ask("scontrol", "show", "job", "-o").splitlines() if "RUNNING" in line]
+        assert sorted("TresPerNode=gres:gpu:1" in line for line in said) == [False, True], said
+    finally:
+        cluster.ask("scancel", "--user=root")
+
+
+def test_shards_are_prepared_by_an_array(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, training: Plan
+) -> None:
+    monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
+    (found,) = SlurmArrays().prepare(training, Preparing(shards=cut(2)), Limits(), default_plugins(), Progress())
+    assert found.reason is None
+    assert found.embedded in (0, found.tracks)
+    assert bool(found.embedded) != bool(found.not_kept)
 
 
 def test_what_sbatch_refuses_is_one_message(cluster: Any, grid: Plan, do: Any) -> None:
