@@ -93,7 +93,8 @@ def prepare(plan: Path, network: bool, as_json: bool, quiet: bool, **given: Any)
 
     from abawbench.cli.progress import TerminalProgress
     from abawbench.harness.engines.engine import engine_named
-    from abawbench.harness.engines.prepare import Preparing, cut, parse_shard
+    from abawbench.harness.engines.prepare import Preparing, cut, parse_shard, prepare_by, prepare_plan
+    from abawbench.harness.request.jobs import Work
     from abawbench.harness.request.plan import read_plan
     from abawbench.plugins import default_plugins
     from abawbench.system.limits import Limits
@@ -108,7 +109,11 @@ def prepare(plan: Path, network: bool, as_json: bool, quiet: bool, **given: Any)
     engine = engine_named(given["engine"], given["slurm"])
     guard = network_refused(unless=network) if local else nullcontext()
     with closing(TerminalProgress(quiet)) as progress, guard:
-        found = engine.prepare(made, how, limits, default_plugins(), progress)
+        if local:
+            work = Work(plugins=default_plugins(), sources=made.sources, out=Path.cwd())
+            found = prepare_plan(made, work, limits, progress, how)
+        else:
+            found = prepare_by(engine, made, how, limits, progress)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=2))
     else:

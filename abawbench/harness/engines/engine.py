@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from abawbench.contracts import UsageError
-from abawbench.harness.engines.prepare import Preparing, Shared
 from abawbench.harness.jobs.failures import Failure, describe_unopened, record_of
 from abawbench.harness.request.jobs import Job
 from abawbench.harness.request.plan import Plan
@@ -52,6 +52,29 @@ class Errand:
         return [self.plan.jobs[number] for number in self.numbers]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Work on one large thing, cut into parts."""
+
+    work: Callable[..., Any]
+    """Of a module, so that it can be found by its name elsewhere."""
+    given: tuple[tuple[Any, ...], ...]
+    """To the work, for each part."""
+    on_gpu: bool
+    """Whether it may use one."""
+    log: Path
+    """A folder that the nodes see, for what they print."""
+    limits: Limits
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Stands for what would have come of a part whose process or node ended before."""
+
+    why: str
+
+
 class Engine(ABC):
     """Does jobs somewhere."""
 
@@ -60,8 +83,8 @@ class Engine(ABC):
         """Do the jobs and tell of each as it ends; one that an interrupt leaves undone is not told of."""
 
     @abstractmethod
-    def prepare(self, plan: Plan, how: Preparing, limits: Limits, plugins: Plugins, progress: Progress) -> list[Shared]:
-        """Make what the jobs of a plan share, the shards of ``how`` side by side, and return what came of it."""
+    def spread(self, parts: Parts) -> list[Any]:
+        """Have parts of some work done side by side and return what came of each, ``Lost`` where its process ended."""
 
 
 def engine_named(name: str, options: Sequence[str] = (), *, wait: bool = True) -> Engine:

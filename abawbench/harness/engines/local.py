@@ -3,14 +3,14 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from abawbench.harness.engines.endings import note_ending
-from abawbench.harness.engines.engine import Ended, Engine, Errand
-from abawbench.harness.engines.prepare import Preparing, Shard, Shared, prepare_plan
+from abawbench.harness.engines.engine import Ended, Engine, Errand, Parts
 from abawbench.harness.jobs.run import run_jobs
 from abawbench.harness.request.jobs import Work
 from abawbench.harness.request.plan import Plan
-from abawbench.plugins import Plugins, default_plugins
+from abawbench.plugins import default_plugins
 from abawbench.progress import Progress
 from abawbench.records.record import Record
 from abawbench.system.limits import Limits
@@ -44,18 +44,9 @@ class Local(Engine):
 
         run_jobs(errand.jobs, work, errand.limits, errand.progress, told)
 
-    def prepare(self, plan: Plan, how: Preparing, limits: Limits, plugins: Plugins, progress: Progress) -> list[Shared]:
-        """Make what the jobs share, as many processes at once as the limits say."""
-        return prepare_plan(plan, Work(plugins=plugins, sources=plan.sources, out=Path.cwd()), limits, progress, how)
-
-
-def prepare_shard(
-    plan: Plan, how: Preparing, limits: Limits, shard: Shard, progress: Progress | None = None
-) -> list[Shared]:
-    """Prepare one shard of every item of a plan, on whatever machine another engine has chosen."""
-    with consent_for(limits.network):
-        only, alone = replace(how, shards=(shard,)), replace(limits, jobs=1)
-        return Local().prepare(plan, only, alone, default_plugins(), progress or Progress())
+    def spread(self, parts: Parts) -> list[Any]:
+        """Do the parts in this process, one after the other."""
+        return [parts.work(*given) for given in parts.given]
 
 
 def do_one(plan: Plan, out: Path, limits: Limits, force: bool, progress: Progress | None = None) -> Record:

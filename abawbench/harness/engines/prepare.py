@@ -9,17 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
+from pathlib import Path
 
 from abawbench.contracts.errors import UsageError
+from abawbench.harness.engines.engine import Engine, Lost, Parts, needs_gpu
 from abawbench.harness.jobs.isolation import Heard, NotesOnly
 from abawbench.harness.jobs.reporting import Report, Watcher
 from abawbench.harness.jobs.run import why_here
 from abawbench.harness.request.jobs import Job, Work
 from abawbench.harness.request.plan import Plan
+from abawbench.plugins import default_plugins
 from abawbench.progress import JobsShown, Progress
 from abawbench.system import supervised
+from abawbench.system.cache import cache_folder
 from abawbench.system.inside import Send
 from abawbench.system.limits import Limits
+from abawbench.system.network import consent_for
 from abawbench.system.supervised import TICK, Allowance, Supervised
 from abawbench.system.text import plain
 
@@ -197,11 +202,30 @@ def _describe(wanted: Shared, shard: Shard | None) -> str:
     return f"{wanted.model} on {wanted.task}, for {wanted.jobs} jobs{part}"
 
 
-def lost_part(plan: Plan, shard: Shard, what: str) -> list[Shared]:
-    """Return that a shard of every item is not ready, because whoever had it ended without a word."""
-    return [replace(wanted, reason=f"shard {shard} ended without a result ({what})") for _, wanted in list_items(plan)]
+def prepare_by(engine: Engine, plan: Plan, how: Preparing, limits: Limits, progress: Progress) -> list[Shared]:
+    """Have an engine make what the jobs of a plan share, a part of it for each shard, and return it."""
+    plugins = default_plugins()
+    found = engine.spread(
+        Parts(
+            work=prepare_shard,
+            given=tuple((plan, replace(how, shards=(shard,)), limits) for shard in how.shards),
+            on_gpu=how.embed and any(needs_gpu(job, plugins) for job, _ in list_items(plan)),
+            log=cache_folder() / f"nodes-{plan.name}",
+            limits=limits,
+            progress=progress,
+        )
+    )
+    parts = [
+        [replace(wanted, reason=f"shard {shard} ended without a result ({one.why})") for _, wanted in list_items(plan)]
+        if isinstance(one, Lost)
+        else one
+        for one, shard in zip(found, how.shards, strict=True)
+    ]
+    return [merge_parts(item) for item in zip(*parts, strict=True)]
 
 
-def merge_shards(shards: Sequence[Sequence[Shared]]) -> list[Shared]:
-    """Return what came of each item, from what came of all items in each shard."""
-    return [merge_parts(parts) for parts in zip(*shards, strict=True)]
+def prepare_shard(plan: Plan, how: Preparing, limits: Limits) -> list[Shared]:
+    """Prepare a shard of every item, on whatever machine an engine has chosen."""
+    work = Work(plugins=default_plugins(), sources=plan.sources, out=Path.cwd())
+    with consent_for(limits.network):
+        return prepare_plan(plan, work, replace(limits, jobs=1), Progress(), how)

@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from abawbench.contracts import UsageError
 from abawbench.harness.engines.endings import FOLDER, note_ending
-from abawbench.harness.engines.engine import Ended, Engine, Errand, describe_lost, needs_gpu
-from abawbench.harness.engines.local import do_one, prepare_shard
-from abawbench.harness.engines.prepare import Preparing, Shard, Shared, list_items, lost_part, merge_shards
+from abawbench.harness.engines.engine import Ended, Engine, Errand, Lost, Parts, describe_lost, needs_gpu
+from abawbench.harness.engines.local import do_one
 from abawbench.harness.request.jobs import describe
 from abawbench.harness.request.plan import Plan
-from abawbench.plugins import Plugins, one_line
+from abawbench.plugins import one_line
 from abawbench.progress import Progress
 from abawbench.records import store
 from abawbench.records.record import Record
@@ -86,39 +85,32 @@ class RayTasks(Engine):
                 _cancel(tasks)
                 raise
 
-    def prepare(self, plan: Plan, how: Preparing, limits: Limits, plugins: Plugins, progress: Progress) -> list[Shared]:
-        """Prepare each shard as a task, of a GPU where a job may use one."""
-        with _connected(limits.jobs, progress) as gpus:
-            wants_gpu = gpus and any(needs_gpu(job, plugins) for job, _ in list_items(plan))
-            wants = {**_wants(limits), "num_gpus": int(wants_gpu)}
-            tasks = {_prepare.options(**wants).remote(plan, how, limits, shard): shard for shard in how.shards}
+    def spread(self, parts: Parts) -> list[Any]:
+        """Do each part as a task, of a GPU where the work may use one and the cluster has any."""
+        with _connected(parts.limits.jobs, parts.progress) as gpus:
+            wants = {**_wants(parts.limits), "num_gpus": int(gpus and parts.on_gpu)}
+            tasks = [_do_part.options(**wants).remote(parts.work, given) for given in parts.given]
             try:
-                with progress.bar("shards", len(tasks), "shard") as advance:
-                    found = []
-                    for task, shard in tasks.items():
-                        found.append(_prepared(task, plan, shard))
-                        advance(1)
-                return merge_shards(found)
+                return [_part(task) for task in parts.progress.track(tasks, "parts", len(tasks), "part")]
             except BaseException:
                 _cancel(tasks)
                 raise
 
 
-def _prepared(task: Any, plan: Plan, shard: Shard) -> list[Shared]:
-    """Return what came of a shard; an interrupt is seen while it is waited for."""
+def _part(task: Any) -> Any:
+    """Return what came of a part; an interrupt is seen while it is waited for."""
     while not ray.wait([task], timeout=_LOOK)[0]:
         pass
     try:
-        found: list[Shared] = ray.get(task)
-        return found
+        return ray.get(task)
     except RayError as error:
-        return lost_part(plan, shard, one_line(error))
+        return Lost(one_line(error))
 
 
 @ray.remote(max_retries=RETRIES, retry_exceptions=False)
-def _prepare(plan: Plan, how: Preparing, limits: Limits, shard: Shard) -> list[Shared]:
-    """Prepare a shard on a node."""
-    return prepare_shard(plan, how, limits, shard)
+def _do_part(work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+    """Do a part on a node."""
+    return work(*given)
 
 
 def _on_gpu(errand: Errand, number: int) -> bool:
@@ -211,7 +203,7 @@ def _write(out: Path, record: Record, files: Mapping[str, bytes]) -> None:
                 temporary.write_bytes(files[name])
 
 
-def _cancel(tasks: Mapping[Any, Any]) -> None:
+def _cancel(tasks: Collection[Any]) -> None:
     """End the tasks, and with their workers the processes of their jobs."""
     for task in tasks:
         ray.cancel(task, force=True)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,15 +19,13 @@ import submitit
 
 from abawbench.contracts import UsageError
 from abawbench.harness.engines.endings import FOLDER, forget_ending, note_ending, read_ending
-from abawbench.harness.engines.engine import Ended, Engine, Errand, describe_lost, needs_gpu
-from abawbench.harness.engines.local import do_one, prepare_shard
-from abawbench.harness.engines.prepare import Preparing, Shard, Shared, list_items, lost_part, merge_shards
+from abawbench.harness.engines.engine import Ended, Engine, Errand, Lost, Parts, describe_lost, needs_gpu
+from abawbench.harness.engines.local import do_one
 from abawbench.harness.request.jobs import describe
 from abawbench.harness.request.plan import Plan, write_plan
-from abawbench.plugins import Plugins, one_line
+from abawbench.plugins import one_line
 from abawbench.progress import Progress
 from abawbench.records.record import Record
-from abawbench.system.cache import cache_folder
 from abawbench.system.limits import Limits
 from abawbench.system.text import plain
 
@@ -71,20 +70,12 @@ class SlurmArrays(Engine):
             _cancel(there.values())
             raise
 
-    def prepare(self, plan: Plan, how: Preparing, limits: Limits, plugins: Plugins, progress: Progress) -> list[Shared]:
-        """Prepare each shard as a job of an array, of a GPU where one was asked for and a job may use it."""
-        wants_gpu = any(needs_gpu(job, plugins) for job, _ in list_items(plan))
-        options = _limits(limits) | {k: v for k, v in self._options.items() if wants_gpu or k not in _GPU_KEYS}
-        log = cache_folder() / f"slurm-{plan.name}"
-        given = [(plan, how, limits, shard) for shard in how.shards]
-        jobs = _submit(log, PreparedShard(), given, options)
+    def spread(self, parts: Parts) -> list[Any]:
+        """Do each part as a job of an array, of a GPU where one was asked for and the work may use it."""
+        options = _limits(parts.limits) | {k: v for k, v in self._options.items() if parts.on_gpu or k not in _GPU_KEYS}
+        jobs = _submit(parts.log, _Part(parts.work), parts.given, options)
         try:
-            with progress.bar("shards", len(jobs), "shard") as advance:
-                found = []
-                for job, shard in zip(jobs, how.shards, strict=True):
-                    found.append(_prepared(job, plan, shard))
-                    advance(1)
-            return merge_shards(found)
+            return [_part(job) for job in parts.progress.track(jobs, "parts", len(jobs), "part")]
         except BaseException:
             _cancel(str(job.job_id) for job in jobs)
             raise
@@ -151,13 +142,16 @@ class PlannedJob:
         return submitit.helpers.DelayedSubmission(self, *given)
 
 
-class PreparedShard:
-    """A shard of what the jobs of a plan share, prepared on a node; picklable, and submitted again like a job."""
+@dataclass(frozen=True)
+class _Part:
+    """A part of some work, done on a node; picklable, and submitted again like a job."""
 
-    def __call__(self, plan: Plan, how: Preparing, limits: Limits, shard: Shard) -> list[Shared]:
+    work: Callable[..., Any]
+
+    def __call__(self, *given: Any) -> Any:
         """Return what came of it."""
         signal.signal(signal.SIGTERM, _leave)
-        return prepare_shard(plan, how, limits, shard, _Printed())
+        return self.work(*given)
 
     def checkpoint(self, *given: Any) -> submitit.helpers.DelayedSubmission:
         """Return what is submitted again: itself, which finds in the cache what was stored."""
@@ -213,13 +207,12 @@ def _submit(
         raise UsageError(f"Slurm did not take the jobs: {said[-1] if said else type(error).__name__}") from error
 
 
-def _prepared(job: Any, plan: Plan, shard: Shard) -> list[Shared]:
-    """Return what came of a shard, once its job has ended."""
+def _part(job: Any) -> Any:
+    """Return what came of a part, once its job has ended."""
     try:
-        found: list[Shared] = job.result()
-        return found
+        return job.result()
     except (submitit.core.utils.UncompletedJobError, submitit.core.utils.FailedJobError) as error:
-        return lost_part(plan, shard, f"{_state(str(job.job_id))}; {one_line(error)}")
+        return Lost(f"{_state(str(job.job_id))}; {one_line(error)}")
 
 
 def _describe_gone(errand: Errand, number: int, name: str) -> Record:

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from abawbench import api
 from abawbench.contracts import UsageError
-from abawbench.harness.engines.local import Local
-from abawbench.harness.engines.prepare import Preparing, Shard, Shared, cut, merge_parts, parse_shard
+from abawbench.harness.engines.prepare import Preparing, Shard, Shared, cut, merge_parts, parse_shard, prepare_plan
 from abawbench.harness.engines.prepare_one import take_shard
-from abawbench.harness.request.jobs import Machine
+from abawbench.harness.request.jobs import Machine, Work
 from abawbench.harness.request.plan import Plan
 from abawbench.plugins import Plugins
 from abawbench.progress import Progress
@@ -63,10 +62,12 @@ def features(folder: Path) -> dict[str, bytes]:
 def test_features_of_shards_are_those_of_the_whole(
     plan: Plan, toys: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    work = Work(plugins=toys, sources=plan.sources, out=tmp_path)
+
     def prepared(name: str, *shards: Shard) -> dict[str, bytes]:
         monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / name))
         for shard in shards:
-            (found,) = Local().prepare(plan, Preparing(shards=(shard,)), Limits(), toys, Progress())
+            (found,) = prepare_plan(plan, work, Limits(), Progress(), Preparing(shards=(shard,)))
             assert found.reason is None
         return features(tmp_path / name)
 
@@ -74,7 +75,7 @@ def test_features_of_shards_are_those_of_the_whole(
     assert len(whole) == 13
     assert len(prepared("part", Shard(1, 3))) < 13
     assert prepared("shards", *cut(3)) == whole
-    (found,) = Local().prepare(plan, Preparing(shards=cut(3)), Limits(), toys, Progress())
+    (found,) = prepare_plan(plan, work, Limits(), Progress(), Preparing(shards=cut(3)))
     assert (found.tracks, found.embedded) == (13, 13)
 
 

@@ -13,12 +13,11 @@ import pytest
 
 from abawbench import api
 from abawbench.harness.engines.endings import read_endings
-from abawbench.harness.engines.prepare import Preparing, cut
+from abawbench.harness.engines.prepare import Preparing, cut, prepare_by
 from abawbench.harness.jobs.worker import CHECKPOINT
 from abawbench.harness.request.databases import Sources
 from abawbench.harness.request.jobs import Machine
 from abawbench.harness.request.plan import Plan
-from abawbench.plugins import default_plugins
 from abawbench.progress import Progress
 from abawbench.records import store
 from abawbench.system.limits import Limits
@@ -133,6 +132,6 @@ def test_shards_are_prepared_as_tasks(
 ) -> None:
     monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
     cluster.add_node(num_cpus=2, **SMALL)
-    (found,) = RayTasks().prepare(training, Preparing(shards=cut(2)), Limits(), default_plugins(), Progress())
+    (found,) = prepare_by(RayTasks(), training, Preparing(shards=cut(2)), Limits(), Progress())
     assert found.reason is None
     assert bool(found.embedded) != bool(found.not_kept)

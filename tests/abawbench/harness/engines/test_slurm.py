@@ -10,12 +10,11 @@ import pytest
 from abawbench import api
 from abawbench.contracts import UsageError
 from abawbench.harness.engines.endings import FOLDER, read_endings
-from abawbench.harness.engines.prepare import Preparing, cut
+from abawbench.harness.engines.prepare import Preparing, cut, prepare_by
 from abawbench.harness.jobs.worker import CHECKPOINT
 from abawbench.harness.request.databases import Sources
 from abawbench.harness.request.jobs import Machine
 from abawbench.harness.request.plan import Plan
-from abawbench.plugins import default_plugins
 from abawbench.progress import Progress
 from abawbench.system.limits import Limits
 
@@ -117,7 +116,7 @@ def test_shards_are_prepared_by_an_array(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, training: Plan
 ) -> None:
     monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
-    (found,) = SlurmArrays().prepare(training, Preparing(shards=cut(2)), Limits(), default_plugins(), Progress())
+    (found,) = prepare_by(SlurmArrays(), training, Preparing(shards=cut(2)), Limits(), Progress())
     assert found.reason is None
     assert found.embedded in (0, found.tracks)
     assert bool(found.embedded) != bool(found.not_kept)

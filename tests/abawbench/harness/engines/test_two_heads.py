@@ -58,7 +58,8 @@ def mirrored(tmp_path: Path) -> Iterator[Path]:
     try:
         yield place
     finally:
-        subprocess.run(["fusermount", "-u", "-z", place], timeout=30, check=True)
+        program = shutil.which("fusermount3") or "fusermount"
+        subprocess.run([program, "-u", "-z", place], timeout=30, check=True)
 
 
 @pytest.mark.parametrize("kind", ["own", "fuse"])
