@@ -14,6 +14,7 @@ from abawbench.harness.request.protocol import Protocol, protocol_of
 from abawbench.harness.request.trackers import check_trackers
 from abawbench.plugins import Plugins, default_plugins
 from abawbench.progress import Progress
+from abawbench.system.cache import cache_folder
 from abawbench.system.files import require_folder
 from abawbench.system.limits import Limits
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from abawbench.harness.score.official import Checked, Filled
     from abawbench.harness.score.score_file import Missing
     from abawbench.harness.stored.export import Exported
+    from abawbench.harness.stored.parts import Spread
     from abawbench.harness.stored.submit import Submitted
     from abawbench.records.profile import Profile
     from abawbench.records.record import Record, Records
@@ -342,6 +344,8 @@ def submit(
     members: "str | Path | Sequence[str | Path]" = (),
     device: str = "auto",
     assumptions: Mapping[str, str] | None = None,
+    engine: "Engine | None" = None,
+    shards: int = 1,
     progress: Progress | None = None,
     plugins: Plugins | None = None,
 ) -> "Submitted":
@@ -349,8 +353,8 @@ def submit(
 
     Rows and order are those of ``template``, or of the one the database has. ``weights`` says where the weights lie
     that the run started from, when they came from a file, and ``members`` where the runs of an ensemble lie.
-    ``assumptions`` are the run's unless given. Nothing is
-    written unless every row is predicted.
+    ``assumptions`` are the run's unless given. With an ``engine`` the network computes in ``shards`` parts, on nodes
+    that see the folder of the run and the database. Nothing is written unless every row is predicted.
     """
     from abawbench.harness.request.assumptions import check_assumptions
     from abawbench.harness.stored.load import find_run
@@ -358,11 +362,34 @@ def submit(
 
     plugins, progress = plugins or default_plugins(), progress or Progress()
     stored = find_run(Path(run), plugins, task, weights, check_assumptions(plugins, assumptions or {}))
+    sources = sources_of(stored.record, data)
     wanted = SubmitRequest(
-        split=split, template=None if template is None else Path(template), device=device, members=as_paths(members)
+        split=split,
+        template=None if template is None else Path(template),
+        device=device,
+        members=as_paths(members),
+        spread=None if engine is None else _spread(engine, shards, sources, progress),
     )
-    databases = Databases(plugins, sources_of(stored.record, data), progress)
+    databases = Databases(plugins, sources, progress)
     return submit(stored, Path(out), databases, wanted, progress)
+
+
+def _spread(engine: "Engine", shards: int, sources: Sources, progress: Progress) -> "Spread":
+    """Return an engine as who does the parts of a prediction."""
+    from abawbench.harness.engines.engine import Lost, Parts
+    from abawbench.harness.stored.parts import Spread
+
+    def do(work: "Callable[..., Any]", given: "Sequence[tuple[Any, ...]]") -> list[Any]:
+        log = cache_folder() / "nodes-predict"
+        limits = Limits(jobs=shards, seconds=None)
+        found = engine.spread(
+            Parts(work=work, given=tuple(given), on_gpu=True, log=log, limits=limits, progress=progress)
+        )
+        if lost := [one for one in found if isinstance(one, Lost)]:
+            raise UsageError(f"{len(lost)} of {shards} shards gave nothing ({lost[0].why}); nothing was written")
+        return found
+
+    return Spread(parts=shards, do=do, sources=sources)
 
 
 def fill_template(

@@ -1,7 +1,7 @@
 """``abawbench submit``: the official file of a test set."""
 
 import json
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,9 @@ import click
 from abawbench.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from abawbench.harness.engines.engine import Engine
     from abawbench.progress import Progress
 
 EPILOG = """\b
@@ -21,6 +24,8 @@ Examples:
       the value of the run again
   abawbench submit runs/greedy --members runs --out predictions.txt
       an ensemble: every member predicts
+  abawbench submit runs/mnv4-tam/va/aff-wild2-seed0-0f3a0f3a --engine ray --shards 16 --out predictions.txt
+      a large test set, in sixteen parts on the nodes of a cluster
   abawbench submit --predictions theirs.csv --template sample.txt --task au --out predictions.txt
       predictions of any framework, in any form that score reads; no database is needed
   abawbench submit --check predictions.txt --template sample.txt --task au
@@ -50,6 +55,11 @@ whole.
 @options.sources
 @click.option("--split", default="test", show_default=True, help="The split that is predicted.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--shards", type=click.IntRange(1), default=1, show_default=True,
+              help="Cut what a network computes into so many parts, done side by side by --engine.")  # fmt: skip
+@click.option("--engine", type=click.Choice(["local", "ray", "slurm"]), default="local", show_default=True,
+              help="Who computes: this machine, or the nodes of a cluster, as in 'run'.")  # fmt: skip
+@click.option("--slurm", multiple=True, metavar="KEY=VALUE", help="For sbatch. Repeatable.")
 @options.assumption
 @options.network
 @options.json_output
@@ -80,10 +90,24 @@ def submit(
         if run is None and given[name] is None:
             raise click.UsageError(f"{named[0]} needs --{name}")
     given["assumptions"] = parse_assumptions(given["assumptions"])
-    with closing(TerminalProgress(quiet=as_json)) as progress, network_refused(unless=network):
+    local = given["engine"] == "local"
+    given["engine"] = _engine(given["engine"], given.pop("slurm"), given["shards"])
+    # an engine must reach its scheduler
+    guard = network_refused(unless=network) if local else nullcontext()
+    with closing(TerminalProgress(quiet=as_json)) as progress, guard:
         status, done, lines = _do(run, predictions, check, out, given, progress)
     click.echo(json.dumps(done, indent=2) if as_json else "\n".join(plain(line) for line in lines))
     return status
+
+
+def _engine(name: str, options: "Sequence[str]", shards: int) -> "Engine | None":
+    """Return who computes the shards of a network's predictions; None for this process."""
+    from abawbench.harness.engines.engine import engine_named
+
+    if name == "local" and shards > 1:
+        raise click.UsageError("--shards are for nodes of a cluster; add --engine ray or --engine slurm")
+    engine = engine_named(name, options)
+    return None if name == "local" else engine
 
 
 def _do(

@@ -236,6 +236,15 @@ def decide_caching(embed: nn.Module, clip: Clip, device: torch.device, images: i
     return Caching(True, size)
 
 
+def decide_caching_of(network: nn.Module, clip: Clip, device: torch.device, tracks: Sequence[Track]) -> Caching | None:
+    """Return whether a network's features of the images of tracks are kept; None where it sees no images."""
+    embed = network.get_submodule("embed")
+    frames = dict(embed).get("frames") if isinstance(embed, nn.ModuleDict) else embed
+    if frames is None:
+        return None
+    return decide_caching(frames, clip, device, int(sum(track.frame_mask().sum() for track in tracks)))
+
+
 def count_cached(embed: nn.Module, clip: Clip, tracks: Sequence[Track]) -> int:
     """Return of how many images of the tracks the cache has a file with the features."""
     key = digest_of(embed, clip)

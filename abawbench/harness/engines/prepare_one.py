@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import nn
 
 from abawbench.contracts import Model, Track
-from abawbench.harness.data.frames import decide_caching
+from abawbench.harness.data.frames import decide_caching_of
 from abawbench.harness.engines.prepare import Shard, Shared
 from abawbench.harness.jobs.failures import failure_of
 from abawbench.harness.jobs.fitting import build_learner
@@ -47,13 +46,9 @@ def _embed(ready: Prepared, session: Session, shard: Shard, found: Shared) -> Sh
         torch.manual_seed(job.seed)
         learner = build_learner(ready, accelerator_on(job.device, job.precision))
         assert isinstance(learner, NetworkLearner)
-        embed = learner.network.get_submodule("embed")
-        frames = embed if not isinstance(embed, nn.ModuleDict) else dict(embed).get("frames")
-        if frames is not None:
-            images = int(sum(track.frame_mask().sum() for track in ready.tracks))
-            caching = decide_caching(frames, learner.model.clip, learner.setting.device, images)
-            if not caching.kept:
-                return replace(found, not_kept=caching.reason or "no part that sees images is frozen")
+        caching = decide_caching_of(learner.network, learner.model.clip, learner.setting.device, ready.tracks)
+        if caching is not None and not caching.kept:
+            return replace(found, not_kept=caching.reason or "no part that sees images is frozen")
         tracks = take_shard(ready.tracks, shard)
         if tracks:
             learner.embed(tracks, session.progress)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts import Database, DataError, Decided, Submission, Template, Track, UsageError
+from abawbench.harness.learn.learner import NetworkLearner
 from abawbench.harness.learn.postprocessing import rescale_to_threshold
 from abawbench.harness.learn.prediction import Scores
 from abawbench.harness.request.databases import Databases
@@ -15,6 +16,7 @@ from abawbench.harness.score.frame_index import FrameIndex
 from abawbench.harness.score.official import official_form, write_checked
 from abawbench.harness.stored.load import StoredRun
 from abawbench.harness.stored.members import combine_members, members_of
+from abawbench.harness.stored.parts import Asked, Spread, predict_in_parts
 from abawbench.progress import Progress
 from abawbench.system.repeatable import make_repeatable
 
@@ -51,6 +53,8 @@ class SubmitRequest:
     device: str = "auto"
     members: tuple[Path, ...] = ()
     """Where the members of an ensemble lie: run folders, or folders of runs."""
+    spread: Spread | None = None
+    """Who computes the outputs of networks, part by part; None for this process."""
 
 
 def submit(run: StoredRun, out: Path, databases: Databases, wanted: SubmitRequest, progress: Progress) -> Submitted:
@@ -130,7 +134,18 @@ def predict_tracks(
         return combine_members(run, [scores for scores, _ in found]), max(filled for _, filled in found)
     learner = run.fitted_learner(databases, wanted.device)
     with make_repeatable(run.record.seed):
-        inputs = learner.embed(tracks, progress)
-        scores = learner.predict(inputs, tracks, progress)
+        if wanted.spread is not None and isinstance(learner, NetworkLearner):
+            asked = Asked(
+                run=run.folder.absolute(),
+                weights=run.weights,
+                assumptions=run.assumptions,
+                sources=wanted.spread.sources,
+                split=wanted.split,
+                device=wanted.device,
+            )
+            inputs, scores = predict_in_parts(run, learner, tracks, asked, wanted.spread, progress)
+        else:
+            inputs = learner.embed(tracks, progress)
+            scores = learner.predict(inputs, tracks, progress)
     rescaled = [rescale_to_threshold(run.task, one, run.thresholds) for one in scores]
     return rescaled, sum(inputs.images_of(track).filled for track in tracks)
