@@ -34,7 +34,12 @@ class HOGSettings(Recipe):
     lr: float = 1e-3
     weight_decay: float = 0.1
     schedule: str = "cosine"
-    loss: dict[str, str] = field(default_factory=lambda: {"multiclass": "abawbench.losses:cross_entropy"})
+    loss: dict[str, str] = field(
+        default_factory=lambda: {
+            "multiclass": "abawbench.losses:cross_entropy",
+            "multilabel": "abawbench.losses:binary_cross_entropy",
+        }
+    )
     loss_options: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {kind: {"class_weights": "balanced"} for kind in ("multiclass", "multilabel")}
     )

@@ -1,8 +1,11 @@
 """The classical floor: gradients are counted by orientation, in blocks of length 1."""
 
+import inspect
+
 import pytest
 import torch
 
+from abawbench import losses
 from abawbench.contracts import UsageError
 from abawbench_plugins.models.floors.hog import HOG, HOGSettings, OrientedGradients
 from abawbench_plugins.tasks import expr
@@ -41,3 +44,10 @@ def test_only_the_linear_layer_is_trained_and_there_are_no_weights() -> None:
 def test_an_image_that_its_cells_do_not_fill_is_refused() -> None:
     with pytest.raises(UsageError, match="multiple of the cell"):
         HOGSettings(image=100, cell=8)
+
+
+def test_its_losses_take_the_options_it_gives_them() -> None:
+    settings = HOGSettings()
+    for kind, options in settings.loss_options.items():
+        loss = getattr(losses, settings.loss[kind].partition(":")[2])
+        assert options.keys() <= inspect.signature(loss).parameters.keys()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 
 from abawbench import api
 from abawbench.contracts import UsageError
@@ -54,8 +55,11 @@ def plan(toys: Plugins) -> Plan:
     return api.plan("toy", "colour", {"toy": ()}, seed=[0, 1], settings={"epochs": 1}, machine=machine, plugins=toys)
 
 
-def features(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.rglob("*.safetensors")}
+def features(folder: Path) -> dict[str, dict[str, bytes]]:
+    return {
+        path.name: {name: one.numpy().tobytes() for name, one in load_file(path).items()}
+        for path in folder.rglob("*.safetensors")
+    }
 
 
 @pytest.mark.slow
@@ -64,7 +68,7 @@ def test_features_of_shards_are_those_of_the_whole(
 ) -> None:
     work = Work(plugins=toys, sources=plan.sources, out=tmp_path)
 
-    def prepared(name: str, *shards: Shard) -> dict[str, bytes]:
+    def prepared(name: str, *shards: Shard) -> dict[str, dict[str, bytes]]:
         monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / name))
         for shard in shards:
             (found,) = prepare_plan(plan, work, Limits(), Progress(), Preparing(shards=(shard,)))
