@@ -42,11 +42,12 @@ def main() -> int:
     """Print a line for each engine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", action="append", choices=["local", "slurm", "ray"])
+    parser.add_argument("--out", type=Path, help="Keep results here, and read back what is there.")
     given = parser.parse_args()
     os.environ |= {MARK: str(os.getpid()), "OMP_NUM_THREADS": "1"}  # Ray gives a task one thread
     plan = grid()
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
+        root = (given.out or Path(folder)).absolute()
         began = time.monotonic()
         wanted = dict(enumerate(api.run_plan(plan, limits=Limits(jobs=2), out=root / "local")))
         print(f"local: {len(wanted)} jobs in {time.monotonic() - began:.0f} s, two at once", flush=True)
@@ -87,7 +88,7 @@ def on_slurm(plan: Plan, wanted: dict[int, Record], root: Path) -> list[str]:
     """Do the jobs on three nodes, drain one, requeue a training."""
     from slurm_here import SlurmHere
 
-    cluster = SlurmHere(root / "cluster")
+    cluster = SlurmHere(Path(tempfile.mkdtemp()))  # sockets have short paths
     os.environ |= cluster.environment
     out = root / "slurm"
     try:

@@ -216,7 +216,7 @@ def _connected(jobs: int, progress: Progress) -> Iterator[bool]:
     mine = not ray.is_initialized()
     if mine:
         try:
-            ray.init(address="auto", log_to_driver=False)
+            ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
         except ConnectionError as error:
             if address := os.environ.get("RAY_ADDRESS"):
                 raise UsageError(f"no Ray cluster answers at RAY_ADDRESS={address}: {one_line(error)}") from error
@@ -227,6 +227,7 @@ def _connected(jobs: int, progress: Progress) -> Iterator[bool]:
                 object_store_memory=_OBJECTS,
                 include_dashboard=False,
                 log_to_driver=False,
+                logging_level="ERROR",
             )
     try:
         yield ray.cluster_resources().get("GPU", 0) > 0
