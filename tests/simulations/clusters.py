@@ -62,12 +62,12 @@ def main() -> int:
 def grid() -> Plan:
     """Return the 24 jobs, trainings first."""
     common: Any = {"data": Sources(preset="tiny")}
-    machine = Machine(device="cpu", latency_seconds=0, checkpoint_minutes=0.001)
-    settings = {"epochs": 6, "patience": 100, "size": 32}
+    machine = Machine(device="cpu", latency_seconds=0, checkpoint_minutes=0.01)
+    settings = {"epochs": 4, "patience": 100, "size": 32}
     two = api.plan("mnv4-tam-1", ["va", "expr"], seed=[0, 1], settings=settings, machine=machine, **common)
     one = api.plan("mnv4-tam", "va", seed=[0, 1], settings=settings, machine=machine, **common)
     floors = api.plan(["constant", "prior"], TASKS, seed=[0, 1], machine=machine, **common)
-    classical = api.plan("hog", TASKS, seed=[0, 1], machine=machine, **common)
+    classical = api.plan("hog", TASKS, seed=[0, 1], settings={"epochs": 2}, machine=machine, **common)
     return replace(two, jobs=(*two.jobs, *one.jobs, *floors.jobs, *classical.jobs))
 
 
