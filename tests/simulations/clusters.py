@@ -10,6 +10,7 @@ minute later no process of theirs may be left. As root, with Debian's slurm-wlm 
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -44,6 +45,7 @@ def main() -> int:
     parser.add_argument("--engine", action="append", choices=["local", "slurm", "ray"])
     parser.add_argument("--out", type=Path, help="Keep results here, and read back what is there.")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no daemon is left
     os.environ |= {MARK: str(os.getpid()), "OMP_NUM_THREADS": "1"}  # Ray gives a task one thread
     plan = grid()
     with tempfile.TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ The job is ``constant`` on a task of the tiny synthetic database, which is drawn
 import argparse
 import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("--jobs", action="append", type=int, default=[])
     parser.add_argument("--memory", type=int)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no daemon is left
     os.environ |= {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
