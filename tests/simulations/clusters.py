@@ -162,10 +162,17 @@ def begin(work: Callable[[], Any]) -> Any:
 def until(doing: Any, there: Callable[[], Any]) -> None:
     """Wait until something is so; raise where the engine ends before, and after some time."""
     end = time.monotonic() + PATIENCE
-    while not there():
+    while not _look(there):
         if doing.done() or time.monotonic() > end:
             raise TimeoutError(f"it never came to that; {doing}")
         time.sleep(0.05)
+
+
+def _look(there: Callable[[], Any]) -> Any:
+    try:
+        return there()
+    except FileNotFoundError:  # a folder that vanished while it was looked through
+        return None
 
 
 def nobody_left(seconds: float = 60.0) -> list[str]:

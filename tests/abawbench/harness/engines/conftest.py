@@ -44,6 +44,14 @@ def here(grid: Plan, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, R
     return dict(enumerate(records))
 
 
+def _look(there: Callable[[], Any]) -> Any:
+    """Return what is there; nothing where a folder vanished while it was looked through."""
+    try:
+        return there()
+    except FileNotFoundError:
+        return None
+
+
 class Doing:
     """An engine at work in a thread; the test must end it in time."""
 
@@ -55,7 +63,7 @@ class Doing:
     def wait_for(self, there: Callable[[], Any]) -> Any:
         """Return what is there once it is; fail where the engine ends before, and after some minutes."""
         end = time.monotonic() + PATIENCE
-        while not (found := there()):
+        while not (found := _look(there)):
             assert time.monotonic() < end, "nothing came of it in time"
             assert not self._done.done(), f"the engine ended before: {self._done.result()}"
             time.sleep(0.1)
@@ -153,7 +161,7 @@ class Head:
     def wait_for(self, there: Callable[[], Any]) -> Any:
         """Return what is there once it is; fail where the head ends before, and after some minutes."""
         end = time.monotonic() + PATIENCE
-        while not (found := there()):
+        while not (found := _look(there)):
             assert time.monotonic() < end, f"nothing came of it in time: {self.said}"
             assert self._process.poll() is None, f"the head ended before: {self.said}"
             time.sleep(0.1)
