@@ -17,6 +17,7 @@ from abawbench.cli import group
 
 PAGE = Path(__file__).parents[2] / "docs" / "clusters.md"
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+LONG = pytest.mark.skipif("ABAWBENCH_CLUSTERS" not in os.environ, reason="takes minutes; set ABAWBENCH_CLUSTERS=1")
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -63,6 +64,7 @@ def planned(shell: Shell) -> int:
     return 4
 
 
+@LONG
 @pytest.mark.slow
 def test_the_four_commands_of_the_page(shell: Shell, tmp_path: Path) -> None:
     lab = "--model all --task all --seed 0 --seed 1 --data aff-wild2=/shared/Aff-Wild2"
@@ -75,6 +77,7 @@ def test_the_four_commands_of_the_page(shell: Shell, tmp_path: Path) -> None:
     assert "4 jobs: 1 ok, 3 missing" in shell(f"{collect} || true").stdout
 
 
+@LONG
 @pytest.mark.slow
 def test_the_commands_for_shards(shell: Shell, planned: int) -> None:
     commands = blocks("sh")["One large database"].strip().splitlines()
@@ -84,6 +87,7 @@ def test_the_commands_for_shards(shell: Shell, planned: int) -> None:
             assert "ready" in shell(command).stdout
 
 
+@LONG
 @pytest.mark.slow
 def test_gnu_parallel(shell: Shell, planned: int) -> None:
     if shutil.which("parallel") is None:
@@ -95,6 +99,7 @@ def test_gnu_parallel(shell: Shell, planned: int) -> None:
     assert "4 jobs: 4 ok" in shell(command).stdout
 
 
+@LONG
 @pytest.mark.slow
 def test_kubernetes_does_every_index(shell: Shell, planned: int, tmp_path: Path) -> None:
     text = blocks("yaml")["Kubernetes"]
@@ -113,6 +118,7 @@ def test_kubernetes_would_take_the_job() -> None:
     kubernetes.validate(yaml.safe_load(blocks("yaml")["Kubernetes"]), "1.30", strict=True)
 
 
+@LONG
 @pytest.mark.slow
 def test_github_actions(shell: Shell, tmp_path: Path) -> None:
     text = blocks("yaml")["GitHub Actions"]

@@ -29,6 +29,7 @@ from abawbench.harness.engines.ray_tasks import RayTasks  # noqa: E402
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
+LONG = pytest.mark.skipif("ABAWBENCH_CLUSTERS" not in os.environ, reason="takes minutes; set ABAWBENCH_CLUSTERS=1")
 SMALL = {"object_store_memory": 80 * 2**20}
 
 
@@ -61,6 +62,7 @@ def test_a_node_that_is_killed_costs_no_job_and_leaves_nobody(
     assert no_orphans(60) == []
 
 
+@LONG
 def test_an_interrupt_cancels_the_tasks(
     cluster: Any, training: Plan, head: Any, no_orphans: Any, require_nothing_torn: Any
 ) -> None:
@@ -74,6 +76,7 @@ def test_an_interrupt_cancels_the_tasks(
     require_nothing_torn(one.out)
 
 
+@LONG
 def test_only_networks_are_given_a_gpu(cluster: Any, training: Plan, grid: Plan, begin: Any) -> None:
     """The node says that it has GPUs, and has none."""
     cluster.add_node(num_cpus=1, num_gpus=2, **SMALL)
@@ -94,6 +97,7 @@ def test_only_networks_are_given_a_gpu(cluster: Any, training: Plan, grid: Plan,
     assert doing.records()[0].status == "ok"
 
 
+@LONG
 def test_a_node_without_the_folder_returns_its_results(
     cluster: Any, grid: Plan, here: Any, do: Any, require_same: Any, tmp_path: Path
 ) -> None:
@@ -127,6 +131,7 @@ def test_a_node_without_the_folder_returns_its_results(
             node.wait(10)
 
 
+@LONG
 def test_shards_are_prepared_as_tasks(
     cluster: Any, training: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

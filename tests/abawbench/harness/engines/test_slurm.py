@@ -1,5 +1,6 @@
 """A real Slurm of three nodes on this machine: arrays, a node that is drained, a job that is requeued."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,9 @@ if why := slurm_here.missing():
 from abawbench.harness.engines.slurm_arrays import SlurmArrays, parse_options  # noqa: E402
 
 pytestmark = [pytest.mark.slow]
+
+
+LONG = pytest.mark.skipif("ABAWBENCH_CLUSTERS" not in os.environ, reason="takes minutes; set ABAWBENCH_CLUSTERS=1")
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +92,7 @@ def test_a_job_that_slurm_ends_is_failed_with_its_state(cluster: Any, grid: Plan
     assert "JobState CANCELLED" in str(record.reason)
 
 
+@LONG
 def test_an_interrupt_takes_the_jobs_back(
     cluster: Any, training: Plan, head: Any, no_orphans: Any, require_nothing_torn: Any
 ) -> None:
@@ -100,6 +105,7 @@ def test_an_interrupt_takes_the_jobs_back(
     require_nothing_torn(one.out)
 
 
+@LONG
 def test_only_networks_are_given_a_gpu(cluster: Any, training: Plan, grid: Plan, tmp_path: Path) -> None:
     """The cluster counts GPUs that are none."""
     jobs = (*(replace(job, device="auto") for job in training.jobs), grid.jobs[0])
@@ -112,6 +118,7 @@ def test_only_networks_are_given_a_gpu(cluster: Any, training: Plan, grid: Plan,
         cluster.ask("scancel", "--user=root")
 
 
+@LONG
 def test_shards_are_prepared_by_an_array(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, training: Plan
 ) -> None:

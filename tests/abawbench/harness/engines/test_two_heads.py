@@ -18,6 +18,7 @@ from abawbench.records.record import Record
 from abawbench.system.locks import is_local_only
 
 pytestmark = pytest.mark.slow
+LONG = pytest.mark.skipif("ABAWBENCH_CLUSTERS" not in os.environ, reason="takes minutes; set ABAWBENCH_CLUSTERS=1")
 
 
 @pytest.mark.parametrize("way", ["_by_folder", "_by_lease"])
@@ -62,7 +63,7 @@ def mirrored(tmp_path: Path) -> Iterator[Path]:
         subprocess.run([program, "-u", "-z", place], timeout=30, check=True)
 
 
-@pytest.mark.parametrize("kind", ["own", "fuse"])
+@pytest.mark.parametrize("kind", ["own", pytest.param("fuse", marks=LONG)])
 def test_two_heads_do_every_job_of_a_plan_once(
     kind: str, grid: Plan, here: Mapping[int, Record], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
