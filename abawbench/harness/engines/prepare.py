@@ -199,7 +199,8 @@ def _prepare_reported(send: Send, todo: _Todo, work: Work) -> None:
 
 def _describe(wanted: Shared, shard: Shard | None) -> str:
     part = f", shard {shard}" if shard is not None and shard.of > 1 else ""
-    return f"{wanted.model} on {wanted.task}, for {wanted.jobs} jobs{part}"
+    jobs = "1 job" if wanted.jobs == 1 else f"{wanted.jobs} jobs"
+    return f"{wanted.model} on {wanted.task}, for {jobs}{part}"
 
 
 def prepare_by(engine: Engine, plan: Plan, how: Preparing, limits: Limits, progress: Progress) -> list[Shared]:
