@@ -5,6 +5,7 @@ again; a task whose node or worker died is. Results go to the folder of the run 
 that does not they are returned, and the head writes them.
 """
 
+import logging
 import os
 import tempfile
 import time
@@ -216,7 +217,7 @@ def _connected(jobs: int, progress: Progress) -> Iterator[bool]:
     mine = not ray.is_initialized()
     if mine:
         try:
-            ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
+            ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
         except ConnectionError as error:
             if address := os.environ.get("RAY_ADDRESS"):
                 raise UsageError(f"no Ray cluster answers at RAY_ADDRESS={address}: {one_line(error)}") from error
@@ -227,7 +228,7 @@ def _connected(jobs: int, progress: Progress) -> Iterator[bool]:
                 object_store_memory=_OBJECTS,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
             )
     try:
         yield ray.cluster_resources().get("GPU", 0) > 0
