@@ -112,7 +112,8 @@ def test_only_networks_are_given_a_gpu(cluster: Any, training: Plan, grid: Plan,
     engine = SlurmArrays(["gpus_per_node=1", "nodelist=here3"], wait=False)
     api.run_plan(replace(training, jobs=jobs), limits=Limits(), engine=engine, out=tmp_path)
     try:
-        said = [line for line in cluster.ask("scontrol", "show", "job", "-o").splitlines() if "RUNNING" in line]
+        known = cluster.ask("scontrol", "show", "job", "-o").splitlines()
+        said = [line for line in known if "JobState=RUNNING" in line or "JobState=PENDING" in line]
         assert sorted("TresPerNode=gres:gpu:1" in line for line in said) == [False, True], said
     finally:
         cluster.ask("scancel", "--user=root")
