@@ -102,12 +102,15 @@ def submit(
 
 def _engine(name: str, options: "Sequence[str]", shards: int) -> "Engine | None":
     """Return who computes the shards of a network's predictions; None for this process."""
+    if name == "local":
+        if shards > 1 or options:
+            raise click.UsageError(
+                "--shards and --slurm are for nodes of a cluster; add --engine ray or --engine slurm"
+            )
+        return None
     from abawbench.harness.engines.engine import engine_named
 
-    if name == "local" and shards > 1:
-        raise click.UsageError("--shards are for nodes of a cluster; add --engine ray or --engine slurm")
-    engine = engine_named(name, options)
-    return None if name == "local" else engine
+    return engine_named(name, options)
 
 
 def _do(
