@@ -120,7 +120,7 @@ def test_the_folder_says_what_it_is(runs: Path, toys: Plugins, tmp_path: Path) -
     for path in (tmp_path / "out").iterdir():
         assert str(tmp_path).encode() not in path.read_bytes()
     code = [line for line in (tmp_path / "out" / "example.py").read_text().splitlines() if line]
-    assert len(code) < 25
+    assert len(code) < 28
     assert "abawbench" not in "".join(code)
 
 
