@@ -8,7 +8,7 @@ from abawbench.contracts.errors import DataError
 from abawbench.contracts.inspection import FileGroup
 from abawbench.contracts.problems import Problem, Problems
 from abawbench_plugins.databases._image_index import NUMBERED
-from abawbench_plugins.databases._images import decode_image, image_size
+from abawbench_plugins.databases._images import DOUBLE, decode_image, image_size
 from abawbench_plugins.databases._media import check_inside
 from abawbench_plugins.databases._packs import each_file, list_images
 from abawbench_plugins.databases._text import compose, mapping, scalar
@@ -31,13 +31,15 @@ class ImageFolder(FileGroup):
         names: dict[int, list[str]] = {}
         missized = []
         try:
-            strays = frozenset(list_images(self.path).strays)
+            listing = list_images(self.path)
         except (OSError, DataError) as error:
             problems.add(self.path, f"cannot be read: {error}")
             return problems.items
+        for name in listing.doubles:
+            problems.add(self.path / name, DOUBLE)
         for name, read in each_file(self.path):
             match = NUMBERED.match(name)
-            if match is None or name in strays:
+            if match is None or name in listing.strays:
                 problems.add(self.path / name, "is not a numbered image; ignored", extra=True)
                 continue
             names.setdefault(int(match[2]), []).append(name)
@@ -60,15 +62,7 @@ class ImageFolder(FileGroup):
         return problems.items
 
     def _check_names(self, names: dict[int, list[str]], problems: Problems) -> None:
-        misnamed = []
-        for number, (first, *others) in names.items():
-            official = self.frame_name.format(number)
-            if official in others:
-                first, others = official, [first, *(name for name in others if name != official)]
-            if first != official:
-                misnamed.append(first)
-            for name in others:
-                problems.add(self.path / name, f"has the number of {first} too; one of them is ignored")
+        misnamed = [found[0] for number, found in names.items() if self.frame_name.format(number) not in found]
         if misnamed:
             pattern = self.frame_name.format(1)
             what = f"{len(misnamed)} image(s) are not called like {pattern} (first {misnamed[0]}), so they sort wrongly"

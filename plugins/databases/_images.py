@@ -20,6 +20,7 @@ from abawbench_plugins.databases._packs import list_images, open_pack, pack_of
 if TYPE_CHECKING:
     from abawbench_plugins.databases._image_folders import ImageFolders
 
+DOUBLE = "has the number of another image, which is read; ignored"
 EMPTY_SIZE = (112, 112)
 """Height and width of the black frames of a track that has no readable image: the size of the aligned faces."""
 
@@ -99,7 +100,7 @@ class Images:
         for name in listing.strays:
             self.problems.add(folder / name, "is not a numbered image; ignored", extra=True)
         for name in listing.doubles:
-            self.problems.add(folder / name, "has the number of another image, which is read; ignored", extra=True)
+            self.problems.add(folder / name, DOUBLE)
         return listing
 
     @property

@@ -188,7 +188,7 @@ DEFECTS = {
     ),
     "two images of one frame": Defect(
         lambda c: shutil.copy(c.root / FACES / "au-train-1/00002.jpg", c.root / FACES / "au-train-1/00002.jpeg"),
-        r"au-train-1/00002.jpeg: has the number of 00002.jpg too",
+        r"au-train-1/00002.jpg: has the number of another image, which is read",
     ),
     "orphan folder": Defect(
         lambda c: c.put(f"{FACES}/nobody/00001.jpg", _jpeg(112)), r"cropped_aligned: 1 image folder.*\(nobody\)"

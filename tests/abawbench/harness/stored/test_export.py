@@ -157,7 +157,7 @@ def test_nothing_is_overwritten_and_nothing_half_is_left(
     def broken(*given: object) -> None:
         raise DataError("the disk is full")
 
-    monkeypatch.setattr(export, "_write_json", broken)
+    monkeypatch.setattr(export, "write_json", broken)
     with pytest.raises(DataError, match="disk"):
         abawbench.export(runs, "onnx", data={"toy": ()}, out=out / "new", plugins=toys)
     assert list(out.iterdir()) == []
