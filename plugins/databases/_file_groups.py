@@ -35,11 +35,12 @@ class ImageFolder(FileGroup):
         except (OSError, DataError) as error:
             problems.add(self.path, f"cannot be read: {error}")
             return problems.items
+        strays = frozenset(listing.strays)
         for name in listing.doubles:
             problems.add(self.path / name, DOUBLE)
         for name, read in each_file(self.path):
             match = NUMBERED.match(name)
-            if match is None or name in listing.strays:
+            if match is None or name in strays:
                 problems.add(self.path / name, "is not a numbered image; ignored", extra=True)
                 continue
             names.setdefault(int(match[2]), []).append(name)

@@ -27,13 +27,8 @@ CONTENT, OTHER = b"\x08abc" * 5000, b"\x08xyz" * 5000
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+def hub(consent: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """A hub on this machine with one repository, an empty cache, and consent."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("ABAWBENCH_NETWORK", "1")
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)

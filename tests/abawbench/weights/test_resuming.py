@@ -19,13 +19,8 @@ CONTENT, OTHER = b"\x08abc" * 50_000, b"\x08xyz" * 50_000
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+def hub(consent: None) -> Iterator[Hub]:
     """A server on this machine with one file, an empty cache, and consent."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("ABAWBENCH_NETWORK", "1")
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
     with local_hub.serve() as served:
         served.files["/w.pth"] = CONTENT
         yield served
