@@ -1,26 +1,33 @@
 """What a piece of code consists of: its files, the distributions that it imports, and what cannot be known of it.
 
 Identity is by content. Nothing is imported to find out, apart from the parents of a name that lies below a package.
+What a file of Python mentions is read from the cache where a file of the same bytes was read before.
 """
 
 import ast
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
 
-from abawbench.system.files import sha256
+from abawbench.contracts.errors import UsageError
+from abawbench.system.cache import cache_folder
+from abawbench.system.files import replace_file, sha256
 
 ABSENT = "not installed"
 _IMPORTS_BY_NAME = ("import_module", "__import__")
 _NAMED_LATE = "imports a module whose name is made at run time"
 _RUNS_MORE = ("CDLL", "PyDLL", "LoadLibrary", "load_library", "exec", "Popen", "check_output", "check_call", "system")
 """Calls that bring in code which is not Python's to know."""
+_MOST_KEPT = 20_000
+"""Files whose mentions are kept in the cache; with more it begins anew."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,7 @@ class _Walk:
     def finish(self) -> Code:
         while self._waiting:
             self._follow(self._waiting.pop())
+        _mentions().keep()
         sha = hashlib.sha256()
         for name, digest in sorted((*self._digests.items(), *self._imports.items())):
             sha.update(f"{name}\0{digest}\0".encode())
@@ -113,22 +121,18 @@ class _Walk:
             if not path.is_file():  # a FIFO would be waited for
                 return
             self._digests[label] = sha256(path)
-            source = path.read_bytes() if path.suffix == ".py" else b""
+            mentions = _mentions().of(path, self._digests[label]) if path.suffix == ".py" else []
         except OSError as error:
             self._note(f"{label} cannot be read ({error.strerror})")
             return
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError):  # some packages bring templates that are no Python
-            return
-        for node in ast.walk(tree):
-            for module in _imported(node, package):
-                self.follow(module)
-            if said := _unclear(node):
-                if package and said == _NAMED_LATE:
-                    self._take_siblings(path.parent, package)
-                    continue
-                self._note(f"{label}:{getattr(node, 'lineno', 0)} {said}")
+        for line, level, what in mentions:
+            if level is not None:
+                for module in _resolve(what, level, package):
+                    self.follow(module)
+            elif package and what == [_NAMED_LATE]:
+                self._take_siblings(path.parent, package)
+            else:
+                self._note(f"{label}:{line} {what[0]}")
 
     def _follow(self, module: str) -> None:
         top = module.partition(".")[0]
@@ -181,19 +185,78 @@ class _Walk:
         self._not_known[what] = None
 
 
-def _imported(node: ast.AST, package: str) -> Iterator[str]:
-    """Give the dotted names that a statement, or a call with a constant name, imports."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        if node.level and not package:  # within a package of which all files are in
+Mention = tuple[int, int | None, list[str]]
+"""A line, and what it imports: dots before the name, and dotted names. Without a number of dots: what is unclear."""
+
+
+class _Mentions:
+    """What files of Python mention, by the SHA-256 of their bytes, kept between processes."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file, self._new = file, False
+        self._known: dict[str, list[Mention]] = {}
+        if file is not None:
+            with suppress(OSError, ValueError, TypeError):  # none yet, or damaged: made again
+                self._known = dict(json.loads(file.read_bytes()))
+
+    def of(self, path: Path, digest: str) -> list[Mention]:
+        """Return what a file with this digest mentions. Raises OSError where it cannot be read."""
+        if digest not in self._known:
+            self._known[digest], self._new = list(_read_mentions(path.read_bytes())), True
+        return self._known[digest]
+
+    def keep(self) -> None:
+        """Write what is new for other processes, where this one may."""
+        if not self._new or self._file is None:
             return
-        parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-        base = ".".join([*parents, *([node.module] if node.module else [])])
-        yield base
-        yield from (f"{base}.{alias.name}" for alias in node.names)
-    elif isinstance(node, ast.Call) and _called(node) in _IMPORTS_BY_NAME and (name := _constant(node)):
-        yield name
+        kept = self._known if len(self._known) <= _MOST_KEPT else {}
+        try:
+            with replace_file(self._file) as temporary:
+                temporary.write_text(json.dumps(kept))
+        except OSError:
+            return
+        self._new = False
+
+
+def _mentions() -> _Mentions:
+    """Return those of the cache folder, none where there is no such folder."""
+    try:
+        return _kept_in(cache_folder() / "code")
+    except UsageError:
+        return _kept_in(None)
+
+
+@cache
+def _kept_in(folder: Path | None) -> _Mentions:
+    """Return those that this code found with this Python: another reads files in another way."""
+    return _Mentions(folder and folder / f"{sys.implementation.cache_tag}-{sha256(Path(__file__))[:12]}.json")
+
+
+def _read_mentions(source: bytes) -> Iterator[Mention]:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):  # some packages bring templates that are no Python
+        return
+    for node in ast.walk(tree):
+        line = getattr(node, "lineno", 0)
+        if isinstance(node, ast.Import):
+            yield line, 0, [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            yield line, node.level, [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Call) and _called(node) in _IMPORTS_BY_NAME and (name := _constant(node)):
+            yield line, 0, [name]
+        if said := _unclear(node):
+            yield line, None, [said]
+
+
+def _resolve(names: Sequence[str], level: int, package: str) -> Iterator[str]:
+    """Give dotted names without the dots before them; none within a package of which all files are in."""
+    if not level:
+        yield from names
+    elif package:
+        parents = package.split(".")[: len(package.split(".")) - level + 1]
+        yield from (".".join([*parents, *filter(None, [name.strip(".")])]) for name in names)
 
 
 def _unclear(node: ast.AST) -> str | None:

@@ -15,7 +15,7 @@ from abawbench.harness.request.databases import Databases
 from abawbench.harness.request.gpus import VISIBLE, visible_gpus
 from abawbench.harness.request.jobs import Job, Work, describe
 from abawbench.harness.request.journal import READ
-from abawbench.plugins import FIRST_PARTY, Plugin
+from abawbench.plugins import FIRST_PARTY, Plugin, Plugins
 from abawbench.progress import Advance, JobsShown, Progress
 from abawbench.records import store
 from abawbench.system.limits import Limits
@@ -26,12 +26,16 @@ if TYPE_CHECKING:
     from abawbench.harness.jobs.run import Outcomes
 
 
+_LATE = ("torch._dynamo", "pandas")
+"""What torch imports when it is to repeat itself and pyarrow when it writes a table: two seconds, once for all jobs."""
+
+
 def run_isolated(jobs: Sequence[Job], work: Work, limits: Limits, progress: Progress, outcomes: "Outcomes") -> None:
     """Run the jobs in processes of their own, ``limits.jobs`` at once, in order."""
-    Databases(work.plugins, work.sources, progress)  # says at once which folder is missing
+    databases = Databases(work.plugins, work.sources, progress)  # says at once which folder is missing
     work.plugins.all("model")  # loaded here, once; they travel as declarations
     # a starter without torch: the helper process alone imports what is heavy, once for all jobs
-    prepare(["abawbench.harness.jobs.worker", *_own_builders(jobs, work), *_for_networks(jobs, work)], limits.jobs)
+    prepare(["abawbench.harness.jobs.worker", *_LATE, *_own_builders(jobs, work.plugins, databases)], limits.jobs)
     allowance = Allowance(
         seconds=limits.seconds,
         memory=limits.bytes(),
@@ -68,17 +72,11 @@ def gpu_of(job: Job, slot: int, gpus: Sequence[str]) -> dict[str, str]:
     return {VISIBLE: gpus[slot % len(gpus)]} if len(gpus) > 1 and job.device in ("auto", "cuda") else {}
 
 
-def _own_builders(jobs: Sequence[Job], work: Work) -> list[str]:
+def _own_builders(jobs: Sequence[Job], plugins: Plugins, databases: Databases) -> list[str]:
     """Return the modules of our own plugins that the jobs build; a stranger's are imported in its job only."""
     wanted = {("model", job.model) for job in jobs} | {("task", job.task) for job in jobs}
-    found = [work.plugins.get(kind, name) for kind, name in sorted(wanted)]
+    found = [plugins.get(kind, name) for kind, name in sorted(wanted)] + list(map(databases.plugin, databases.names))
     return sorted({p.declaration.build.partition(":")[0] for p in found if p.distribution == FIRST_PARTY})
-
-
-def _for_networks(jobs: Sequence[Job], work: Work) -> list[str]:
-    """Return what torch imports when it first trains, which takes a second or two, where a job has a network."""
-    sees = any(getattr(work.plugins.get("model", job.model).declaration, "inputs", ()) for job in jobs)
-    return ["torch._dynamo"] if sees else []
 
 
 def _stop_all(running: Sequence["_Running"]) -> None:

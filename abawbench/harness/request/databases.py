@@ -82,6 +82,11 @@ class Databases:
             return self
         return Databases(self._plugins, self._sources, self.progress, assumptions)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The databases that were given, or make their own files."""
+        return tuple(self._roots)
+
     def plugin(self, name: str) -> Plugin:
         """Return the plugin that reads the database."""
         return self._plugins.get("database", name, self._near)

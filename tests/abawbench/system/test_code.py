@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from abawbench.system import code
+from abawbench.system.cache import cache_folder
 from abawbench.system.code import Code, Scope, identify_files, identify_module
 
 FILES = {
@@ -37,12 +38,13 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("ABAWBENCH_CACHE", str(tmp_path / "cache"))
     yield tmp_path
     forget()
 
 
 def forget() -> None:
-    for known in (identify_module, identify_files, code._owner, code._in_folder, code._named):
+    for known in (identify_module, identify_files, code._owner, code._in_folder, code._named, code._kept_in):
         known.cache_clear()
 
 
@@ -176,3 +178,23 @@ def test_a_module_that_lies_in_no_file_is_said(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setitem(sys.modules, "made_up", ModuleType("made_up"))
     found = identify_module("made_up", "nobody", Scope())
     assert "module made_up lies in no file" in found.not_known
+
+
+def test_what_was_read_once_is_not_parsed_again(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = identify()
+    parsed: list[bytes] = []
+    parse = code._read_mentions
+    monkeypatch.setattr(code, "_read_mentions", lambda source: parsed.append(source) or parse(source))
+    assert identify() == first
+    assert not parsed
+    (lab / "lab" / "layers.py").write_bytes(b"import lab.config\n")
+    assert identify().digest != first.digest
+    assert parsed == [b"import lab.config\n"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"[", b"[1]", b"null"])
+def test_a_damaged_cache_of_code_is_made_again(lab: Path, damage: bytes) -> None:
+    first = identify()
+    (kept,) = (cache_folder() / "code").iterdir()
+    kept.write_bytes(damage)
+    assert identify() == first
