@@ -4,6 +4,7 @@ Each time the labels and people of another synthetic validation split are drawn.
 person to person answers every frame, once alike for everybody and once worse for one group.
 
     python tests/simulations/bias.py --times 1000
+    python tests/simulations/bias.py --times 5000 --by age --bias 0
 """
 
 import argparse
@@ -82,13 +83,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=1000)
     parser.add_argument("--bias", type=float, default=0.3)
+    parser.add_argument("--by", action="append", choices=ATTRIBUTES)
     parser.add_argument("--permutations", type=int, default=199)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first database")
     given = parser.parse_args()
     found: dict[tuple[str, float], list[tuple[float, bool] | None]] = {}
-    for seed in range(given.times):
+    for seed in range(given.first, given.first + given.times):
         drawn = draw(seed)
-        for by in ATTRIBUTES:
-            for bias in (0.0, given.bias):
+        for by in given.by or ATTRIBUTES:
+            for bias in sorted({0.0, given.bias}):
                 found.setdefault((by, bias), []).append(p_value(drawn, seed, by, bias, given.permutations))
     for (by, bias), tried in found.items():
         told = [one for one in tried if one is not None]

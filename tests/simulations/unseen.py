@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ensembles import judge
+from ensembles import judge, stretch
 
 from abawbench.api import sources_of
 from abawbench.harness.combine.methods import METHODS, Examples
@@ -69,22 +69,32 @@ def main() -> None:
         found = []
         if other is not None:
             found.append(judge(method, task, metric, seen, other))
+            count = len(set(seen.groups)), len(set(other.groups))
         else:
             subjects = np.array(sorted(set(seen.groups)))
+            count = len(subjects) // 2, len(subjects) - len(subjects) // 2
             for seed in range(given.times):
                 half = set(np.random.default_rng(seed).permutation(subjects)[: len(subjects) // 2].tolist())
                 inside = [i for i, one in enumerate(seen.groups) if one in half]
                 outside = [i for i, one in enumerate(seen.groups) if one not in half]
                 found.append(judge(method, task, metric, seen.pick(inside), seen.pick(outside)))
-        print(json.dumps({"members": [f"{r.record.model} {r.record.seed}" for r in runs], **told(method, found)}))
+        print(
+            json.dumps({"members": [f"{r.record.model} {r.record.seed}" for r in runs], **told(method, found, count)})
+        )
 
 
-def told(method: str, found: list[list[float]]) -> dict[str, Any]:
-    """Return the means, how far they are from what the others gave, and how often the interval held that."""
+def told(method: str, found: list[list[float]], count: tuple[int, int]) -> dict[str, Any]:
+    """Return the means, how far they are from what the others gave, and how often the interval held that.
+
+    So few others stray by themselves, for which the stretched interval allows and that over all people does not.
+    """
     kept, low, high, inside, tested = np.array(found).T
+    wide_low, wide_high = (stretch(kept, end, *count) for end in (low, high))
     return {
         "method": method,
         "times": len(found),
+        "subjects": count[0],
+        "unseen_subjects": count[1],
         "out_of_fold": round(kept.mean(), 4),
         "interval": [round(low.mean(), 4), round(high.mean(), 4)],
         "in_sample": round(inside.mean(), 4),
@@ -92,6 +102,8 @@ def told(method: str, found: list[list[float]]) -> dict[str, Any]:
         "out_of_fold_less_unseen": round((kept - tested).mean(), 4),
         "in_sample_less_unseen": round((inside - tested).mean(), 4),
         "interval_holds_unseen": round(float(np.mean((low <= tested) & (tested <= high))), 3),
+        "stretched": [round(wide_low.mean(), 4), round(wide_high.mean(), 4)],
+        "stretched_holds_unseen": round(float(np.mean((wide_low <= tested) & (tested <= wide_high))), 3),
     }
 
 

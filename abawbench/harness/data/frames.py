@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
@@ -24,6 +25,9 @@ from abawbench.progress import Progress
 BATCH = 32
 """Images embedded together. Always exactly so many, so that no image's features depend on what else was missing."""
 
+HELD = 2**30
+"""Bytes of features that are held in memory where nobody asks for them again."""
+
 MANY = 10_000
 """Images from which on it is said, with the time that it takes, when their features are not kept."""
 
@@ -36,6 +40,8 @@ class Where:
     progress: Progress
     workers: int | None = None
     """None: as many as suit the machine and the images."""
+    once: bool = False
+    """Whether nobody asks for the features of these images again: up to ``HELD`` bytes of them are not written down."""
 
 
 @dataclass(frozen=True)
@@ -283,6 +289,7 @@ def embed_images(embed: nn.Module, tracks: Sequence[Track], rules: ImageRules, w
             where.progress.note(f"{caching.reason}; the images are read anew each epoch: {time}")
         found = LiveImages(tracks, rules, log)
     else:
+        where = replace(where, once=where.once and caching.size <= HELD)
         found = _cached(embed, tracks, rules, where, masks, log)
     if not rules.always:
         found.fill_blank()
@@ -297,9 +304,12 @@ def _cached(
     masks: list[NDArray[np.bool_]],
     log: ReadLog,
 ) -> CachedImages:
-    key = digest_of(embed, rules.clip)
-    files = [entry_file(key, track, track.identify_frames()) for track in tracks]
-    stored: list[Entry | None] = [load(file) for file in files]
+    files: list[Path] = []
+    stored: list[Entry | None] = [None] * len(tracks)
+    if not where.once:
+        key = digest_of(embed, rules.clip)
+        files = [entry_file(key, track, track.identify_frames()) for track in tracks]
+        stored = [load(file) for file in files]
     missing = [number for number, entry in enumerate(stored) if entry is None]
     log.cached = log.images - int(sum(masks[number].sum() for number in missing))
     if missing:
@@ -307,9 +317,11 @@ def _cached(
         log.workers = count_workers(where.workers, total)
         where = replace(where, workers=log.workers)
         for number, entry in _embed(embed, rules.clip, {n: tracks[n] for n in missing}, where, total):
-            store(files[number], entry)
-            stored[number] = load(files[number])
-        trim(folder(), keep=set(files))
+            if files:
+                store(files[number], entry)
+            stored[number] = load(files[number]) if files else entry
+        if files:
+            trim(folder(), keep=set(files))
     images, levels = [], []
     for one, track, mask in zip(stored, tracks, masks, strict=True):
         assert one is not None

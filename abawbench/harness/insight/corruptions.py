@@ -59,7 +59,10 @@ def _darken(image: Image, gain: float, random: Random) -> Image:
 
 
 def _noise(image: Image, sigma: float, random: Random) -> Image:
-    return np.asarray(np.clip(np.rint(image + random.normal(0, sigma, image.shape)), 0, 255), dtype=np.uint8)
+    noise = random.standard_normal(image.shape, dtype=np.float32)
+    noise *= np.float32(sigma)
+    noise += image
+    return np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
 
 
 def _shrink(image: Image, factor: float, random: Random) -> Image:

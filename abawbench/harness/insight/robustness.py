@@ -148,7 +148,7 @@ def _predict(
     """Return the statistics of the tracks, predicted as they are or corrupted."""
     tracks = [one.track if corruption is None else CorruptedTrack(one.track, *corruption) for one in run.tracks]
     with make_repeatable(run.run.record.seed):
-        inputs = learner.embed(tracks, progress)
+        inputs = learner.embed(tracks, progress, once=corruption is not None)
         scores = learner.predict(inputs, tracks)
     scores = [rescale_to_threshold(run.run.task, one, run.run.thresholds) for one in scores]
     labelled = [LabelledTrack(track, one.labels) for track, one in zip(tracks, run.tracks, strict=True)]

@@ -127,9 +127,9 @@ class NetworkLearner(Learner):
         self.model: Model = model
         self.network = network.to(setting.device)
 
-    def embed(self, tracks: Sequence[Track], progress: Progress) -> Inputs:
-        """Return the inputs of tracks, frozen parts computed or read from the cache."""
-        where = Where(self.setting.device, progress, self.setting.workers)
+    def embed(self, tracks: Sequence[Track], progress: Progress, *, once: bool = False) -> Inputs:
+        """Return the inputs of tracks, frozen parts computed or read from the cache; see ``Where`` for ``once``."""
+        where = Where(self.setting.device, progress, self.setting.workers, once)
         return embed_inputs(self.network, self.model, tracks, self.setting.protocol, where)
 
     def predict(

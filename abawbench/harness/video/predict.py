@@ -148,7 +148,7 @@ def _watch(run: StoredRun, learner: NetworkLearner, video: Path, look: Look) -> 
         began = perf_counter()
         given = [track for _, track, _ in tracks]
         with make_repeatable(run.record.seed):
-            inputs = learner.embed(given, Progress())
+            inputs = learner.embed(given, Progress(), once=True)
             scores = learner.predict(inputs, given)
         stages.network = perf_counter() - began
         for (first, track, boxes), one in zip(tracks, scores, strict=True):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from abawbench.contracts import DataError
+from abawbench.harness.insight.groups import group_subjects
 from abawbench_plugins.databases._acted import CLASSES, split_of_actor
 from abawbench_plugins.databases.crema_d import CremaD, open_database
 from abawbench_plugins.databases.synthetic.write_crema_d import ACTORS, write
@@ -116,6 +118,22 @@ def test_the_real_table_has_the_known_numbers() -> None:
     assert (
         sum(emotion is None for split in ("train", "val", "test") for emotion in classes(ties, split).values()) == 420
     )
+
+
+@needs_real
+def test_the_real_actors_are_those_that_were_published() -> None:
+    # Cao et al. (2014), IEEE Transactions on Affective Computing 5: 48 men and 43 women, 20 to 74 years old
+    database = open_database([REAL])
+    tracks = [one.track for split in database.splits("expr-clip") for one in database.tracks("expr-clip", split)]
+    told = [track.attributes() for track in tracks]
+    subjects = [track.subject for track in tracks]
+    sexes = group_subjects([one["sex"] for one in told], subjects)
+    assert Counter(sexes.values()) == {"Male": 48, "Female": 43}
+    ages = [float(one["age"]) for one in told]
+    assert (min(ages), max(ages)) == (20, 74)
+    thirds = Counter(group_subjects(ages, subjects).values())
+    assert set(thirds) == {"low", "middle", "high"}
+    assert min(thirds.values()) >= 25
 
 
 def test_pipes_and_dead_links_are_named_and_not_read(written: Path, tmp_path: Path) -> None:

@@ -50,6 +50,18 @@ def test_the_second_reading_comes_from_the_cache_bit_for_bit(tracks) -> None:
     assert torch.equal(all_of(first, tracks), all_of(second, tracks))
 
 
+def test_features_asked_for_once_are_the_same_and_in_no_cache(tracks, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = Where(CPU, Progress(), once=True)
+    held = all_of(embed_images(frozen(), tracks, ImageRules(CLIP), once), tracks)
+    assert not entries()
+    assert torch.equal(held, all_of(read(frozen(), tracks), tracks))
+    for entry in entries():
+        entry.unlink()
+    monkeypatch.setattr(frames, "HELD", 1)
+    assert torch.equal(held, all_of(embed_images(frozen(), tracks, ImageRules(CLIP), once), tracks))
+    assert len(entries()) == len(tracks)
+
+
 def test_a_partly_lost_cache_gives_the_same_bits(tracks) -> None:
     whole = all_of(read(frozen(), tracks), tracks)
     for entry in entries()[::2]:

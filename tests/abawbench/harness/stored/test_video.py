@@ -160,17 +160,20 @@ def find_squares(frame: np.ndarray) -> list[Face]:
     return found
 
 
-@pytest.mark.slow
-def test_people_of_a_video_are_predicted_frame_by_frame(
-    run: Callable[..., list[abawbench.Record]], toys: Plugins, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def two(run: Callable[..., list[abawbench.Record]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A video of two squares that cross, beside a run that tells their colours; the detector finds squares."""
     run(settings=SETTINGS | {"epochs": 20})
-    frames, _ = crossing()
-    write_video(tmp_path / "two.mp4", frames)
     monkeypatch.setattr(module, "find_detector", lambda asked: ("squares", find_squares))
+    write_video(tmp_path / "two.mp4", crossing()[0])
+    return tmp_path / "two.mp4"
+
+
+@pytest.mark.slow
+def test_people_of_a_video_are_predicted_frame_by_frame(two: Path, toys: Plugins, tmp_path: Path) -> None:
     drawn = tmp_path / "two.svg"
     name, (found,) = insight.predict(
-        tmp_path / "two.mp4", tmp_path / "runs", out=tmp_path / "two.csv", overlay=tmp_path / "drawn", timeline=drawn,
+        two, tmp_path / "runs", out=tmp_path / "two.csv", overlay=tmp_path / "drawn", timeline=drawn,
         device="cpu", plugins=toys,
     )  # fmt: skip
     lines = ElementTree.parse(drawn).getroot().findall("{http://www.w3.org/2000/svg}polyline")
@@ -194,16 +197,10 @@ def test_people_of_a_video_are_predicted_frame_by_frame(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_stream_is_predicted_as_it_comes(
-    run: Callable[..., list[abawbench.Record]], toys: Plugins, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    run(settings=SETTINGS | {"epochs": 20})
-    frames, _ = crossing()
-    write_video(tmp_path / "two.mp4", frames)
-    monkeypatch.setattr(module, "find_detector", lambda asked: ("squares", find_squares))
-    _, (whole,) = insight.predict(tmp_path / "two.mp4", tmp_path / "runs", device="cpu", plugins=toys)
+def test_a_stream_is_predicted_as_it_comes(two: Path, toys: Plugins, tmp_path: Path) -> None:
+    _, (whole,) = insight.predict(two, tmp_path / "runs", device="cpu", plugins=toys)
     # Written by Python: PyAV keeps the interpreter's lock while it waits for a reader of the pipe, and none can come.
-    write_video(tmp_path / "two.nut", frames)
+    write_video(tmp_path / "two.nut", crossing()[0])
     os.mkfifo(tmp_path / "pipe")
     writer = Thread(target=(tmp_path / "pipe").write_bytes, args=((tmp_path / "two.nut").read_bytes(),), daemon=True)
     writer.start()
@@ -222,7 +219,7 @@ def test_a_stream_is_predicted_as_it_comes(
         told = [(n, one) for n, one in person if one.new]
         assert len(told) >= 10
         assert np.mean([one.scores.argmax() == wanted.decisions[n] for n, one in told]) > 0.9
-    short = insight.live(tmp_path / "two.mp4", tmp_path / "runs", lambda *_: False, device="cpu", plugins=toys)
+    short = insight.live(two, tmp_path / "runs", lambda *_: False, device="cpu", plugins=toys)
     assert short.frames == 1
 
 
