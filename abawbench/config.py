@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from abawbench.contracts.errors import UsageError
+from abawbench.contracts.text import nearest
 from abawbench.system.network import CONSENT
 
 FILE = "abawbench.toml"
+KEYS = ("data", "network")
+"""What it may hold."""
 Roots = Mapping[str, tuple[Path, ...]]
 
 
@@ -67,9 +70,14 @@ def _read(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        found = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not valid TOML: {error}") from error
+    unknown = next((name for name in found if name not in KEYS), None)
+    if unknown is not None:
+        # passed over, a misspelt table would leave a run on other data than was meant
+        raise UsageError(f"{file}: unknown key '{unknown}'{nearest(unknown, KEYS)}; it may hold {' and '.join(KEYS)}")
+    return found
 
 
 def _require_existing(path: Path, where: str) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abawbench.api import Data, as_paths, as_sources, sources_of
+from abawbench.contracts.text import person_key
 from abawbench.harness.request.databases import Databases
 from abawbench.plugins import Plugins, default_plugins
 from abawbench.progress import Progress
@@ -128,7 +129,9 @@ def power(
         built = found[0].task
         _, database = Databases(plugins, as_sources(data), Progress()).for_split(built, "val")
         tracks = database.tracks(built.label, "val")
-        subjects = len({o.track.subject for o in tracks if o.labels is not None and o.known.annotated.any()})
+        subjects = len(
+            {person_key(o.track.subject) for o in tracks if o.labels is not None and o.known.annotated.any()}
+        )
     return measure_power(known, found[0].metric, differences, subjects)
 
 

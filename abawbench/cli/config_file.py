@@ -19,7 +19,7 @@ def read_options(file: Path, context: click.Context) -> dict[str, Any]:
     file and key for what the command has not, and for a value that the option does not take.
     """
     try:
-        given = tomllib.loads(file.read_text(encoding="utf-8"))
+        given = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not valid TOML: {error}") from error
     known = {

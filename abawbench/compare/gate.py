@@ -68,7 +68,7 @@ class Check:
 def read_gate(path: Path) -> Gate:
     """Return the gate in a TOML file. Raises DataError naming the file and the entry that is wrong."""
     try:
-        given = tomllib.loads(read_whole(path).decode("utf-8"))
+        given = tomllib.loads(read_whole(path).decode("utf-8-sig"))
         if not given:
             raise DataError(f"{path}: empty, so it limits nothing; give a limit, for example max_drop = 0.02")
         return Gate.model_validate(given)

@@ -4,12 +4,13 @@ import csv
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from errno import EINVAL
 from io import BytesIO, StringIO
 from pathlib import Path
+from unicodedata import normalize
 from zipfile import BadZipFile, ZipFile
 
 from abawbench.contracts.errors import DataError
@@ -36,6 +37,8 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\xd8\xff", "a JPEG image", "give a table"),
     (b"version https://git-lfs", "a Git LFS pointer and not the file itself", "fetch it with 'git lfs pull'"),
 )
+_BLANKS = re.compile(r" +")
+"""What is left of a header of R's ``write.table`` without its quoted names."""
 _NUMBER_WITH_COMMA = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*$", re.ASCII)
 
 
@@ -119,8 +122,30 @@ def decode_text(data: bytes, where: object) -> str:
 
 
 def person_key(subject: str) -> str:
-    """Return what tells a subject from others: neither capitals nor blanks make somebody else."""
-    return " ".join(subject.casefold().split())
+    """Return what tells a subject from others.
+
+    Neither capitals nor blanks make somebody else, nor whether an accent is a letter of its own (macOS) or not.
+    """
+    return " ".join(normalize("NFKC", subject.casefold()).casefold().split())
+
+
+def name_people(subjects: Iterable[str]) -> list[str]:
+    """Return each subject as the first of the same person is spelt, so that equal names are equal people.
+
+    >>> name_people(["Anna", "ben", "anna "])
+    ['Anna', 'ben', 'Anna']
+    """
+    first: dict[str, str] = {}
+    return [first.setdefault(person_key(subject), subject) for subject in subjects]
+
+
+def name_key(name: str) -> str:
+    r"""Return what tells a name of a file or a track from others, whichever way its accents are written.
+
+    >>> name_key("e\u0301") == name_key("\u00e9")
+    True
+    """
+    return name if name.isascii() else normalize("NFC", name)
 
 
 def lines_of(text: str) -> list[str]:
@@ -165,7 +190,7 @@ def dialect_of(lines: Sequence[str]) -> Dialect:
         first, delimiter = 2, match[1]
     header = lines[first - 1] if len(lines) >= first else ""
     bare = re.sub(r'"[^"]*"', "", header)
-    delimiter = delimiter or max(",;\t", key=bare.count)
+    delimiter = delimiter or (" " if _BLANKS.fullmatch(bare) and '"' in header else max(",;\t", key=bare.count))
     below = lines[first] if len(lines) > first else ""
     unnamed = _count(below, delimiter) == _count(header, delimiter) + 1 and '"' in below
     index = len(header) > 1 and (header.startswith(('""' + delimiter, delimiter)) or unnamed)

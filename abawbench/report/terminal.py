@@ -142,21 +142,23 @@ def _body(
     value = value_heading(records)
     for place, record in enumerate(records):
         cells = [columns[name][place] for name in shown]
-        line = _line(cells, shown, widths)
-        lines.append(_coloured(line, cells, shown, value, record) if colour else line)
+        lines.append(_line(cells, shown, widths, _paint(value, record) if colour else {}))
     return lines
 
 
-def _line(cells: Sequence[str], shown: Sequence[str], widths: Mapping[str, int]) -> str:
-    padded = [
-        cell.ljust(widths[name]) if name in _LEFT else cell.rjust(widths[name])
-        for cell, name in zip(cells, shown, strict=True)
-    ]
+def _line(
+    cells: Sequence[str], shown: Sequence[str], widths: Mapping[str, int], paint: Mapping[str, str] | None = None
+) -> str:
+    padded = []
+    for cell, name in zip(cells, shown, strict=True):
+        text = f"{paint[name]}{cell}{_PLAIN}" if paint and name in paint else cell
+        blanks = " " * (widths[name] - len(cell))
+        padded.append(text + blanks if name in _LEFT else blanks + text)
     return (" " * GAP).join(padded).rstrip()
 
 
-def _coloured(line: str, cells: Sequence[str], shown: Sequence[str], value: str, record: Record) -> str:
-    """Return a row with colour: its value red at the floor or without a result, yellow unranked; times not to quote."""
+def _paint(value: str, record: Record) -> dict[str, str]:
+    """Return heading -> colour: a value red at the floor or without a result, yellow unranked; times not to quote."""
     paint = {}
     if record.status != "ok" or _is_at_floor(record):
         paint[value] = _RED
@@ -165,11 +167,7 @@ def _coloured(line: str, cells: Sequence[str], shown: Sequence[str], value: str,
     latency = record.cost.latency if record.cost else None
     if latency is not None and latency.state != "valid":
         paint |= {P50: _YELLOW, PERCENTILES: _YELLOW}
-    done, rest = "", line
-    for cell, name in zip(cells, shown, strict=True):
-        before, _, rest = rest.partition(cell)
-        done += before + (f"{paint[name]}{cell}{_PLAIN}" if name in paint else cell)
-    return done + rest
+    return paint
 
 
 def _is_at_floor(record: Record) -> bool:

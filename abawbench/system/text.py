@@ -1,6 +1,7 @@
 """Text from plugins and files, made safe to print and to put into Markdown."""
 
 import re
+from decimal import Decimal
 
 NONE = "–"
 """What stands where there is no number."""
@@ -34,6 +35,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
     >>> number(0.04567), number(12.34), number(98765.4), number(None)
     ('0.0457', '12.3', '98765', '–')
+    >>> number(4e-7)
+    '0.0000004'
     """
     if value is None:
         return NONE
@@ -42,7 +45,7 @@ def number(value: float | None, digits: int = 3) -> str:
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
     if whole:
         return f"{value:.{max(digits - whole, 0)}f}"
-    return f"{float(f'{value:.{digits}g}'):f}".rstrip("0")
+    return f"{Decimal(f'{value:.{digits}g}'):f}"
 
 
 def millions(value: float | None) -> str:

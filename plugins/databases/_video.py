@@ -62,6 +62,7 @@ class Video:
 
         found: dict[int, bool] = {}
         durations: dict[int, int] = {}
+        untimed = 0
         try:
             with open_media(self.path) as container:
                 stream = pictures_of(container)
@@ -69,6 +70,7 @@ class Video:
                 started = False
                 for packet in packets_of(container, stream):
                     time = packet.dts if packet.pts is None else packet.pts
+                    untimed += time is None and packet.size > 0
                     if not packet.size or time is None:
                         continue
                     if packet.is_keyframe and not started:
@@ -80,6 +82,9 @@ class Video:
         except (av.FFmpegError, OSError, ValueError, IndexError) as error:
             self.problems.add(self.path, f"is not a readable video ({error}); its frames are treated as missing")
             return _Index((), ())
+        if untimed:
+            what = f"has {untimed} pictures without a time, which are passed over; put it into a container such as MP4"
+            self.problems.add(self.path, what)
         ticks = sorted(found)
         last = durations[ticks[-1]] * base if ticks else 0.0
         return _Index(tuple(ticks), tuple(i for i, time in enumerate(ticks) if found[time]), base, last)

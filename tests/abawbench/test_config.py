@@ -29,8 +29,22 @@ def test_roots_come_from_the_file_of_the_folder(tmp_path: Path) -> None:
     assert read_config(tmp_path / "data") == {}
 
 
-@pytest.mark.parametrize("text", ["[data", "data = 3", "[data]\nbah = 3", '[data]\nbah = "gone"'])
+@pytest.mark.parametrize(
+    "text",
+    ["[data", "data = 3", "[data]\nbah = 3", '[Data]\nbah = "."', "[datas]", "networks = true", '[data]\nbah = "gone"'],
+)
 def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "abawbench.toml").write_text(text)
     with pytest.raises(UsageError, match=r"abawbench\.toml"):
         read_config(tmp_path)
+
+
+def test_a_misspelt_table_is_named_with_the_right_one(tmp_path: Path) -> None:
+    (tmp_path / "abawbench.toml").write_text('[Data]\nbah = "."\n')
+    with pytest.raises(UsageError, match="unknown key 'Data'; did you mean 'data'"):
+        read_config(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "abawbench.toml").write_text('[data]\nbah = "."\n', encoding="utf-8-sig")
+    assert read_config(tmp_path) == {"bah": (tmp_path,)}

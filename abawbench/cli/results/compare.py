@@ -153,7 +153,9 @@ def save(name: str, runs: str, folder: Path | None, force: bool) -> int:
 
     chosen = sides.load_side(runs)
     path = sides.save_baseline(name, chosen, folder or sides.BASELINES, replace=force)
-    click.echo(plain(f"wrote {path}: {len(chosen)} runs"))
+    kept = len(sides.newest(chosen))
+    older = f"; {len(chosen) - kept} older ones of the same are left out" if kept < len(chosen) else ""
+    click.echo(plain(f"wrote {path}: {kept} runs{older}"))
     return 0
 
 

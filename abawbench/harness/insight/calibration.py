@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts import Labels, Task, UsageError
 from abawbench.contracts.metric import Statistics
+from abawbench.contracts.text import name_people
 from abawbench.harness.learn.prediction import Scores
 from abawbench.harness.stored.scored import ScoredRun, annotated
 from abawbench.records.scores import BinRecord, CalibrationRecord, KeptRecord, PartRecord
@@ -88,7 +89,8 @@ def calibrate(run: ScoredRun) -> list[Calibrated]:
             )
             for i in places
         ]
-        found.append(_calibrated(run, part, tracks, [run.tracks[i].track.subject for i in places]))
+        people = name_people(run.tracks[i].track.subject for i in places)
+        found.append(_calibrated(run, part, tracks, people))
     if not found:
         raise UsageError(f"the scores of task '{task.name}' are values, not probabilities: nothing can be calibrated")
     return found

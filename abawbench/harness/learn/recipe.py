@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmRestarts, LRScheduler
 
 from abawbench.contracts import LabelledTrack, Labels, Recipe, Task, UsageError
+from abawbench.contracts.text import name_people
 from abawbench.losses import resolve_options
 
 Loss = Callable[..., Tensor]
@@ -19,12 +20,15 @@ def hold_out(
     tracks: Sequence[LabelledTrack], share: float, seed: int
 ) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
     """Return the tracks to fit and those held out; no subject is in both. A share of 0 holds out none."""
-    names = sorted({one.track.subject for one in tracks})
+    people = name_people(one.track.subject for one in tracks)
+    names = sorted(set(people))
     count = round(share * len(names))
     if not 0 <= share < 1 or (count and count == len(names)):
         raise UsageError(f"a holdout of {share} leaves nothing to fit; use a share of the training subjects below 1")
     chosen = set(np.random.default_rng(seed).permutation(names)[:count].tolist())
-    kept, held = ([one for one in tracks if (one.track.subject in chosen) == out] for out in (False, True))
+    kept, held = (
+        [one for one, who in zip(tracks, people, strict=True) if (who in chosen) == out] for out in (False, True)
+    )
     return kept, held
 
 

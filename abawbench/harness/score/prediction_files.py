@@ -1,7 +1,8 @@
 """Predictions from any framework: which form a file has, and what it says about each track."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from abawbench.contracts import BadRow, DataError, Decided, PluginError, Submiss
 from abawbench.contracts.submission import check_header, class_key, number_classes, numbers
 from abawbench.contracts.text import TextTable, dialect_of, lines_of, nearest, plain_lines, read_table, read_text
 from abawbench.harness.score import toolkits
-from abawbench.harness.score.frame_index import Entries, FrameIndex, Surplus
+from abawbench.harness.score.frame_index import COUNTED_FROM_1, Entries, FrameIndex, Surplus
 from abawbench.records.predictions import PREFIX, read_score_rows
 
 CLASS = "class"
@@ -84,13 +85,14 @@ def read_prediction_file(
         _scatter(decided[known], at, index.total),
         None if scores is None else _scatter(scores[known], at, index.total),
     )
+    notes = [f"{COUNTED_FROM_1}; they are taken as from 0"] if index.leaves_out_first(entries) else []
     return FilePredictions(
         name,
         index.split(found),
         index.split_mask(given),
         decisions is not None,
         int((~known).sum()),
-        entries.notes,
+        (*entries.notes, *notes),
     )
 
 
@@ -105,8 +107,11 @@ def _entries(
         return "Parquet", _read_parquet(path, task)
     if official is None or official.is_text or not is_zipfile(path):
         text = read_text(path)
-        if "track" in header_of(text):
-            return "CSV", _read_csv(read_table(path, text), task)
+        header = header_of(text)
+        if "track" in spell_header(header, task):
+            table = read_table(path, text)
+            return "CSV", _read_csv(replace(table, header=spell_header(table.header, task)), task)
+        toolkits.refuse_unnamed(path, header)
     if official is None:
         raise UsageError(
             f"{path}: task '{task.name}' has no official file; give Parquet or CSV with the columns track, frame and "
@@ -125,6 +130,18 @@ def header_of(text: str) -> list[str]:
     dialect = dialect_of(lines)
     row = lines[dialect.first - 1] if len(lines) >= dialect.first else ""
     return [name.strip().strip('"') for name in row.split(dialect.delimiter)]
+
+
+def spell_header(header: Sequence[str], task: Task) -> list[str]:
+    """Return the names of columns as they are documented: capitals do not matter, nor zeros before a number (AU01)."""
+    known = {_column_key(name): name for name in ("track", "frame", CLASS, *task.outputs)}
+    known |= {_column_key(f"{PREFIX}{output}"): f"{PREFIX}{output}" for output in task.outputs}
+    meant = [known.get(_column_key(name), name) for name in header]
+    return [name if right in header else right for name, right in zip(header, meant, strict=True)]
+
+
+def _column_key(name: str) -> str:
+    return re.sub(r"(?<=[a-z])0+(?=\d)", "", class_key(name))
 
 
 def refuse_outside(task: Task, entries: Entries) -> None:
@@ -177,7 +194,7 @@ def _read_parquet(path: Path, task: Task) -> Entries:
     wrong = np.flatnonzero(~np.isfinite(scores).all(axis=1))
     if wrong.size:
         raise DataError(f"{where(int(wrong[0]))}: a score of track '{tracks[wrong[0]]}' is NaN, infinite or absent")
-    return Entries(where=where, tracks=tracks, frames=frames, scores=scores)
+    return Entries(where=where, tracks=tracks, frames=frames, scores=scores, counted=True)
 
 
 def _read_csv(table: TextTable, task: Task) -> Entries:
@@ -199,9 +216,8 @@ def _read_csv(table: TextTable, task: Task) -> Entries:
         raise DataError(f"{table.where(error.row)}: {error.what}") from error
     place = table.header.index("track")
     tracks = [cells[place] for cells in table.rows]
-    return Entries(
-        where=table.where, tracks=tracks, frames=frames, decisions=decisions, scores=values if scored else None
-    )
+    scores = values if scored else None
+    return Entries(where=table.where, tracks=tracks, frames=frames, decisions=decisions, scores=scores, counted=True)
 
 
 def _class(row: int, text: str, task: Task) -> str:
@@ -237,10 +253,15 @@ def _frame(row: int, text: str) -> int:
 
 
 def _read_folder(path: Path, task: Task, index: FrameIndex) -> Entries:
-    """Return the rows of ``<track>.txt`` files with a header and a line per frame: the form of editions 3 and 4."""
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".txt" and not file.name.startswith("."))
+    """Return the rows of ``<track>.txt`` files (else ``.csv``), a line per frame: the form of editions 3 and 4."""
+    there = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+    files = next((f for end in (".txt", ".csv") if (f := [one for one in there if one.suffix.lower() == end])), [])
+    if files:
+        toolkits.refuse_unnamed(path, header_of(read_text(files[0])))
     if task.level == "track" or task.parts or not files:
-        raise UsageError(f"{path}: expected a run folder, or <track>.txt files for a task of frames and one kind")
+        raise UsageError(
+            f"{path}: expected a run folder, or <track>.txt or .csv files for a task of frames and one kind"
+        )
     form = Submission(task)
     tracks: list[str] = []
     frames: list[int] = []

@@ -101,7 +101,8 @@ def score_file(path: Path, wanted: ScoreRequest, plugins: Plugins, databases: Da
     lacking = [one.known.annotated & ~given for one, given in zip(tracks, found.given, strict=True)]
     count = sum(int(frames.sum()) for frames in lacking)
     if count and missing == "error":
-        raise DataError(f"{path}: {_describe_missing(task, tracks, lacking, count)}")
+        notes = "".join(f" ({note})" for note in found.notes)
+        raise DataError(f"{path}: {_describe_missing(task, tracks, lacking, count)}{notes}")
     filled = [
         _fill_missing(path, known, found, number, missing) if frames.any() else found.tracks[number]
         for number, frames in enumerate(lacking)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from abawbench.contracts import Database, DataError, Decided, LabelledTrack, Labels, Metric, PluginError, Task
 from abawbench.contracts.metric import Statistics
+from abawbench.contracts.text import name_people
 from abawbench.records.scores import Confusion, Floor, Interval, PartScore, Score
 from abawbench.records.track_statistics import TrackStatistics
 from abawbench.statistics import bootstrap
@@ -57,7 +58,7 @@ def track_statistics(
         raise DataError(f"no frame of the scored split is annotated for task '{task.name}'")
     names = [tracks[i].track.id for i in kept]
     rows = statistics_of(metric, task, names, [scores[i] for i in kept], [tracks[i].known for i in kept])
-    return TrackStatistics(tuple(names), tuple(tracks[i].track.subject for i in kept), rows)
+    return TrackStatistics(tuple(names), tuple(name_people(tracks[i].track.subject for i in kept)), rows)
 
 
 def score(

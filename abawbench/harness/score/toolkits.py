@@ -46,6 +46,14 @@ TOOLKITS: Mapping[str, Toolkit] = {
 FORMS = tuple(TOOLKITS)
 
 
+def refuse_unnamed(path: Path, header: Sequence[str]) -> None:
+    """Raise UsageError where a header is that of a toolkit, which nobody named."""
+    columns = {name.strip() for name in header}
+    for form, kit in TOOLKITS.items():
+        if kit.frame in columns and (kit.face or kit.frame) in columns and kit.unit.format(1) in columns:
+            raise UsageError(f"{path}: this is a table of {form}; say so by --form {form}")
+
+
 def read(path: Path, task: Task, index: FrameIndex, form: str) -> Entries:
     """Return what the tables of a toolkit predict: a file called after its track, or a folder of such files.
 
@@ -70,11 +78,11 @@ def read(path: Path, task: Task, index: FrameIndex, form: str) -> Entries:
             notes[f"{form} has no column for {', '.join(missing)}: never predicted"] = None
         if len(rows) < len(table.rows):
             notes[f"{form} found no face in some frames, which are not predicted"] = None
-        if file.stem not in index.numbers:
+        if index.number_of(file.stem) is None:
             raise DataError(f"{file}: {index.unknown_track(file.stem)}; call the file after its track")
         tracks += [file.stem] * len(rows)
         places += [table.where(row) for row in rows]
-        frames.append(_whole(table, kit.frame, rows, "a frame").astype(np.int64) - kit.first)
+        frames.append(_frames(table, kit, form, rows))
         found.append(values)
     scores = np.concatenate(found)
     decided = kit.classes is None or task.kind == "multilabel"
@@ -149,6 +157,16 @@ def _whole(table: TextTable, name: str, rows: Sequence[int], what: str) -> NDArr
         row = rows[int(wrong[0])]
         raise DataError(f"{table.where(row)}: {name} is {table.rows[row][_place(table, name)][:40]!r}, not {what}")
     return found
+
+
+def _frames(table: TextTable, kit: Toolkit, form: str, rows: Sequence[int]) -> NDArray[np.int64]:
+    """Return the frames of rows, counted from 0. Raises DataError for one before the toolkit's first."""
+    found = _whole(table, kit.frame, rows, "a frame").astype(np.int64)
+    early = np.flatnonzero(found < kit.first)
+    if early.size:
+        row = int(early[0])
+        raise DataError(f"{table.where(rows[row])}: frame {found[row]}, and {form} counts frames from {kit.first}")
+    return found - kit.first
 
 
 def _unit(table: TextTable, name: str, rows: Sequence[int]) -> NDArray[np.float64]:

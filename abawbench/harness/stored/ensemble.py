@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from abawbench._version import __version__
 from abawbench.contracts import Task, UsageError
+from abawbench.contracts.text import name_people
 from abawbench.harness.combine.methods import METHODS, Combination, Examples, Method, fit_combination
 from abawbench.harness.learn.postprocessing import rescale_to_threshold, tune_thresholds
 from abawbench.harness.request import devices
@@ -175,7 +176,7 @@ def _side_by_side(members: Sequence[ScoredRun]) -> Examples:
     first = members[0]
     by_track = [{one.track.id: s for one, s in zip(m.tracks, m.scores, strict=True)} for m in members]
     scores = [np.stack([own[one.track.id] for own in by_track]).astype(np.float64) for one in first.tracks]
-    return Examples(scores, [one.known for one in first.tracks], [one.track.subject for one in first.tracks])
+    return Examples(scores, [one.known for one in first.tracks], name_people(one.track.subject for one in first.tracks))
 
 
 def _fit(recipe: Recipe, first: ScoredRun, examples: Examples) -> _Fitted:

@@ -37,8 +37,7 @@ def decode(path: Path) -> Generator[tuple[float, Frame], None, None]:
     import av
 
     try:
-        form = "v4l2" if path.is_char_device() else None  # a camera of Linux
-        with av.open(str(path), format=form, metadata_errors="ignore") as container:
+        with _open(path) as container:
             if not container.streams.video:
                 raise DataError(f"{path}: no pictures in this file")
             stream = container.streams.video[0]
@@ -68,7 +67,7 @@ def decode_sound(path: Path) -> tuple[NDArray[np.float32], int] | None:
     from av.audio.resampler import AudioResampler
 
     parts: list[NDArray[np.float32]] = []
-    with av.open(str(path), metadata_errors="ignore") as container:
+    with _open(path) as container:
         if not container.streams.audio:
             return None
         rate = int(container.streams.audio[0].rate or 16_000)
@@ -80,6 +79,18 @@ def decode_sound(path: Path) -> tuple[NDArray[np.float32], int] | None:
         except av.FFmpegError:  # what was decoded before stays
             pass
     return (np.concatenate(parts).astype(np.float32), rate) if parts else None
+
+
+def _open(path: Path) -> Any:
+    """Return an open container of a file, a pipe or a camera.
+
+    A name such as ``http:/host/x.mp4`` is a file name, and a playlist opens nothing that is not a local file.
+    """
+    import av
+
+    if path.is_char_device():
+        return av.open(str(path), format="v4l2", metadata_errors="ignore")  # a camera of Linux
+    return av.open(f"file:{path}", metadata_errors="ignore", options={"protocol_whitelist": "file"})
 
 
 def _frames(container: Any, stream: Any) -> Iterator[Any]:

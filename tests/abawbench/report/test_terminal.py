@@ -74,6 +74,12 @@ def test_colour_marks_the_floor_the_unranked_and_invalid_times(make_record: Make
     assert re.sub("\x1b\\[[0-9]+m", "", text) == fitted_table(records, 120)
 
 
+def test_a_cell_without_anything_in_it_is_coloured_too(make_record: Make) -> None:
+    records = [make_record(settings={"lr": lr}, source="none") for lr in (0.1, 0.2)] + [make_record(model="constant")]
+    text = fitted_table(records, 120, colour=True)
+    assert re.sub("\x1b\\[[0-9]+m", "", text) == fitted_table(records, 120)
+
+
 def test_parts_are_bars_as_wide_as_their_values(make_record: Make) -> None:
     parts = {"Neutral": PartScore(value=1.0), "Fear": PartScore(value=0.5), "Anger": PartScore(value=-0.5)}
     text = parts_text([make_record(score=Score(metric="m", value=0.5, parts=parts))], 80)

@@ -309,3 +309,16 @@ def test_frames_far_apart_are_those_of_one_pass(tmp_path: Path, monkeypatch: Any
     images, mask = video.read(np.array([17, 0, 9]))
     assert mask.all()
     np.testing.assert_array_equal(images, whole[[17, 0, 9]])
+
+
+@pytest.mark.skipif("libx264" not in av.codecs_available, reason="no encoder of H.264 in this PyAV")
+def test_pictures_without_times_are_told(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "x.h264"), "w", format="h264") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for grey in range(6):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((64, 64, 3), 9 * grey, np.uint8), format="rgb24")))
+        out.mux(stream.encode(None))
+    video = Video(tmp_path / "x.h264")
+    assert len(video) == 0
+    assert "6 pictures without a time" in str(video.problems.items[0])

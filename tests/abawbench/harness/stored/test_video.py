@@ -20,7 +20,7 @@ from abawbench import insight
 from abawbench.contracts import DataError, UsageError
 from abawbench.harness.video import live
 from abawbench.harness.video import predict as module
-from abawbench.harness.video.decode import decode, list_videos
+from abawbench.harness.video.decode import decode, decode_sound, list_videos
 from abawbench.harness.video.faces import Face, find_detector
 from abawbench.harness.video.follow import follow, overlap
 from abawbench.harness.video.live import Statement
@@ -131,6 +131,22 @@ def test_a_pose_is_the_one_that_a_face_was_given(angle: float, turn: float) -> N
     assert found is not None
     assert found.roll == pytest.approx(angle, abs=1e-6)
     assert found.yaw == pytest.approx(turn, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["http:x.mp4", "concat:a.mp4", "pipe:0", "-"])
+def test_a_video_called_like_an_address_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "plain.mp4", [np.full((48, 64, 3), 9 * n, dtype=np.uint8) for n in range(3)])
+    (tmp_path / "plain.mp4").rename(tmp_path / name)
+    assert len(list(decode(Path(name)))) == 3
+    assert decode_sound(Path(name)) is None
+
+
+def test_a_playlist_opens_nothing_but_files(tmp_path: Path) -> None:
+    path = tmp_path / "list.m3u8"
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/x.ts\n#EXT-X-ENDLIST\n")
+    with pytest.raises(DataError, match=r"list\.m3u8"):
+        list(decode(path))
 
 
 def test_times_are_those_that_the_file_tells(tmp_path: Path) -> None:
