@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from abawbench.contracts.database import LabelledTrack, Track
 from abawbench.contracts.errors import UsageError
@@ -125,6 +125,9 @@ class Recipe(BaseSettings):
     loss_options: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Task name or kind -> keyword arguments of the loss; ``class_weights="balanced"`` weighs outputs by how rare they
     are among the training labels."""
+    features: Literal["float16", "int8", "float8"] = "float16"
+    """As what the features of a frozen part are kept. Of 8 bits half as many bytes are kept and each number is rounded
+    more: ``int8`` by at most a 250th of the largest of its image and channel, ``float8`` by a 16th of itself."""
     recipe: str = "default"
     """``default``, or one of ``recipes``."""
 

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from statistics import mean, stdev
 from typing import TypeVar
@@ -190,7 +190,13 @@ def _seeds(records: Sequence[Record]) -> list[str]:
     """Return a line for each system that ran with several seeds: what training again changes, on the same tracks."""
     lines = []
     differing = dict(zip(map(id, records), differing_settings(records), strict=True))
-    for group in group_by(records, lambda r: (r.entry, json.dumps(r.settings, sort_keys=True))).values():
+    usual = {field.name: field.default for field in fields(Recipe) if field.default is not MISSING}
+
+    def system(record: Record) -> tuple[object, ...]:
+        # an older record holds no setting that came later, and was made with what is now its default
+        return record.entry, json.dumps({**usual, **record.settings}, sort_keys=True)
+
+    for group in group_by(records, system).values():
         values = [record.score.value for record in group if record.score and record.score.value is not None]
         if len({record.seed for record in group}) == len(values) > 1:
             told = differing[id(group[0])]

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,16 +22,53 @@ from abawbench.system.cache import cache_folder
 from abawbench.system.code import identify_files, identify_module
 from abawbench.system.files import replace_file, sweep
 
+_EIGHT_BITS = {"int8": (torch.int8, 127.0), "float8": (torch.float8_e4m3fn, 448.0)}
+"""Form -> its type and the largest number that it holds."""
 DEFAULT_LIMIT = 20 * 2**30
 """Bytes the feature cache may hold; ``$ABAWBENCH_CACHE_LIMIT`` replaces it."""
 
 
 @dataclass
 class Entry:
-    """One track's features: levels [U, ...] and which of its U images were readable."""
+    """One track's features: levels [U, ...] as ``shrink`` gives them, and which of its U images were readable."""
 
     levels: tuple[Tensor, ...]
     readable: NDArray[np.bool_]
+
+
+def shrink(levels: Iterable[Tensor], form: str) -> list[Tensor]:
+    """Return features [U, ...] as they are kept, on the CPU: as float16, or in 8 bits, each level followed by scales.
+
+    A vector has one scale, a map one for each channel, so that a strong channel costs a weak one no precision.
+    """
+    if form not in _EIGHT_BITS:
+        return [level.to(torch.float16).cpu().contiguous() for level in levels]
+    dtype, largest = _EIGHT_BITS[form]
+    kept = []
+    for level in levels:
+        numbers = level.to(torch.float32)
+        rows = numbers.flatten(2) if level.ndim > 2 else numbers.view(len(level), -1)
+        # a little more than needed: bfloat16, which has the range of float32, may round it down by a 256th
+        scales = rows.abs().amax(-1).mul((1 + 2**-7) / largest).clamp_min(torch.finfo(torch.float32).tiny)
+        scales = scales.to(torch.bfloat16)
+        numbers = numbers / _over(scales, level.ndim)
+        kept += [numbers.round().to(dtype) if form == "int8" else numbers.to(dtype), scales]
+    return [one.cpu().contiguous() for one in kept]
+
+
+def restore(kept: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """Return the float16 features of which ``shrink`` made these."""
+    found, rest = [], iter(kept)
+    for level in rest:
+        if level.dtype.itemsize == 1:
+            level = (level.to(torch.float32) * _over(next(rest), level.ndim)).to(torch.float16)
+        found.append(level)
+    return tuple(found)
+
+
+def _over(scales: Tensor, dimensions: int) -> Tensor:
+    """Return scales [U] or [U, C] as float32 that fit features of so many dimensions."""
+    return scales.to(torch.float32).view(*scales.shape, *(1,) * (dimensions - scales.ndim))
 
 
 def limit() -> int:
@@ -52,13 +89,13 @@ def folder() -> Path:
     return cache_folder() / "features"
 
 
-def entry_file(key: str, track: Track, files: object) -> Path:
+def entry_file(key: str, track: Track, files: object, form: str) -> Path:
     """Return where the entry of a track lies, for the digest of a network and what tells the track's files apart.
 
     Another version of the code that reads files and prepares them, ours or the database's, has entries of its own.
     """
     made_by = [_preparing_code(), identify_module(type(track).__module__, "", SCOPE).digest]
-    sha = hashlib.sha256(json.dumps([key, track.id, files, made_by]).encode()).hexdigest()
+    sha = hashlib.sha256(json.dumps([key, track.id, files, form, made_by]).encode()).hexdigest()
     return folder() / sha[:2] / f"{sha}.safetensors"
 
 

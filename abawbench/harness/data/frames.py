@@ -13,8 +13,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from abawbench.contracts import Clip, Track
-from abawbench.harness.data.feature_cache import Entry, entry_file, folder, free_bytes, limit, load, store, trim
+from abawbench.contracts import Clip, Model, Track
+from abawbench.harness.data.feature_cache import (
+    Entry,
+    entry_file,
+    folder,
+    free_bytes,
+    limit,
+    load,
+    restore,
+    shrink,
+    store,
+    trim,
+)
 from abawbench.harness.data.images import TrackImages, resize, resize_answer, track_images
 from abawbench.harness.data.loader import count_workers, stream_images
 from abawbench.harness.data.slots import allocate
@@ -56,6 +67,8 @@ class ImageRules:
     """Whether every frame shows something; else one without an image of its track, or with a stand-in, has no step."""
     live: bool = False
     """Whether images are given as they are, whatever is frozen."""
+    form: str = "float16"
+    """As what features are kept."""
 
 
 class ImageSteps(Steps):
@@ -79,7 +92,7 @@ class ImageSteps(Steps):
 
 
 class CachedImages(ImageSteps):
-    """Outputs of a frozen network, float16 on disk and memory-mapped."""
+    """Outputs of a frozen network, memory-mapped."""
 
     def __init__(
         self,
@@ -96,7 +109,7 @@ class CachedImages(ImageSteps):
     def gather(self, pairs: Rows) -> tuple[Tensor, ...]:
         """Return the stored features, [U, ...] float16 on the CPU."""
         per_image = [self._levels(number, row) for number, row in pairs.tolist()]
-        return tuple(torch.stack(level) for level in zip(*per_image, strict=True))
+        return restore(torch.stack(level) for level in zip(*per_image, strict=True))
 
     def _levels(self, number: int, row: int) -> Sequence[Tensor]:
         if self._stand_in is not None and row == len(self.images[number].rows):
@@ -226,14 +239,15 @@ class Caching:
     """Why they are not kept, where there is a frozen part."""
 
 
-def decide_caching(embed: nn.Module, clip: Clip, device: torch.device, images: int) -> Caching:
+def decide_caching(embed: nn.Module, clip: Clip, device: torch.device, images: int, form: str) -> Caching:
     """Return whether the frozen part gives no more numbers than an image has, and those of all images have room."""
     if not is_frozen(embed):
         return Caching(False)
-    numbers = _numbers(embed, clip, device)
-    size, free = 2 * numbers * images, free_bytes()
-    would = f"features of {images:,} images would take {size / 1e9:.3g} GB"
-    if numbers > 3 * clip.size**2:
+    with torch.inference_mode():
+        levels = as_tuple(embed(torch.zeros(1, 3, clip.size, clip.size, device=device)))
+    size, free = sum(one.nbytes for one in shrink(levels, form)) * images, free_bytes()
+    would = f"features of {images:,} images would take {size / 1e9:.3g} GB as {form}"
+    if sum(level.numel() for level in levels) > 3 * clip.size**2:
         return Caching(False, size, f"{would}, more than the images")
     if size > limit():
         return Caching(False, size, f"{would}, and their cache may hold {limit() / 1e9:.3g} ($ABAWBENCH_CACHE_LIMIT)")
@@ -242,19 +256,22 @@ def decide_caching(embed: nn.Module, clip: Clip, device: torch.device, images: i
     return Caching(True, size)
 
 
-def decide_caching_of(network: nn.Module, clip: Clip, device: torch.device, tracks: Sequence[Track]) -> Caching | None:
+def decide_caching_of(
+    network: nn.Module, model: Model, device: torch.device, tracks: Sequence[Track]
+) -> Caching | None:
     """Return whether a network's features of the images of tracks are kept; None where it sees no images."""
     embed = network.get_submodule("embed")
     frames = dict(embed).get("frames") if isinstance(embed, nn.ModuleDict) else embed
     if frames is None:
         return None
-    return decide_caching(frames, clip, device, int(sum(track.frame_mask().sum() for track in tracks)))
+    images = int(sum(track.frame_mask().sum() for track in tracks))
+    return decide_caching(frames, model.clip, device, images, model.settings.features)
 
 
-def count_cached(embed: nn.Module, clip: Clip, tracks: Sequence[Track]) -> int:
+def count_cached(embed: nn.Module, clip: Clip, tracks: Sequence[Track], form: str) -> int:
     """Return of how many images of the tracks the cache has a file with the features."""
     key = digest_of(embed, clip)
-    there = [track for track in tracks if entry_file(key, track, track.identify_frames()).exists()]
+    there = [track for track in tracks if entry_file(key, track, track.identify_frames(), form).exists()]
     return int(sum(track.frame_mask().sum() for track in there))
 
 
@@ -263,7 +280,7 @@ def measure_embedding(embed: nn.Module, tracks: Sequence[Track], clip: Clip, whe
     done, began, spent = 0, 0.0, 0.0
     for _, images, _ in stream_images(dict(enumerate(tracks)), clip.size, where.device, 0):
         for batch in torch.split(images, BATCH):
-            _half(embed, batch, clip)
+            _see(embed, batch, clip)
             done, began = (done + len(batch), began) if began else (0, perf_counter())
             spent = perf_counter() - began
             if spent > seconds:
@@ -281,7 +298,7 @@ def embed_images(embed: nn.Module, tracks: Sequence[Track], rules: ImageRules, w
     masks = [track.frame_mask() for track in tracks]
     log.images = int(sum(mask.sum() for mask in masks))
     found: ImageSteps
-    caching = decide_caching(embed, clip, where.device, log.images)
+    caching = decide_caching(embed, clip, where.device, log.images, rules.form)
     if rules.live or not caching.kept:
         if caching.reason and not rules.live and log.images >= MANY:
             rate = measure_embedding(embed, tracks, clip, where, 0.5)
@@ -308,7 +325,7 @@ def _cached(
     stored: list[Entry | None] = [None] * len(tracks)
     if not where.once:
         key = digest_of(embed, rules.clip)
-        files = [entry_file(key, track, track.identify_frames()) for track in tracks]
+        files = [entry_file(key, track, track.identify_frames(), rules.form) for track in tracks]
         stored = [load(file) for file in files]
     missing = [number for number, entry in enumerate(stored) if entry is None]
     log.cached = log.images - int(sum(masks[number].sum() for number in missing))
@@ -316,7 +333,7 @@ def _cached(
         total = log.images - log.cached
         log.workers = count_workers(where.workers, total)
         where = replace(where, workers=log.workers)
-        for number, entry in _embed(embed, rules.clip, {n: tracks[n] for n in missing}, where, total):
+        for number, entry in _embed(embed, rules, {n: tracks[n] for n in missing}, where, total):
             if files:
                 store(files[number], entry)
             stored[number] = load(files[number]) if files else entry
@@ -334,27 +351,29 @@ def _cached(
         images.append(track_images(exists, rules.stand_in is not None))
         kept = np.flatnonzero(one.readable) if exists.any() else np.zeros(1, dtype=np.intp)
         levels.append(one.levels if len(kept) == len(one.readable) else tuple(x[kept] for x in one.levels))
-    return CachedImages(images, log, rules, levels, _stand_in(embed, rules.clip, where.device, rules.stand_in))
+    return CachedImages(images, log, rules, levels, _stand_in(embed, rules, where.device))
 
 
-def _stand_in(embed: nn.Module, clip: Clip, device: torch.device, kind: str | None) -> tuple[Tensor, ...] | None:
+def _stand_in(embed: nn.Module, rules: ImageRules, device: torch.device) -> tuple[Tensor, ...] | None:
     """Return the features of a black image, or zeros in their shape; None where nearest images are shown."""
-    if kind is None:
+    if rules.stand_in is None:
         return None
-    black = _half(embed, torch.zeros((BATCH, 3, clip.size, clip.size), dtype=torch.uint8, device=device), clip)
-    return tuple(torch.zeros_like(level[0]) if kind == "zero" else level[0].clone() for level in black)
+    size = rules.clip.size
+    black = _see(embed, torch.zeros((BATCH, 3, size, size), dtype=torch.uint8, device=device), rules.clip, rules.form)
+    return tuple(torch.zeros_like(level[0]) if rules.stand_in == "zero" else level[0].clone() for level in black)
 
 
-def _half(embed: nn.Module, images: Tensor, clip: Clip) -> list[Tensor]:
-    """Return the features of images uint8 [U, 3, size, size], float16 on the CPU."""
+def _see(embed: nn.Module, images: Tensor, clip: Clip, form: str = "float16") -> list[Tensor]:
+    """Return the features of images uint8 [U, 3, size, size] as they are kept."""
     with torch.inference_mode():
-        return [x.to(torch.float16).cpu().contiguous() for x in as_tuple(embed(normalise(images, clip)))]
+        return shrink(as_tuple(embed(normalise(images, clip))), form)
 
 
 def _embed(
-    embed: nn.Module, clip: Clip, tracks: Mapping[int, Track], where: Where, total: int
+    embed: nn.Module, rules: ImageRules, tracks: Mapping[int, Track], where: Where, total: int
 ) -> Iterator[tuple[int, Entry]]:
     """Yield the entry of each track as soon as its last image went through the network."""
+    clip = rules.clip
     parts: dict[int, list[tuple[Tensor, ...]]] = {number: [] for number in tracks}
     readable: dict[int, list[NDArray[np.bool_]]] = {number: [] for number in tracks}
     waiting = {number: max(int(track.frame_mask().sum()), 1) for number, track in tracks.items()}
@@ -367,7 +386,7 @@ def _embed(
         batch[:count] = torch.stack(queue[:count])
         mine = owners[:count]
         del queue[:count], owners[:count]
-        levels = _half(embed, batch, clip)
+        levels = _see(embed, batch, clip, rules.form)
         for at, number in enumerate(mine):
             parts[number].append(tuple(level[at] for level in levels))
             waiting[number] -= 1
@@ -390,10 +409,3 @@ def _embed(
             advance(len(images))
         while queue:
             yield from flush()
-
-
-def _numbers(embed: nn.Module, clip: Clip, device: torch.device) -> int:
-    """Return how many numbers the frozen part gives for one image."""
-    with torch.inference_mode():
-        out = as_tuple(embed(torch.zeros(1, 3, clip.size, clip.size, device=device)))
-    return sum(level.numel() for level in out)

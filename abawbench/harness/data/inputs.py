@@ -120,17 +120,17 @@ def embed_inputs(
     A network of frames alone has one module ``embed``, any other an ``nn.ModuleDict`` of them; see ``Model``. In the
     latter a frame without an image of its own has no step where the protocol has it black or zero.
     """
-    embed = network.get_submodule("embed")
+    embed, form = network.get_submodule("embed"), model.settings.features
     if not isinstance(embed, nn.ModuleDict):
         live = bool(model.settings.augmentation) or model.extra_loss(0) is not None
-        rules = ImageRules(model.clip, protocol.stand_in, live=live)
+        rules = ImageRules(model.clip, protocol.stand_in, live=live, form=form)
         images = embed_images(embed, tracks, rules, where)
         return Inputs(tracks, {"frames": images}, images.log, where.workers)
     steps: dict[str, Steps] = {}
     log = ReadLog()
     for name in sorted(model.inputs):
         if name == "frames":
-            rules = ImageRules(model.clip, "black" if protocol.stand_in else None, always=False)
+            rules = ImageRules(model.clip, "black" if protocol.stand_in else None, always=False, form=form)
             seen = embed_images(embed[name], tracks, rules, where)
             steps[name], own = seen, seen.log
         elif name.startswith(SHIPPED):
@@ -138,7 +138,7 @@ def embed_inputs(
             own = ReadLog()
         else:
             reader = SoundReader(model.sound) if name == "audio" else TextReader(model)
-            steps[name], own = embed_steps(reader, embed[name], tracks, where.device, where.progress)
+            steps[name], own = embed_steps(reader, embed[name], tracks, where, form)
         log.take(own)
     return Inputs(tracks, steps, log, where.workers)
 

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abawbench.contracts import DataError, Model, Sound, Track
-from abawbench.harness.data.feature_cache import Entry, entry_file, folder, limit, load, store, trim
-from abawbench.harness.data.frames import digest
+from abawbench.harness.data.feature_cache import Entry, entry_file, folder, limit, load, shrink, store, trim
+from abawbench.harness.data.frames import Where, digest
 from abawbench.harness.data.steps import ReadLog, Rows, Steps, StoredSteps
 from abawbench.nn import as_tuple, is_frozen
-from abawbench.progress import Progress
 
 KEPT_BYTES = 2**29
 """Of waveforms held for a network that is trained on them."""
@@ -198,29 +197,32 @@ def find_step(times: NDArray[np.float64], steps: int, seconds: float) -> Rows:
 
 
 def embed_steps(
-    reader: Reader, embed: nn.Module, tracks: Sequence[Track], device: torch.device, progress: Progress
+    reader: Reader, embed: nn.Module, tracks: Sequence[Track], where: Where, form: str
 ) -> tuple[Steps, ReadLog]:
-    """Return the steps that a network gives: those of a frozen one from the cache, or units for one that is trained."""
+    """Return the steps that a network gives: those of a frozen one from the cache, or units for one that is trained.
+
+    They are kept in a form of the cache.
+    """
     embed.eval()
     log = ReadLog()
     with torch.inference_mode():
-        answer = as_tuple(embed(reader.probe().to(device)))
+        answer = as_tuple(embed(reader.probe().to(where.device)))
     width = answer[0].shape[1] if answer[0].ndim > 2 else 1
-    per_second = sum(level[0].numel() for level in answer) / reader.seconds
-    expected = 2 * per_second * sum(track.n_frames / track.rate for track in tracks)
+    per_second = sum(level.nbytes for level in shrink(answer, form)) / reader.seconds
+    expected = per_second * sum(track.n_frames / track.rate for track in tracks)
     if not is_frozen(embed) or expected > limit():
         return LiveSteps(reader, tracks, width, log), log
     first, kept = reader.layout(width)
     key = digest(embed, reader.prepared, answer)
-    files = [_entry_of(reader, key, track, log) for track in tracks]
+    files = [_entry_of(reader, key, track, form, log) for track in tracks]
     stored = [None if file is None else load(file) for file in files]
     missing = [n for n, file in enumerate(files) if file is not None and stored[n] is None]
-    for number in progress.track(missing, f"embed {reader.name}", len(missing), "track"):
+    for number in where.progress.track(missing, f"embed {reader.name}", len(missing), "track"):
         units = _units(reader, tracks[number], log)
         file = files[number]
         if units is None or file is None:
             continue
-        store(file, _embed_units(embed, units, slice(first, first + kept), device))
+        store(file, _embed_units(embed, units, slice(first, first + kept), where.device, form))
         stored[number] = load(file)
     if missing:
         trim(folder(), keep={file for file in files if file is not None})
@@ -257,22 +259,22 @@ def _units(reader: Reader, track: Track, log: ReadLog) -> Tensor | None:
         return None
 
 
-def _entry_of(reader: Reader, key: str, track: Track, log: ReadLog) -> Path | None:
+def _entry_of(reader: Reader, key: str, track: Track, form: str, log: ReadLog) -> Path | None:
     try:
         identity = reader.identity(track)
     except DataError as error:
         log.note_error(track, error)
         return None
-    return None if identity is None else entry_file(key, track, identity)
+    return None if identity is None else entry_file(key, track, identity, form)
 
 
-def _embed_units(embed: nn.Module, units: Tensor, kept: slice, device: torch.device) -> Entry:
+def _embed_units(embed: nn.Module, units: Tensor, kept: slice, device: torch.device, form: str) -> Entry:
     """Return the steps of a track's units, one unit at a time, so that a long track takes no more memory."""
     parts = []
     for unit in units:
         with torch.inference_mode():
             given = as_tuple(embed(unit[None].to(device)))
         levels = [level[0, kept] if level.ndim > 2 else level for level in given]
-        parts.append([level.to(torch.float16).cpu() for level in levels])
+        parts.append(shrink(levels, form))
     levels_ = tuple(torch.cat(level).contiguous() for level in zip(*parts, strict=True))
     return Entry(levels_, np.ones(len(levels_[0]), dtype=np.bool_))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from abawbench.contracts import DataError, Track
+from abawbench.harness.data.feature_cache import restore
 
 Rows = NDArray[np.intp]
 
@@ -117,4 +118,4 @@ class StoredSteps(Steps):
     def gather(self, pairs: Rows) -> tuple[Tensor, ...]:
         """Return the steps, [U, ...]."""
         found = [[level[step] for level in self._stored[track] or ()] for track, step in pairs.tolist()]
-        return tuple(torch.stack(level) for level in zip(*found, strict=True))
+        return restore(torch.stack(level) for level in zip(*found, strict=True))

@@ -112,11 +112,11 @@ def _forecast(ready: Prepared, session: Session, seconds: float, speeds: dict[st
 
 
 def _with_cache(found: Forecast, embed: nn.Module, learner: NetworkLearner, tracks: Sequence[Track]) -> Forecast:
-    clip = learner.model.clip
-    caching: Caching = decide_caching(embed, clip, learner.setting.device, found.images)
+    clip, form = learner.model.clip, learner.model.settings.features
+    caching: Caching = decide_caching(embed, clip, learner.setting.device, found.images, form)
     if not caching.kept:
         return replace(found, features=caching.reason)
-    cached = count_cached(embed, clip, tracks)
+    cached = count_cached(embed, clip, tracks, form)
     grows = caching.size * (found.images - cached) // max(found.images, 1)
     return replace(found, features="kept", cached=cached, features_bytes=grows)
 

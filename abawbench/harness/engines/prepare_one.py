@@ -46,7 +46,7 @@ def _embed(ready: Prepared, session: Session, shard: Shard, found: Shared) -> Sh
         torch.manual_seed(job.seed)
         learner = build_learner(ready, accelerator_on(job.device, job.precision))
         assert isinstance(learner, NetworkLearner)
-        caching = decide_caching_of(learner.network, learner.model.clip, learner.setting.device, ready.tracks)
+        caching = decide_caching_of(learner.network, learner.model, learner.setting.device, ready.tracks)
         if caching is not None and not caching.kept:
             return replace(found, not_kept=caching.reason or "no part that sees images is frozen")
         tracks = take_shard(ready.tracks, shard)

@@ -60,7 +60,7 @@ def predict_in_parts(
 
     Raises UsageError where the features of a frozen part outgrow their cache: those of a part would be other bits.
     """
-    caching = decide_caching_of(learner.network, learner.model.clip, learner.setting.device, tracks)
+    caching = decide_caching_of(learner.network, learner.model, learner.setting.device, tracks)
     if caching is not None and caching.reason:
         raise UsageError(f"{run.folder}: {caching.reason}; raise the limit, or leave --shards out")
     found = spread.do(predict_part, [(asked, number, spread.parts) for number in range(spread.parts)])

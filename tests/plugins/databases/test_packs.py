@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+import abawbench
 from abawbench.contracts.errors import DataError, UsageError
 from abawbench.harness.data.verify import Status, VerifyRequest, verify
+from abawbench.records import store
 from abawbench_plugins.databases import aff_wild2, bah, dvd, hume_vidmimic2
 from abawbench_plugins.databases._database import FolderDatabase
 
@@ -123,3 +125,37 @@ def test_packs_of_bah_and_dvd_give_the_same_frames(disk: Any, tmp_path: Path) ->
         for left, right in zip(one.frames(every), other.frames(every), strict=True):
             np.testing.assert_array_equal(left, right)
         assert other.identify_frames() == one.identify_frames()
+
+
+@pytest.mark.slow
+def test_a_run_on_a_pack_with_workers_has_the_bits_of_a_run_on_the_tree(root: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    for name, number in (("Train_Set/a", 600), ("Train_Set/b.mp4", 600), ("Validation_Set/c", 90)):
+        file = root / Path(VA).parent / f"{name}.txt"
+        file.parent.mkdir(exist_ok=True)
+        values = random.uniform(-1, 1, (number, 2)).round(2).tolist()
+        file.write_text("valence,arousal\n" + "".join(f"{v},{a}\n" for v, a in values))
+    (root / "cropped_aligned/c").mkdir()
+    for number in range(1, 80):
+        pixels = random.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        cv2.imwrite(str(root / f"cropped_aligned/c/{number:05d}.jpg"), pixels)
+    aff_wild2.open_database([root]).pack(tmp_path / "packed", quiet)
+    found = []
+    for place, workers in ((root, 0), (root, 2), (tmp_path / "packed", 2)):
+        out = tmp_path / f"{place.name}{workers}"
+        (record,) = abawbench.run(
+            "mnv4-tam-1",
+            "va",
+            {"aff-wild2": place},
+            settings={"size": 32, "epochs": 2, "freeze": "none"},
+            weights="none",
+            machine=abawbench.Machine(device="cpu", workers=workers, latency_seconds=0),
+            out=out,
+        )
+        assert record.status == "ok", record.reason
+        assert record.process.workers == workers
+        ((folder, _),) = store.find(out)
+        scores = store.read_run_predictions(folder).scores
+        found.append((record.job, record.score.value, record.trained.sha256, scores["c"].tobytes()))
+    assert found[1] == found[0]
+    assert found[2] == found[0]

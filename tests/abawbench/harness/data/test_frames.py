@@ -220,7 +220,7 @@ def test_it_is_said_why_features_of_many_images_are_not_kept(tracks, monkeypatch
         monkeypatch.setenv("ABAWBENCH_CACHE_LIMIT", room)
         embed_images(frozen(), tracks, ImageRules(CLIP), Where(CPU, Told()))
     (sentence,) = said
-    assert re.match(r"features of \d+ images would take .* GB, and their cache may hold 1e-06 ", sentence)
+    assert re.match(r"features of \d+ images would take .* GB as float16, and their cache may hold 1e-06 ", sentence)
     assert re.search(r"read anew each epoch: about 0 min at \d+ images/s", sentence)
 
 
