@@ -6,6 +6,7 @@ as the work ended.
 
 import ctypes
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -140,6 +141,8 @@ def _work(pipe: Connection, output: Connection, order: Order) -> NoReturn:
 
 
 def _settle(output: Connection, order: Order) -> None:
+    gc.freeze()  # what was imported before stays: to look for garbage in it would take half a second of every job
+    gc.enable()
     # what Python and OpenMP read when they start cannot be changed any more: it is told as it is
     kept = {name: os.environ[name] for name in AT_START if name in os.environ}
     os.environ.clear()

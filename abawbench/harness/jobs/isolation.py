@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from abawbench.harness.jobs.run import Outcomes
 
 
+_FIRST = ("abawbench.harness.jobs.ahead", "abawbench.harness.jobs.worker")
+"""What makes imports quick, and what every job needs."""
 _LATE = ("torch._dynamo", "pandas")
 """What torch imports when it is to repeat itself and pyarrow when it writes a table: two seconds, once for all jobs."""
 
@@ -35,7 +37,7 @@ def run_isolated(jobs: Sequence[Job], work: Work, limits: Limits, progress: Prog
     databases = Databases(work.plugins, work.sources, progress)  # says at once which folder is missing
     work.plugins.all("model")  # loaded here, once; they travel as declarations
     # a starter without torch: the helper process alone imports what is heavy, once for all jobs
-    prepare(["abawbench.harness.jobs.worker", *_LATE, *_own_builders(jobs, work.plugins, databases)], limits.jobs)
+    prepare([*_FIRST, *_LATE, *_own_builders(jobs, work.plugins, databases)], limits.jobs)
     allowance = Allowance(
         seconds=limits.seconds,
         memory=limits.bytes(),
