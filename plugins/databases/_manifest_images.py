@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from abawbench.contracts import Count, FileGroup, Labels
 from abawbench.contracts.problems import Problem, Problems
-from abawbench.contracts.text import read_regular
+from abawbench.contracts.text import person_key, read_regular
 from abawbench_plugins.databases._images import decode_image
 from abawbench_plugins.databases._media import check_inside
 
@@ -52,7 +52,7 @@ def count_tracks(
     rows = sum(track.n_frames for track in tracks)
     annotated = sum(int(known.annotated.sum()) for known in labels)
     yield Count(label, split, "tracks", len(tracks))
-    yield Count(label, split, "participants", len({track.subject for track in tracks}))
+    yield Count(label, split, "participants", len({person_key(track.subject) for track in tracks}))
     yield Count(label, split, "rows", rows)
     yield Count(label, split, "annotated", annotated)
     listed = sum(path is not None for track in tracks for path in track.paths)

@@ -1,6 +1,7 @@
 """One split of a job: a fresh learner fitted to some tracks, the others predicted, thresholds met."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -66,8 +67,10 @@ def build_learner(
     end_epoch: Callable[[Mapping[str, float]], None] | None = None,
 ) -> Learner:
     """Return a learner that knows nothing yet; the caller has seeded torch."""
+    # a copy: what a model changes of its task, whoever scores it does not find
+    task = deepcopy(ready.task)
     setting = Setting(
-        task=ready.task,
+        task=task,
         metric=ready.metric,
         protocol=ready.protocol,
         accelerator=accelerator,
@@ -80,7 +83,7 @@ def build_learner(
     if isinstance(model, Predictor):
         return TrackLearner(model, setting)
     assert isinstance(model, Model)
-    return NetworkLearner(model, model.network(ready.task, ready.weights), setting)
+    return NetworkLearner(model, model.network(task, ready.weights), setting)
 
 
 def _meet_thresholds(found: Fit, ready: Prepared, split: Split) -> Fit:

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abawbench.contracts import (
@@ -32,6 +33,7 @@ from abawbench.harness.learn.prediction import Forward, Scores, TrackScores
 from abawbench.harness.learn.recipe import hold_out
 from abawbench.harness.learn.training import Epochs, Training
 from abawbench.harness.request.protocol import Protocol
+from abawbench.harness.score.prediction_files import find_outside
 from abawbench.harness.score.scoring import official_value
 from abawbench.progress import Progress
 
@@ -101,7 +103,7 @@ class TrackLearner(Learner):
     def fit(self, inputs: Inputs, tracks: Sequence[LabelledTrack], seed: int, progress: Progress) -> Epochs:
         """Let the predictor learn from copies of the tracks, and of the labels some that it cannot write to."""
         given = [LabelledTrack(copy(one.track), one.known.read_only()) for one in tracks]
-        self.model.fit(self.setting.task, given, seed)
+        self.model.fit(deepcopy(self.setting.task), given, seed)
         return []
 
     def predict(self, inputs: Inputs, tracks: Sequence[Track], progress: Progress | None = None) -> list[Scores]:
@@ -109,12 +111,30 @@ class TrackLearner(Learner):
         task, found = self.setting.task, []
         for track in (progress or Progress()).track(tracks, f"predict {task.name}", len(tracks), "track"):
             # a copy: whatever is noted on a track, nobody who predicts or scores it later is to find
-            scores = np.array(self.model.predict(task, copy(track)), dtype=np.float64)
+            scores = self._numbers(self.model.predict(deepcopy(task), copy(track)))
             wanted = (1 if task.level == "track" else track.n_frames, len(task.outputs))
             if scores.shape != wanted:
                 raise PluginError(f"model '{self.model.name}' gave scores of shape {scores.shape}, not {wanted}")
+            row, told = find_outside(task, scores, decided=False)
+            if told:
+                remedy = "clip them, or bring them to that scale"
+                raise PluginError(f"model '{self.model.name}', track '{track.id}', frame {row}: {told}; {remedy}")
             found.append(finish_scores(scores, np.arange(len(scores)), self.setting.protocol))
         return found
+
+    def _numbers(self, given: object) -> NDArray[np.float64]:
+        """Return scores in an array of their own. Raises PluginError for what numpy would make numbers of silently."""
+        found, wrong, outputs = np.asarray(given), "", list(self.setting.task.outputs)
+        columns = [str(name) for name in getattr(given, "columns", outputs)]
+        if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
+            wrong = "of which some are masked; give a number for each"
+        elif found.dtype.kind not in "fiub":
+            wrong = f"of the type {found.dtype}; give an array of real numbers"
+        elif columns != outputs and sorted(columns) == sorted(outputs):
+            wrong = f"in the columns {', '.join(columns)}; the order of the outputs is {', '.join(outputs)}"
+        if wrong:
+            raise PluginError(f"model '{self.model.name}' gave scores {wrong}")
+        return found.astype(np.float64)
 
 
 class NetworkLearner(Learner):

@@ -17,6 +17,8 @@ from abawbench.system.limits import Limits
 CONTROLS = ("shuffled-labels",)
 DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
 PRECISIONS = ("no", "fp16", "bf16")
+SEEDS = 2**32
+"""How many seeds there are, from 0: numpy takes no others."""
 EAGER = "eager"
 """What runs networks unless another runtime is asked for, and always when scores are made."""
 
@@ -102,7 +104,8 @@ def list_jobs(
 
     ``grid`` holds values of settings: each combination of them is a job.
 
-    Raises UsageError for an unknown name and for options that exclude each other.
+    What is asked for twice is one job. Raises UsageError for an unknown name, a seed that is none and for options that
+    exclude each other.
     """
     check_device(like.device)
     if like.precision not in PRECISIONS:
@@ -114,13 +117,18 @@ def list_jobs(
         raise UsageError(f"unknown control '{like.control}'; use {', '.join(CONTROLS)}")
     if like.control is not None and like.protocol.pooled:
         raise UsageError(f"control '{like.control}' needs the official split; leave out folds and refit")
+    wrong = next((seed for seed in seeds if not 0 <= seed < SEEDS), None)
+    if wrong is not None:
+        raise UsageError(f"seed {wrong} is none: give a whole number from 0 to {SEEDS - 1}")
     protocol = replace(like.protocol, assumptions=check_assumptions(plugins, like.protocol.assumptions))
+    several = spread(like.overrides, grid or {})
+    each = [one for place, one in enumerate(several) if one not in several[:place]]
     return [
         replace(like, model=model, task=task, seed=seed, overrides=overrides, protocol=protocol)
         for model in model_names(plugins, models)
         for task in task_names(plugins, tasks)
-        for overrides in spread(like.overrides, grid or {})
-        for seed in seeds
+        for overrides in each
+        for seed in dict.fromkeys(seeds)
     ]
 
 

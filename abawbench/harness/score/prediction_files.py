@@ -146,19 +146,21 @@ def _column_key(name: str) -> str:
 
 def refuse_outside(task: Task, entries: Entries) -> None:
     """Raise DataError, naming the row, for a value or a score that the task does not allow; so in every form."""
-    if entries.decisions is not None:
-        values, outputs, ranges = _ranged(task, np.asarray(entries.decisions))
-    else:
-        values, outputs, ranges = _scored(task, _scores(entries))
+    given = entries.scores if entries.decisions is None else entries.decisions
+    row, told = find_outside(task, np.asarray(given), decided=entries.decisions is not None)
+    if told:
+        raise DataError(f"{entries.where(row)}: {told}; clip them, or bring them to that scale")
+
+
+def find_outside(task: Task, given: NDArray[Any], *, decided: bool) -> tuple[int, str]:
+    """Return the first row of decisions or scores that holds what the task does not allow, and it in words."""
+    values, outputs, ranges = (_ranged if decided else _scored)(task, given)
     for column, name, (low, high) in zip(values.T, outputs, ranges, strict=True):
         wrong = np.flatnonzero((column < low - SLACK) | (column > high + SLACK))
         if wrong.size:
-            row = int(wrong[0])
-            remedy = "clip them, or bring them to that scale"
-            raise DataError(
-                f"{entries.where(row)}: {name} {column[row]:g} is outside {low:g} to {high:g}, and so are {wrong.size} "
-                f"of {len(column)} rows; {remedy}"
-            )
+            row, share = int(wrong[0]), f"{wrong.size} of {len(column)} rows"
+            return row, f"{name} {column[row]:g} is outside {low:g} to {high:g}, and so are {share}"
+    return 0, ""
 
 
 Ranged = tuple[NDArray[Any], Sequence[str], Sequence[tuple[float, float]]]

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 FOLDER = Path(__file__).with_name("cheating_plugins")
 MODULES = ("lottery", "cheating_predictors", "cheating_networks")
-PREDICTORS = ("asks-and-goes-on", "digs", "remembers", "notes", "relabels", "scribbles", "withdraws")
+PREDICTORS = ("asks-and-goes-on", "digs", "remembers", "notes", "relabels", "scribbles", "withdraws", "rewrites-task")
 NETWORKS = ("network-remembers", "network-relabels", "network-loses-labels", "network-scribbles")
 HONEST = dict.fromkeys(PREDICTORS, "honest") | dict.fromkeys(NETWORKS, "honest-network")
 

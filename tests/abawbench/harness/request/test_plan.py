@@ -114,6 +114,18 @@ def beside_ours(monkeypatch: pytest.MonkeyPatch, entry_point: Callable[..., Entr
     return make
 
 
+def test_a_seed_and_a_setting_given_twice_are_one_job() -> None:
+    like = Job(model="", task="")
+    jobs = list_jobs(default_plugins(), ["constant"], ["va"], [3, 0, 3], like, {"lr": [0.1, 1e-1, 0.2]})
+    assert [(job.overrides["lr"], job.seed) for job in jobs] == [(0.1, 3), (0.1, 0), (0.2, 3), (0.2, 0)]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_numpy_does_not_take_is_wrong_usage(seed: int) -> None:
+    with pytest.raises(UsageError, match="from 0 to 4294967295"):
+        list_jobs(default_plugins(), ["constant"], ["va"], [0, seed], Job(model="", task=""))
+
+
 def test_all_names_in_full_what_a_stranger_claims_too(crowded: Plugins) -> None:
     assert task_names(crowded, ["all"]) == ["abawbench:va", "expr", "au", "ce", "emi", "ah"]
     models = model_names(crowded, ["all"])

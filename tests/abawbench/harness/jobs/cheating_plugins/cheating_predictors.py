@@ -160,6 +160,18 @@ class Withdraws(Honest):
         return self.given[-1]
 
 
+class RewritesTask(Honest):
+    """Changes how the task decides, and what it is."""
+
+    def fit(self, task: Task, tracks: Sequence[LabelledTrack], seed: int) -> None:
+        super().fit(task, tracks, seed)
+        object.__setattr__(task, "decide", lambda scores: np.zeros(len(scores), dtype=np.int64))
+        object.__setattr__(task, "outputs", ("one", "other"))
+
+    def predict(self, task: Task, track: Track) -> Any:
+        return np.tile(self.shares, (track.n_frames, 1))
+
+
 CHEATS = {
     "honest": Honest,
     "asks": Asks,
@@ -170,6 +182,7 @@ CHEATS = {
     "relabels": Relabels,
     "scribbles": Scribbles,
     "withdraws": Withdraws,
+    "rewrites-task": RewritesTask,
 }
 
 
