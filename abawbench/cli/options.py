@@ -33,6 +33,40 @@ LOST = 3
 """Exit status of results to which scored data is missing, because a track could not be read."""
 
 
+class _Quantity(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
+    units: ClassVar[Mapping[str, int]]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number a text stands for."""
+        text = str(value).strip().lower()
+        unit = next((unit for unit in sorted(self.units, key=len, reverse=True) if text.endswith(unit.lower())), "")
+        try:
+            number = float(text.removesuffix(unit.lower())) * self.units.get(unit, 1)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number < math.inf:
+            self.fail(f"'{value}' is no {self.name}; write a number with one of {', '.join(self.units)}", param, ctx)
+        return number
+
+
+class Seconds(_Quantity):
+    """``90``, ``90s``, ``30m`` or ``2h``, in seconds."""
+
+    name = "time"
+    units: ClassVar[Mapping[str, int]] = {"s": 1, "m": 60, "h": 3600}
+
+
+class Bytes(_Quantity):
+    """``500M`` or ``8G``, in bytes, each unit 1024 times the one before."""
+
+    name = "size"
+    units: ClassVar[Mapping[str, int]] = {"K": 2**10, "M": 2**20, "G": 2**30}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number of bytes a text stands for."""
+        return int(super().convert(value, param, ctx))
+
+
 def gather(name: str, build: Command, *options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Return a decorator that adds options and hands what ``build`` makes of their values to one parameter.
 
@@ -278,7 +312,11 @@ _where = gather(
         "with eager execution on the scored split; see 'abawbench list runtimes'.",
     ),
     click.option(
-        "--latency-seconds", default=60.0, show_default=True, help="For time and memory, per job at most; 0: none."
+        "--latency-seconds",
+        type=Seconds(),
+        default=60.0,
+        show_default=True,
+        help="For time and memory, per job at most; 0: none.",
     ),
     click.option(
         "--checkpoint-minutes",
@@ -322,42 +360,6 @@ def refuse_asked(context: click.Context) -> None:
     ]
     if given:
         raise UsageError(f"{', '.join(given)}: the plan says what is run; leave it out, or write another plan")
-
-
-class _Quantity(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    units: ClassVar[Mapping[str, int]]
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number a text stands for."""
-        if isinstance(value, int | float):
-            return value
-        text = str(value).strip().lower()
-        unit = next((unit for unit in sorted(self.units, key=len, reverse=True) if text.endswith(unit.lower())), "")
-        try:
-            number = float(text.removesuffix(unit.lower())) * self.units.get(unit, 1)
-        except ValueError:
-            number = math.nan
-        if not 0 <= number < math.inf:
-            self.fail(f"'{value}' is no {self.name}; write a number with one of {', '.join(self.units)}", param, ctx)
-        return number
-
-
-class Seconds(_Quantity):
-    """``90``, ``90s``, ``30m`` or ``2h``, in seconds."""
-
-    name = "time"
-    units: ClassVar[Mapping[str, int]] = {"s": 1, "m": 60, "h": 3600}
-
-
-class Bytes(_Quantity):
-    """``500M`` or ``8G``, in bytes, each unit 1024 times the one before."""
-
-    name = "size"
-    units: ClassVar[Mapping[str, int]] = {"K": 2**10, "M": 2**20, "G": 2**30}
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number of bytes a text stands for."""
-        return int(super().convert(value, param, ctx))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -84,6 +85,13 @@ def test_a_file_that_is_wrong_is_named_with_its_key(call, text: str, said: str) 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
+@pytest.mark.parametrize("option", ["--latency-seconds", "--job-timeout"])
+def test_a_time_that_is_none_is_wrong_usage(call, option: str, seconds: str) -> None:
+    with pytest.raises(click.BadParameter, match=f"'{seconds}' is no time"):
+        call("run", "--model", "toy", option, seconds)
+
+
 def test_a_part_of_the_tracks_is_recorded_and_has_no_rank(call, toys, tmp_path: Path) -> None:
     given = ("run", "--config", "suite.toml", "--seed", "0", "--grid", "lr=0.001")
     (record,) = json.loads(call(*given, "--limit", "2", "--json").stdout)
