@@ -13,10 +13,12 @@ from typing import Any
 
 from abawbench.contracts.declarations import Declaration, ModelDeclaration
 from abawbench.contracts.errors import PluginError, UsageError
+from abawbench.contracts.text import nearest_names
 from abawbench.loading import KINDS as KINDS
 from abawbench.loading import SUITE as SUITE
 from abawbench.loading import Ended, callbacks_of, declarations_of, how_they_end
 from abawbench.system.code import Code, Scope, identify_module
+from abawbench.system.text import count
 
 GROUP = "abawbench"
 FIRST_PARTY = "abawbench"
@@ -244,12 +246,13 @@ class Plugins:
         return [p for p in named if p.name == bare and distribution in ("", p.distribution)]
 
     def _unknown(self, kind: str, name: str, others: Iterable[str]) -> str:
-        from difflib import get_close_matches
-
         names = [*(name for p in self.all(kind) for name in p.claims or (p.name,)), *others]
-        near = get_close_matches(name, names, n=3)
+        near = nearest_names(name, names)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
-        broken = f" ({len(self.failures)} plugins failed to load, see 'abawbench list')" if self.failures else ""
+        if "," in name and not {one.strip() for one in name.split(",")} - {*names}:
+            hint = f"name one at a time: {' '.join(f'--{kind} {one.strip()}' for one in name.split(','))}"
+        failed = count(len(self.failures), "plugin")
+        broken = f" ({failed} failed to load, see 'abawbench list')" if self.failures else ""
         return f"unknown {kind} '{name}'; {hint}{broken}"
 
 

@@ -178,6 +178,7 @@ def main() -> None:
     Exit status: 0 done, 1 a job failed, 2 wrong usage or data (of compare, whose 2 is an answer, 3), 130 interrupted,
     141 nobody reads the output, 143 ended by SIGTERM.
     """
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what an encoding lacks is spelt out, and ends nothing
             stream.reconfigure(errors="backslashreplace")
@@ -201,6 +202,17 @@ def main() -> None:
         click.echo("interrupted", err=True)
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _open_streams() -> None:
+    """Let what is written to a stream that was closed (``>&-``) go nowhere, and no file take its number."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 @contextmanager

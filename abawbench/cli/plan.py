@@ -14,6 +14,7 @@ from abawbench.cli import options
 from abawbench.cli.config_file import config_file
 from abawbench.cli.options import Form, asked, print_csv
 from abawbench.contracts.errors import UsageError
+from abawbench.system.text import count
 
 if TYPE_CHECKING:
     from abawbench.harness.engines.forecast import Forecast
@@ -67,7 +68,8 @@ def plan(asked: dict[str, Any], out: Path) -> int:
     made = api.plan(**asked)
     write_plan(out, made)
     last = len(made.jobs) - 1
-    click.echo(f"{len(made.jobs)} jobs in {out}; each is done by: abawbench run --plan {out} --index 0 (to {last})")
+    others = f" (the others by 1 to {last})" if last else ""
+    click.echo(f"{count(last + 1, 'job')} in {out}; the first is done by: abawbench run --plan {out} --index 0{others}")
     return 0
 
 
@@ -201,8 +203,8 @@ def _print(plan: Any, endings: Any) -> None:
         click.echo("")
     for reason, numbers in reasons.items():
         click.echo(f"{numbers_text(numbers)}  {reason}")
-    total = ", ".join(f"{count} {state}" for state, count in count_states(endings).items())
-    click.echo(f"\n{len(endings)} jobs: {total}")
+    total = ", ".join(f"{number} {state}" for state, number in count_states(endings).items())
+    click.echo(f"\n{count(len(endings), 'job')}: {total}")
 
 
 def show_forecasts(found: "Sequence[Forecast]", form: Form, out: Path, latency_seconds: float) -> int:
@@ -232,7 +234,7 @@ def _print_forecasts(found: "Sequence[Forecast]", out: Path, latency_seconds: fl
     place = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     models = len({one.model for one in todo})
     click.echo(
-        f"{len(todo)} of {len(found)} jobs to do, one after the other about {_time(sum(known))}"
+        f"{len(todo)} of {count(len(found), 'job')} to do, one after the other about {_time(sum(known))}"
         + (f" without {len(todo) - len(known)} of unknown time" if len(known) < len(todo) else "")
         + f", and up to {_time(models * latency_seconds)} to time networks; features take "
         f"{sum(one.features_bytes for one in todo) / 1e9:.2g} GB more of the cache; "

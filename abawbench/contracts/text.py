@@ -295,8 +295,15 @@ class _Counting:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return ``; did you mean '...'?`` with the known name nearest to one, or nothing."""
+    near = nearest_names(name, known)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def nearest_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three known names that are nearest to one, the nearest first; capitals do not matter."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name.casefold(), {other.casefold(): other for other in known}, n=1)
-    meant = next((other for other in known if near and other.casefold() == near[0]), None)
-    return "" if meant is None else f"; did you mean '{meant}'?"
+    spelt: dict[str, str] = {}
+    for other in known:
+        spelt.setdefault(other.casefold(), other)
+    return [spelt[one] for one in get_close_matches(name.casefold(), spelt, n=3)]

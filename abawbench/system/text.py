@@ -59,6 +59,15 @@ def millions(value: float | None) -> str:
     return f"{number(value / 1e9)}G" if value >= 1e9 else f"{number(value / 1e6)}M"
 
 
+def count(number: int, what: str) -> str:
+    """Return a number of things, in words.
+
+    >>> count(1, "job"), count(1200, "job")
+    ('1 job', '1,200 jobs')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def at_least(text: str, short: bool) -> str:
     """Return a count as it stands, or marked as one that is known to be short.
 

@@ -149,13 +149,13 @@ def baseline() -> None:
 def save(name: str, runs: str, folder: Path | None, force: bool) -> int:
     """Store the runs in RUNS (default: runs) as baseline NAME."""
     from abawbench.compare import sides
-    from abawbench.system.text import plain
+    from abawbench.system.text import count, plain
 
     chosen = sides.load_side(runs)
     path = sides.save_baseline(name, chosen, folder or sides.BASELINES, replace=force)
     kept = len(sides.newest(chosen))
     older = f"; {len(chosen) - kept} older ones of the same are left out" if kept < len(chosen) else ""
-    click.echo(plain(f"wrote {path}: {kept} runs{older}"))
+    click.echo(plain(f"wrote {path}: {count(kept, 'run')}{older}"))
     return 0
 
 

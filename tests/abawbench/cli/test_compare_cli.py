@@ -61,7 +61,7 @@ def test_options_replace_what_the_gate_file_says(call) -> None:
 
 
 def test_a_saved_baseline_is_listed_and_compared_by_name(call) -> None:
-    assert "1 runs" in call("baseline", "save", "toy", "good").stdout
+    assert "1 run" in call("baseline", "save", "toy", "good").stdout
     assert "toy\t" in call("baseline", "list").stdout
     assert call("compare", "toy", "good", "--max-drop", "0").return_value == 0
 

@@ -1,14 +1,17 @@
 """What a terminal or its reader cannot take never becomes a status that means something else."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from abawbench import cli
 from abawbench.contracts.errors import AbawbenchError, UsageError
+from abawbench.plugins import default_plugins
 from abawbench.system import cache
 
 
@@ -70,3 +73,18 @@ def test_a_user_that_is_in_no_list_gets_a_name(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     cache.name_user()
     assert os.environ["USER"] == f"uid-{os.getuid()}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of Unix closes the streams")
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
+def test_closed_streams_end_nothing(make_run: Callable[..., Path], tmp_path: Path, closed: str) -> None:
+    make_run("runs/a")
+    command = f'"{sys.executable}" -m abawbench report "{tmp_path}/runs" {closed}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_name_in_other_letters_or_with_commas_is_told() -> None:
+    for wanted, hint in (("VA", "did you mean va?"), ("va,expr", "name one at a time: --task va --task expr")):
+        with pytest.raises(UsageError, match=re.escape(hint)):
+            default_plugins().get("task", wanted)
