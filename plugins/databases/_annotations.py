@@ -72,7 +72,7 @@ def read_annotation(path: Path, form: Format) -> NDArray[np.float64]:
 
     Raises RowError, naming the line, for anything but a header and well-formed rows, and OSError.
     """
-    data = read_regular(path).removeprefix(b"\xef\xbb\xbf")
+    data = _with_line_feeds(read_regular(path).removeprefix(b"\xef\xbb\xbf"))
     kind = name_kind(data)
     if kind is not None:
         raise RowError(f"this is {kind[0]}; {kind[1]}")
@@ -98,11 +98,24 @@ def count_annotated(path: Path, form: Format) -> int:
     Those that say plainly that they are not are left out.
     """
     try:
-        rows = read_regular(path).rstrip().split(b"\n")[1:]
-    except OSError:
+        rows = _with_line_feeds(read_regular(path)).rstrip().split(b"\n")[1:]
+    except (OSError, RowError):
         return 0
     cells = [row.decode("utf-8", "replace").split(",") for row in rows]
     return sum(not any(is_number(cell) and float(cell) == form.ignored for cell in row) for row in cells)
+
+
+def _with_line_feeds(data: bytes) -> bytes:
+    """Return text that an editor saved as UTF-16, or with line ends of its own, as the official files are."""
+    data = data.replace(b"\r\r\n", b"\n") if b"\r\r\n" in data else data
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if not wide and (b"\r" not in data or b"\n" in data):
+        return data
+    try:
+        text = data.decode("utf-16" if wide else "utf-8")
+    except UnicodeDecodeError:
+        raise RowError("is no UTF-8 or UTF-16 text; save it as UTF-8") from None
+    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").encode()
 
 
 def _check_header(line: str, form: Format) -> None:

@@ -83,7 +83,8 @@ def runs(
     elif as_csv:
         options.print_csv([_fields(run) for run in shown])
     elif shown:
-        click.echo(runs_table(shown, folder))
+        width, known = options.terminal_width()
+        click.echo(runs_table(shown, folder, width if known else None))
     else:
         click.echo("nothing is outdated" if prune else "no runs")
     if not (prune and shown):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from abawbench import cli
@@ -65,3 +66,14 @@ def test_a_run_from_the_future_makes_nothing_outdated(make_run: Make, tmp_path: 
     make_run("runs/ahead", finished=datetime(2999, 1, 1, tzinfo=UTC))
     make_run("runs/new", finished=FIRST)
     assert "nothing is outdated" in call(str(tmp_path / "runs"), "--prune").stdout
+
+
+def test_rows_fit_a_narrow_terminal(make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n, model in enumerate(("x", "a-model-with-a-long-name")):
+        make_run(f"runs/{model}/va/a-database-with-a-long-name-seed{n}-0f3a0f3a", model=model, seed=n)
+    runs = str(tmp_path / "runs")
+    wide = call(runs).stdout.splitlines()
+    monkeypatch.setenv("COLUMNS", "72")
+    narrow = call(runs).stdout.splitlines()
+    assert max(map(len, wide)) > 72 >= max(map(len, narrow))
+    assert {line.split()[-1] for line in wide[2:]} == {line.strip() for line in narrow[2:] if line.startswith("  ")}

@@ -100,6 +100,17 @@ def test_windows_line_ends_byte_order_marks_and_blank_last_lines_are_fine(disk: 
     assert the_problems(disk) == []
 
 
+@pytest.mark.parametrize("end", ["\r", "\r\r\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_files_saved_by_other_editors_are_read(disk: Any, encoding: str, end: str) -> None:
+    disk.put(f"{VA}/Train_Set/a.txt", end.join(["valence,arousal", "0.5,0.25", "-5,-5", "0,1", ""]).encode(encoding))
+    disk.put(f"{EXPR}/Train_Set/a.txt", end.join([EXPR_HEADER.strip(), "3", "-1", "7"]).encode(encoding))
+    disk.images("cropped_aligned/a", "00001.jpg")
+    assert only(disk).known.values.tolist() == [[0.5, 0.25], [-5, -5], [0, 1]]
+    assert only(disk, "expr").known.values.tolist() == [3, -1, 7]
+    assert the_problems(disk) == []
+
+
 @pytest.mark.slow
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
