@@ -1,7 +1,8 @@
 """A comparison as text: a table for the terminal, Markdown for a pull request, JSON for machines."""
 
 import json
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 
 from abawbench.compare.comparison import Comparison, Ratio, TaskComparison
 from abawbench.compare.gate import Check
@@ -11,20 +12,21 @@ from abawbench.system.text import NONE, markdown, number, plain
 MARKS = {"pass": "✅", "fail": "❌", "unsure": "❓", "refused": "🚫"}
 
 
-def comparison_text(comparison: Comparison, found: Sequence[Check] = (), *, fmt: str = "simple") -> str:
-    """Return the table, what was refused, and the gate's checks; ``fmt`` is ``simple`` or ``github`` (Markdown)."""
-    from tabulate import tabulate
+def comparison_text(
+    comparison: Comparison, found: Sequence[Check] = (), *, fmt: str = "simple", width: int | None = None
+) -> str:
+    """Return the table, what was refused, and the gate's checks; ``fmt`` is ``simple`` or ``github`` (Markdown).
 
+    In lines of at most ``width`` characters the table goes on below itself, and sentences are wrapped.
+    """
     md = fmt == "github"
     escape = markdown if md else plain
     lines = [f"{'### ' if md else ''}{escape(comparison.b)} against {escape(comparison.a)}", ""]
     if any(task.synthetic for task in comparison.tasks):
         lines += [f"{SYNTHETIC}.", ""]
     if comparison.tasks:
-        columns = _columns(comparison.tasks, escape)
-        align = ["left" if name in ("task", "metric") else "right" for name in columns]
-        rows = list(zip(*columns.values(), strict=True))
-        lines += [tabulate(rows, headers=list(columns), tablefmt=fmt, disable_numparse=True, colalign=align), ""]
+        for columns in _fit(_columns(comparison.tasks, escape), None if md else width):
+            lines += [_table(columns, fmt), ""]
         lines += [escape(line) if line else "" for line in _legend(comparison)]
     bullet = "- " if md else ""
     if not found:  # the gate's checks say it too
@@ -32,7 +34,33 @@ def comparison_text(comparison: Comparison, found: Sequence[Check] = (), *, fmt:
     lines += [f"{bullet}{escape(note)}" for note in (*_differing(comparison.tasks), *comparison.notes)]
     if found:
         lines += ["", *(f"{bullet}{MARKS[one.outcome]} {escape(one.what)}: {escape(one.words)}" for one in found)]
+    if width is not None and not md:
+        lines = [part for line in lines for part in (_wrap(line, width) if "\n" not in line else [line])]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _wrap(line: str, width: int) -> list[str]:
+    return textwrap.wrap(line, width, subsequent_indent="  ") or [""]
+
+
+def _table(columns: Mapping[str, Sequence[str]], fmt: str) -> str:
+    from tabulate import tabulate
+
+    align = ["left" if name in ("task", "metric") else "right" for name in columns]
+    rows = list(zip(*columns.values(), strict=True))
+    return tabulate(rows, headers=list(columns), tablefmt=fmt, disable_numparse=True, colalign=align)
+
+
+def _fit(columns: Mapping[str, list[str]], width: int | None) -> list[dict[str, list[str]]]:
+    """Return the columns in as many tables as it takes for none to be wider; each begins with the task."""
+    tables: list[dict[str, list[str]]] = [{}]
+    for name, cells in columns.items():
+        wider = {**tables[-1], name: cells}
+        if width is not None and len(tables[-1]) > 1 and len(_table(wider, "simple").split("\n")[1]) > width:
+            wider = {"task": columns["task"], name: cells}
+            tables.append(wider)
+        tables[-1] = wider
+    return tables
 
 
 def comparison_json(comparison: Comparison, found: Sequence[Check] = (), status: int | None = None) -> str:

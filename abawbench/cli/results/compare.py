@@ -126,7 +126,9 @@ def compare(
     elif as_json:
         click.echo(comparison_table.comparison_json(found, done, status if wanted else None), nl=False)
     else:
-        click.echo(comparison_table.comparison_text(found, done, fmt=fmt or "simple"), nl=False)
+        width, known = options.terminal_width()
+        text = comparison_table.comparison_text(found, done, fmt=fmt or "simple", width=width if known else None)
+        click.echo(text, nl=False)
     return status
 
 

@@ -328,6 +328,15 @@ def test_the_text_holds_differences_ratios_and_what_was_refused(make_run: Make, 
     assert data["refused"][0]["task"] == "a|u"
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_comparison_fits_the_terminal_and_loses_nothing(make_run: Make, width: int) -> None:
+    found = against(make_run("a"), make_run("b", noise=0.5))
+    found = found.model_copy(update={"a": "a", "b": "b"})  # paths without a blank cannot be wrapped
+    narrow, wide = comparison_text(found, width=width), comparison_text(found)
+    assert max(map(len, narrow.splitlines())) <= width < max(map(len, wide.splitlines()))
+    assert sorted(set(narrow.split())) == sorted(set(wide.split()) | {word for word in narrow.split() if "--" in word})
+
+
 def test_synthetic_comparisons_say_so(make_run: Make) -> None:
     found = against(make_run("a", synthetic=True), make_run("b", synthetic=True))
     assert "SYNTHETIC" in comparison_text(found)
