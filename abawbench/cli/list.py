@@ -28,6 +28,10 @@ Examples:
 """
 
 
+LEAST = 16
+"""Characters of the summaries, however narrow the terminal."""
+
+
 @click.command("list", epilog=EPILOG)
 @click.argument("what", type=click.Choice([*PLURALS, "assumptions", "all"]), default="all")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
@@ -57,7 +61,13 @@ def list_plugins(what: str, as_json: bool, as_csv: bool) -> int:
 
     rows = [[p.kind, plain(p.name), plain(_summary(p)), plain(p.distribution), plain(p.version)] for p in found]
     headers = ["kind", "name", "what it is", "distribution", "version"]
-    click.echo(tabulate(rows, headers, disable_numparse=True))
+    width, known = options.terminal_width()
+    columns = [
+        [f"{heading}  ", *cells] for heading, *cells in zip(headers, *rows, strict=True)
+    ]  # tabulate pads headings
+    taken = sum(max(map(len, cells)) + 2 for place, cells in enumerate(columns) if place != 2)
+    room = max(width - taken, LEAST) if known else None  # of the only column that may go on below
+    click.echo(tabulate(rows, headers, disable_numparse=True, maxcolwidths=[None, None, room, None, None]))
     for callback in plugins.callbacks():
         click.echo(plain(f"follows every run: {callback}"))
     for failure in plugins.failures:

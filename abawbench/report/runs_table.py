@@ -1,5 +1,6 @@
 """The runs of a folder as a list: when, what, how good, and where."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def runs_table(runs: Sequence[Run], folder: Path, width: int | None = None) -> s
         below = [f"  {place}" for place in columns["folder"]]
         lines = [head, rule, *(line for pair in zip(rows, below, strict=True) for line in pair)]
     why = [f"{plain(_place(run, folder))}: {plain(str(run.record.reason))}" for run in runs if run.record.reason]
+    if width is not None:
+        why = [part for line in why for part in textwrap.wrap(line, width, subsequent_indent="  ")]
     return "\n".join([*lines, *(["", *why] if why else [])])
 
 

@@ -68,7 +68,9 @@ def test_a_run_from_the_future_makes_nothing_outdated(make_run: Make, tmp_path: 
     assert "nothing is outdated" in call(str(tmp_path / "runs"), "--prune").stdout
 
 
-def test_rows_fit_a_narrow_terminal(make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_fit_a_narrow_terminal(
+    make_run: Make, make_record: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for n, model in enumerate(("x", "a-model-with-a-long-name")):
         make_run(f"runs/{model}/va/a-database-with-a-long-name-seed{n}-0f3a0f3a", model=model, seed=n)
     runs = str(tmp_path / "runs")
@@ -77,3 +79,16 @@ def test_rows_fit_a_narrow_terminal(make_run: Make, tmp_path: Path, monkeypatch:
     narrow = call(runs).stdout.splitlines()
     assert max(map(len, wide)) > 72 >= max(map(len, narrow))
     assert {line.split()[-1] for line in wide[2:]} == {line.strip() for line in narrow[2:] if line.startswith("  ")}
+    store.write_failed(tmp_path / "runs" / "d", make_record(status="failed", reason="a long word " * 12, score=None))
+    assert max(map(len, call(runs).stdout.splitlines())) <= 72
+
+
+def test_summaries_of_plugins_go_on_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lines() -> list[str]:
+        return CliRunner().invoke(cli.group, ["list", "models"], standalone_mode=False).stdout.splitlines()
+
+    wide = lines()
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = lines()
+    assert max(map(len, wide)) > 80 >= max(map(len, narrow))
+    assert set(" ".join(wide[2:]).split()) == set(" ".join(narrow[2:]).split())
