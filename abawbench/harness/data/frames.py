@@ -301,7 +301,7 @@ def embed_images(embed: nn.Module, tracks: Sequence[Track], rules: ImageRules, w
     caching = decide_caching(embed, clip, where.device, log.images, rules.form)
     if rules.live or not caching.kept:
         if caching.reason and not rules.live and log.images >= MANY:
-            rate = measure_embedding(embed, tracks, clip, where, 0.5)
+            rate = measure_embedding(embed, tracks, clip, where, 0.2)
             time = f"about {log.images / rate / 60:.0f} min at {rate:.0f} images/s by one process" if rate else ""
             where.progress.note(f"{caching.reason}; the images are read anew each epoch: {time}")
         found = LiveImages(tracks, rules, log)
