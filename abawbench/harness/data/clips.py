@@ -1,10 +1,8 @@
 """Clips: which frames each holds, what they are labelled, and which of them there is something to learn from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +23,16 @@ class ClipIndex:
     """[T], false where the last frame is repeated to fill the clip."""
 
 
-def cut_clips(track: int, n_frames: int, clip: Clip) -> list[ClipIndex]:
-    """Return the clips of a track of so many frames; each frame is in at least one."""
+Wanted: TypeAlias = Callable[[int, NDArray[np.intp], NDArray[np.bool_]], NDArray[np.bool_]]
+"""Says which clips of a track are wanted, [C], by their frames and what is real of them, [C, T]."""
+
+
+def cut_clips(track: int, n_frames: int, clip: Clip, wanted: Wanted | None = None) -> list[ClipIndex]:
+    """Return the clips of a track of so many frames, all or those that are wanted; each frame is in at least one."""
     frames, real = cut_windows(n_frames, clip.length, clip.stride)
+    if wanted is not None:  # before there are a million objects
+        there = wanted(track, frames, real)
+        frames, real = frames[there], real[there]
     return [ClipIndex(track, f, r) for f, r in zip(frames, real, strict=True)]
 
 
@@ -38,15 +43,10 @@ class ClipLabels:
         self._labels = labels
         self._task = task
 
-    def annotated(self, clips: Sequence[ClipIndex]) -> list[ClipIndex]:
-        """Return the clips with at least one annotated frame, the only ones to learn from."""
-        found: list[ClipIndex] = []
-        for track, group in groupby(clips, key=attrgetter("track")):
-            own = list(group)  # together: one by one a million clips take seconds
-            rows, real = np.stack([self._rows(clip) for clip in own]), np.stack([clip.real for clip in own])
-            there = np.flatnonzero((self._labels[track].annotated[rows] & real).any(axis=1))
-            found += [own[place] for place in there.tolist()]
-        return found
+    def annotated(self, track: int, frames: NDArray[np.intp], real: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which clips [C] of a track have an annotated frame, the only ones to learn from."""
+        there: NDArray[np.bool_] = (self._labels[track].annotated[self._rows(frames)] & real).any(axis=1)
+        return there
 
     def of(self, clip: ClipIndex) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the labels of the frames of a clip, [T], [T, K] or [T, C]; at track level the track's, repeated.
@@ -54,14 +54,14 @@ class ClipLabels:
         With them a mask [T], or [T, P] for a task of P parts: annotated and not padding.
         """
         labels = self._labels[clip.track]
-        at = self._rows(clip)
+        at = self._rows(clip.frames)
         values = labels.values[at]
         mask = (labels.mask[at].T & clip.real).T
         dtype = np.int64 if self._task.kind == "multiclass" else np.float32
         return np.where(self._over_values(mask, values.ndim), values, 0).astype(dtype), mask
 
-    def _rows(self, clip: ClipIndex) -> NDArray[np.intp]:
-        return np.zeros_like(clip.frames) if self._task.level == "track" else clip.frames
+    def _rows(self, frames: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.zeros_like(frames) if self._task.level == "track" else frames
 
     def _over_values(self, mask: NDArray[np.bool_], dimensions: int) -> NDArray[np.bool_]:
         """Return the mask in a shape that fits label values of so many dimensions."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from abawbench.contracts import DataError, Model, Track, UsageError
-from abawbench.harness.data.clips import ClipIndex, cut_clips
+from abawbench.harness.data.clips import ClipIndex, Wanted, cut_clips
 from abawbench.harness.data.frames import ImageRules, ImageSteps, LiveImages, Where, embed_images
 from abawbench.harness.data.images import TrackImages, image_bytes, track_images
 from abawbench.harness.data.loader import build_loader, closing_workers, count_workers, iterate
@@ -48,9 +48,10 @@ class Inputs:
             return frames.images[self.number_of(track)]
         return track_images(np.ones(track.n_frames, dtype=np.bool_))
 
-    def clips(self, tracks: Sequence[Track], model: Model) -> list[ClipIndex]:
-        """Return the clips of some of the tracks, in order; each frame is in at least one."""
-        return [clip for track in tracks for clip in cut_clips(self.number_of(track), track.n_frames, model.clip)]
+    def clips(self, tracks: Sequence[Track], model: Model, wanted: Wanted | None = None) -> list[ClipIndex]:
+        """Return the clips of some of the tracks, in order, all or those that are wanted; each frame is in one."""
+        cut = (cut_clips(self.number_of(track), track.n_frames, model.clip, wanted) for track in tracks)
+        return [clip for own in cut for clip in own]
 
     def workers(self, clips: Sequence[ClipIndex]) -> int:
         """Return how many processes read the clips: none where nothing is decoded for them."""

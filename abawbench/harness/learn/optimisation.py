@@ -35,7 +35,7 @@ class Optimisation:
         if recipe.annotated_clips:
             clips = cut_annotated(inputs, tracks, learner.model.clip)
         else:
-            clips = labels.annotated(inputs.clips([one.track for one in tracks], learner.model))
+            clips = inputs.clips([one.track for one in tracks], learner.model, labels.annotated)
         if not clips:
             raise UsageError(f"no training clip of task '{self._task.name}' is annotated")
         order, read = Order(len(clips), seed), _Batches(inputs, labels)

@@ -55,7 +55,7 @@ def test_padding_and_ignore_codes_are_masked(toys) -> None:
 def test_clips_without_any_label_are_not_learned_from(toys) -> None:
     task = toys.get("task", "colour").build()
     known = ClipLabels({0: Labels(np.zeros(8, dtype=int), np.arange(8) >= 4)}, task)
-    assert [clip.frames[0] for clip in known.annotated(cut_clips(0, 8, CLIP))] == [4]
+    assert [clip.frames[0] for clip in cut_clips(0, 8, CLIP, known.annotated)] == [4]
 
 
 def test_one_output_per_clip_counts_for_each_of_its_frames(toys) -> None:
