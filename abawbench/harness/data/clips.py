@@ -45,8 +45,8 @@ class ClipLabels:
 
     def annotated(self, track: int, frames: NDArray[np.intp], real: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which clips [C] of a track have an annotated frame, the only ones to learn from."""
-        there: NDArray[np.bool_] = (self._labels[track].annotated[self._rows(frames)] & real).any(axis=1)
-        return there
+        there = self._labels[track].annotated[self._rows(frames)] & real
+        return np.asarray(there.any(axis=1))
 
     def of(self, clip: ClipIndex) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the labels of the frames of a clip, [T], [T, K] or [T, C]; at track level the track's, repeated.
