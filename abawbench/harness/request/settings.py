@@ -54,7 +54,13 @@ def parse_grid(items: Iterable[str]) -> dict[str, list[Any]]:
 
 
 def spread(settings: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]) -> list[Mapping[str, Any]]:
-    """Return the settings with each combination of a grid in place; ``name.key`` is one key of a mapping."""
+    """Return the settings with each combination of a grid in place; ``name.key`` is one key of a mapping.
+
+    Raises UsageError for one that the settings give too: it would be passed over.
+    """
+    both = next((name for name in grid if _gives(settings, name)), None)
+    if both is not None:
+        raise UsageError(f"'{both}' is given by --set and by --grid; leave one out")
     found: list[Mapping[str, Any]] = []
     for values in product(*grid.values()):
         chosen: dict[str, Any] = {}
@@ -64,6 +70,15 @@ def spread(settings: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]) -> li
             chosen = _merge(chosen, value)
         found.append(_merge(settings, chosen))
     return found
+
+
+def _gives(settings: Any, name: str) -> bool:
+    """Return whether settings give a name, such as ``lr`` or ``loss.va``."""
+    for key in name.split("."):
+        if not isinstance(settings, Mapping) or key not in settings:
+            return False
+        settings = settings[key]
+    return True
 
 
 def apply(

@@ -120,6 +120,12 @@ def test_a_seed_and_a_setting_given_twice_are_one_job() -> None:
     assert [(job.overrides["lr"], job.seed) for job in jobs] == [(0.1, 3), (0.1, 0), (0.2, 3), (0.2, 0)]
 
 
+@pytest.mark.parametrize(("own", "name"), [({"lr": 1}, "lr"), ({"loss": {"va": "x"}}, "loss.va")])
+def test_a_setting_beside_a_grid_of_it_is_refused(own: dict[str, Any], name: str) -> None:
+    with pytest.raises(UsageError, match=f"'{name}' is given by --set and by --grid"):
+        list_jobs(default_plugins(), ["constant"], ["va"], [0], Job(model="", task="", overrides=own), {name: [1, 2]})
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_that_numpy_does_not_take_is_wrong_usage(seed: int) -> None:
     with pytest.raises(UsageError, match="from 0 to 4294967295"):
