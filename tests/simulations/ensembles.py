@@ -63,7 +63,7 @@ def judge(method: Any, task: Task, metric: Metric, seen: Examples, *tests: Examp
         for i in np.flatnonzero(fold == k):
             unseen[i] = own(seen.scores[i])
     kept = rows(seen, unseen)
-    ends = interval(metric.value, kept, groups=seen.groups, replicates=1000, method="widened")
+    ends = interval(metric.value, kept, groups=seen.groups, method="widened")
     inside = metric.value(rows(seen, [whole(one) for one in seen.scores]).sum(axis=0))
     tested = [metric.value(rows(test, [whole(one) for one in test.scores]).sum(axis=0)) for test in tests]
     return [float(x) for x in (metric.value(kept.sum(axis=0)), ends.low, ends.high, inside, *tested)]

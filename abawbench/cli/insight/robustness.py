@@ -86,6 +86,8 @@ def _report(found: "Robustness") -> str:
         "",
         tabulate(rows, headers=("corruption", *map(str, severities), "mean change [interval]"), disable_numparse=True),
     ]
+    if reasons := [f"{one.corruption}: {one.mean.reason}" for one in found.disturbed if one.mean.reason]:
+        lines += ["", *reasons]
     if found.not_asked:
         lines += ["", f"not asked, the model has no such input: {', '.join(found.not_asked)}"]
     return "\n".join(lines)
@@ -96,5 +98,7 @@ def _text(change: "Change") -> str:
 
     if change.value is None:
         return NONE
-    interval = "" if change.low is None or change.high is None else f" [{change.low:+.3f}, {change.high:+.3f}]"
+    interval = (
+        " (see below)" if change.low is None or change.high is None else f" [{change.low:+.3f}, {change.high:+.3f}]"
+    )
     return f"{change.value:+.3f}{interval}"

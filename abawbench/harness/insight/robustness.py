@@ -28,6 +28,8 @@ class Change:
     low: float | None
     high: float | None
     p_value: float | None
+    reason: str | None
+    """Why there is no interval."""
 
 
 @dataclass(frozen=True)
@@ -170,4 +172,5 @@ def _psnr(run: ScoredRun, corruption: Corruption, severity: int) -> float | None
 
 
 def _change(found: Difference) -> Change:
-    return Change(*(x if np.isfinite(x) else None for x in (found.value, found.low, found.high, found.p_value)))
+    numbers = (found.value, found.low, found.high, found.p_value)
+    return Change(*(x if np.isfinite(x) else None for x in numbers), reason=found.reason)

@@ -9,7 +9,7 @@
     for (const [name, value] of Object.entries(attributes)) {
       if (value === null || value === undefined || value === false) continue;
       if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-      else node.setAttribute(name, value === true ? "" : value);
+      else node.setAttribute(name, value === true ? "" : typeof value === "number" ? +value.toFixed(1) : value);
     }
     node.append(...children.flat(9).filter((child) => child !== null && child !== undefined));
     return node;
@@ -19,11 +19,14 @@
     put(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
   const line = (x1, y1, x2, y2, kind) => svg("line", { x1, y1, x2, y2, class: kind });
   const label = (x, y, text, anchor = "middle") => svg("text", { x, y, "text-anchor": anchor }, text);
+  const para = (text, kind) => h("p", { class: kind }, text);
+  const items = (texts) => h("ul", {}, texts.map((text) => h("li", {}, text)));
   const button = (text, onclick, attributes = {}) => h("button", { type: "button", onclick, ...attributes }, text);
 
   // Numbers as people read them.
   const known = (value) => value !== null && value !== undefined;
   const fixed = (value, digits = 3) => (known(value) ? value.toFixed(digits) : NONE);
+  const ends = (value, low, high) => fixed(value) + (known(low) ? ` [${fixed(low)}, ${fixed(high)}]` : "");
   const signed = (value) => (known(value) ? (value > 0 ? "+" : "") + value.toFixed(3) : NONE);
   const short = (value) => (known(value) ? String(+value.toPrecision(3)) : NONE);
   const large = (value) => {
@@ -41,37 +44,29 @@
     if (count > 1) row.id += "~" + count;
   }
   const BY_ID = new Map(ROWS.map((row) => [row.id, row]));
-  const weightsOf = (row) => row.published ? "not stated" : row.pretrained.join(", ") || (row.weights === "none" ? "nothing" : row.weights || "nothing");
+  const weightsOf = (row) => row.published ? "not stated" : row.pretrained.join(", ") || (row.weights !== "none" && row.weights) || "nothing";
   const hasInterval = (row) => row.interval && known(row.interval[0]);
   const merit = (row) => (row.board.higher ? row.value : -row.value);
 
+  const megabytes = (bytes) => (known(bytes) ? String(Math.round(bytes / 1e6)) : NONE);
   const COLUMNS = [
     { key: "rank", name: "Rank", get: (row) => row.place, up: true },
     { key: "model", name: "Model", get: (row) => row.name.toLowerCase(), up: true },
     { key: "value", name: "Value [interval]", get: merit },
-    { key: "floor", name: "Floor", get: (row) => row.floor, text: (row) => fixed(row.floor) },
-    { key: "coverage", name: "Coverage", get: (row) => row.coverage,
-      text: (row) => (known(row.coverage) ? Math.floor(row.coverage * 1000) / 10 + "%" : NONE) },
-    { key: "params", name: "Parameters", get: (row) => row.params, text: (row) => large(row.params), up: true },
-    { key: "macs", name: "MACs/frame", get: (row) => row.macs, text: (row) => large(row.macs), up: true },
-    { key: "latency", name: "p50 ms", get: (row) => row.latency && row.latency[0], up: true,
+    { key: "floor", name: "Floor", text: (row) => fixed(row.floor) },
+    { key: "coverage", name: "Coverage", text: (row) => (known(row.coverage) ? Math.floor(row.coverage * 1000) / 10 + "%" : NONE) },
+    { key: "params", name: "Parameters", axis: "parameters", text: (row) => large(row.params), up: true },
+    { key: "macs", name: "MACs/frame", axis: "MACs per frame", text: (row) => large(row.macs), up: true },
+    { key: "latency", name: "p50 ms", axis: "median latency of one clip, ms", timed: true, get: (row) => row.latency && row.latency[0], up: true,
       text: (row) => (row.latency ? short(row.latency[0]) + (row.valid === false ? ` ${row.state}` : "") : NONE) },
-    { key: "memory", name: "Peak MB", get: (row) => row.memory, up: true,
-      text: (row) => (known(row.memory) ? String(Math.round(row.memory / 1e6)) : NONE) },
-    { key: "fps", name: "Frames/s", get: (row) => row.fps, text: (row) => short(row.fps) },
-    { key: "joules", name: "J/clip", get: (row) => row.joules, text: (row) => short(row.joules), up: true },
-    { key: "runtime", name: "Runtime", get: (row) => row.runtime, up: true,
-      text: (row) => (row.runtime ? `${row.runtime}, ${row.device}` : NONE) },
+    { key: "memory", name: "Peak MB", axis: "peak memory, bytes", timed: true, text: (row) => megabytes(row.memory), up: true },
+    { key: "fps", name: "Frames/s", text: (row) => short(row.fps) },
+    { key: "joules", name: "J/clip", axis: "joules per clip", timed: true, text: (row) => short(row.joules), up: true },
+    { key: "runtime", name: "Runtime", text: (row) => (row.runtime ? `${row.runtime}, ${row.device}` : NONE), up: true },
     { key: "pretrained", name: "Pretrained on", get: weightsOf, text: weightsOf, up: true },
   ];
-  const AXES = {
-    macs: ["MACs per frame", (row) => row.macs],
-    params: ["parameters", (row) => row.params],
-    latency: ["median latency of one clip, ms", (row) => row.latency && row.latency[0]],
-    memory: ["peak memory, bytes", (row) => row.memory],
-    joules: ["joules per clip", (row) => row.joules],
-  };
-  const TIMED = new Set(["latency", "memory", "joules"]);
+  COLUMNS.forEach((column) => (column.get ||= (row) => row[column.key]));
+  const AXES = Object.fromEntries(COLUMNS.filter(({ axis }) => axis).map((column) => [column.key, column]));
   const FILTERS = [
     ["task", "Task", (row) => row.board.task],
     ["database", "Database", (row) => row.board.database],
@@ -126,7 +121,7 @@
     for (const [key, name, get] of FILTERS) {
       choose(key, name, [["", "all"], ...[...new Set(ROWS.map(get))].sort().map((value) => [value, value])]);
     }
-    choose("axis", "Plot against", Object.entries(AXES).map(([key, [name]]) => [key, name]));
+    choose("axis", "Plot against", Object.values(AXES).map(({ key, axis }) => [key, axis]));
     $("filters").append(button("Show all", () => { history.replaceState(null, "", "#"); readAddress(); draw(); }, { id: "reset" }));
     $("filters").addEventListener("submit", (event) => event.preventDefault());
   }
@@ -135,9 +130,10 @@
     const words = [row.name, row.model, weightsOf(row), row.runtime, row.source, row.board.task, ...(row.marks || []), ...(row.caveats || [])];
     return state.q.toLowerCase().split(/\s+/).every((word) => words.join(" ").toLowerCase().includes(word));
   }
+  const isUp = (column) => (state.dir ? state.dir === "up" : Boolean(column.up));
   function sorted(rows) {
     const column = COLUMNS.find(({ key }) => key === state.sort);
-    const up = state.dir ? state.dir === "up" : Boolean(column.up);
+    const up = isUp(column);
     return [...rows].sort((one, other) => {
       const [a, b] = [column.get(one), column.get(other)];
       if (!known(a) || !known(b)) return known(b) - known(a) || one.place - other.place;
@@ -151,7 +147,7 @@
       const all = board.rows.flatMap((row) => [row.value, row.floor, ...(row.interval || [])]).filter(known);
       const [low, high] = [Math.min(...all), Math.max(...all)];
       const pad = (high - low || 1) * 0.04;
-      board.scale = (value, width) => (((value - low + pad) / (high - low + 2 * pad)) * width).toFixed(1);
+      board.scale = (value, width) => ((value - low + pad) / (high - low + 2 * pad)) * width;
     }
     return board.scale;
   }
@@ -161,12 +157,12 @@
     if (known(row.floor)) picture.append(line(at(row.floor), 0, at(row.floor), 14, "floor"));
     if (hasInterval(row)) {
       const [low, high] = row.interval.map(at);
-      picture.append(svg("rect", { x: low, y: 4, width: Math.max(high - low, 1).toFixed(1), height: 6, class: "interval" }));
+      picture.append(svg("rect", { x: low, y: 4, width: Math.max(high - low, 1), height: 6, class: "interval" }));
     }
     picture.append(svg("circle", { cx: at(row.value), cy: 7, r: 3.5, class: "dot" }));
     return picture;
   }
-  const valueText = (row) => fixed(row.value) + (hasInterval(row) ? ` [${fixed(row.interval[0])}, ${fixed(row.interval[1])}]` : "");
+  const valueText = (row) => ends(row.value, ...(row.interval || []));
   function isBelowFloor(row) {
     return known(row.floor) && (row.board.higher ? row.value <= row.floor : row.value >= row.floor);
   }
@@ -222,13 +218,13 @@
   const list = (pairs) => h("dl", {}, pairs.filter(([, text]) => known(text) && text !== "").map(([name, text]) =>
     h("div", {}, h("dt", {}, name), h("dd", {}, String(text)))));
   function bars(title, entries, note) {
-    const ends = entries.flatMap(([, ...numbers]) => numbers).filter(known);
-    const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
+    const all = entries.flatMap(([, ...numbers]) => numbers).filter(known);
+    const [low, high] = [Math.min(0, ...all), Math.max(0, ...all)];
     const at = (value) => ((value - low) / (high - low || 1)) * 160;
-    return figure(title, note ? h("p", {}, note) : null, h("table", { class: "bars" }, h("tbody", {}, entries.map(([name, value, from, to]) =>
-      h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, fixed(value) + (known(from) ? ` [${fixed(from)}, ${fixed(to)}]` : "")),
+    return figure(title, note ? para(note) : null, h("table", { class: "bars" }, h("tbody", {}, entries.map(([name, value, from, to]) =>
+      h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ends(value, from, to)),
         h("td", {}, !known(value) ? null : svg("svg", { viewBox: "0 0 160 12", class: "hbar", "aria-hidden": "true" },
-          svg("rect", { x: Math.min(at(0), at(value)).toFixed(1), width: Math.abs(at(value) - at(0)).toFixed(1), y: 2, height: 8, class: "fill" }),
+          svg("rect", { x: Math.min(at(0), at(value)), width: Math.abs(at(value) - at(0)), y: 2, height: 8, class: "fill" }),
           known(from) ? line(at(from), 6, at(to), 6, "whisker") : null)))))));
   }
   function confusion({ classes, counts }) {
@@ -241,46 +237,43 @@
         return one;
       }));
     });
-    return figure("Confusion matrix", h("p", {}, "Rows: labelled. Columns: predicted. Annotated frames."),
+    return figure("Confusion matrix", para("Rows: labelled. Columns: predicted. Annotated frames."),
       h("table", { class: "confusion" }, h("thead", {}, h("tr", {}, h("td", {}), classes.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, rows)));
   }
+  // A picture of lines of points [x, y, low, high], all numbers from 0 to 1.
+  function chart(words, lines, [width, height], [low, high], name, diagonal) {
+    const [left, top] = [36, 8];
+    const x = (value) => left + value * width, y = (value) => top + (1 - value) * height;
+    const points = lines.flat();
+    return svg("svg", { viewBox: `0 0 ${left + width + 12} ${top + height + 24}`, class: "curve", role: "img", "aria-label": words },
+      diagonal ? line(x(0), y(0), x(1), y(1), "whisker") : null,
+      points.map(([at, , from, to]) => (known(from) ? line(x(at), y(from), x(at), y(to), "whisker") : null)),
+      lines.map((one) => svg("polyline", { points: one.map(([at, value]) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(" ") })),
+      points.map(([at, value]) => svg("circle", { cx: x(at), cy: y(value), r: 2.5 })),
+      label(left - 4, top + 4, high, "end"), label(left - 4, top + height, low, "end"), label(left + width / 2, top + height + 18, name));
+  }
   function curve(training) {
-    const [width, height, left, top] = [300, 120, 36, 8];
     const panels = [["loss", 2], ["held out", 3]].filter(([, at]) => training.some((epoch) => known(epoch[at])));
     return figure("Training", panels.map(([name, at]) => {
       const epochs = training.filter((epoch) => known(epoch[at]));
       const values = epochs.map((epoch) => epoch[at]);
       const [low, high, last] = [Math.min(...values), Math.max(...values), Math.max(...epochs.map(([epoch]) => epoch))];
-      const x = (epoch) => left + ((epoch - 1) / Math.max(last - 1, 1)) * width;
-      const y = (value) => top + (1 - (value - low) / (high - low || 1)) * height;
-      const folds = [...new Set(epochs.map((epoch) => epoch[1]))];
-      return svg("svg", { viewBox: `0 0 ${left + width + 12} ${top + height + 24}`, class: "curve", role: "img",
-        "aria-label": `${name} from ${short(values[0])} in epoch ${epochs[0][0]} to ${short(values.at(-1))} in epoch ${last}` },
-        folds.map((fold) => svg("polyline", { points: epochs.filter((epoch) => epoch[1] === fold)
-          .map((epoch) => `${x(epoch[0]).toFixed(1)},${y(epoch[at]).toFixed(1)}`).join(" ") })),
-        epochs.map((epoch) => svg("circle", { cx: x(epoch[0]).toFixed(1), cy: y(epoch[at]).toFixed(1), r: 2.5 })),
-        label(left - 4, top + 4, short(high), "end"), label(left - 4, top + height, short(low), "end"),
-        label(left + width / 2, top + height + 18, `${name} by epoch, 1 to ${last}`));
+      const folds = [...new Set(epochs.map((epoch) => epoch[1]))].map((fold) => epochs.filter((epoch) => epoch[1] === fold)
+        .map((epoch) => [(epoch[0] - 1) / Math.max(last - 1, 1), (epoch[at] - low) / (high - low || 1)]));
+      return chart(`${name} from ${short(values[0])} in epoch ${epochs[0][0]} to ${short(values.at(-1))} in epoch ${last}`, folds, [300, 120],
+        [low, high].map(short), `${name} by epoch, 1 to ${last}`);
     }));
   }
   function reliability(one) {
-    const [side, left, top] = [130, 28, 8];
-    const x = (value) => (left + value * side).toFixed(1), y = (value) => (top + (1 - value) * side).toFixed(1);
-    const panel = (name, points, diagonal) => svg("svg", { viewBox: `0 0 ${left + 2 * side} ${top + side + 24}`, class: "curve", role: "img",
-      "aria-label": `${name}: ` + points.map(([at, value]) => `${fixed(value)} at ${fixed(at)}`).join(", ") },
-      diagonal ? line(x(0), y(0), x(1), y(1), "whisker") : null,
-      points.map(([at, , low, high]) => (known(low) ? line(x(at), y(low), x(at), y(high), "whisker") : null)),
-      svg("polyline", { points: points.filter(([, value]) => known(value)).map(([at, value]) => `${x(at)},${y(value)}`).join(" ") }),
-      points.map(([at, value]) => (known(value) ? svg("circle", { cx: x(at), cy: y(value), r: 2.5 }) : null)),
-      label(left - 4, top + 8, "1", "end"), label(left - 4, top + side, "0", "end"), label(left + side / 2, top + side + 18, name));
-    const ends = ([value, low, high]) => (known(value) ? fixed(value) + (known(low) ? ` [${fixed(low)}, ${fixed(high)}]` : "") : null);
-    return figure("Calibration: " + one.part, list([["expected calibration error", ends(one.error)], ["Brier score", ends(one.brier)]]),
-      panel("right, by confidence", one.bins, true), panel("wrong, by share kept", one.kept, false));
+    const panel = (name, points, diagonal) => chart(`${name}: ` + points.map(([at, value]) => `${fixed(value)} at ${fixed(at)}`).join(", "),
+      [points.filter(([, value]) => known(value))], [130, 130], ["0", "1"], name, diagonal);
+    return figure("Calibration: " + one.part, list([["expected calibration error", ends(...one.error)], ["Brier score", ends(...one.brier)]]),
+      panel("right, by confidence", one.bins, true), panel("wrong, by share kept", one.kept));
   }
   function details(row) {
     const at = (place) => (known(place) ? DATA.shared[place] : {});
     const cards = [];
-    if (row.notes.length) cards.push(figure("Read with the value", h("ul", {}, row.notes.map((note) => h("li", {}, note)))));
+    if (row.notes.length) cards.push(figure("Read with the value", items(row.notes)));
     if (row.published) {
       cards.push(figure("Source", list([["source", row.source], ["confidence", row.confidence], ["plugin here", row.model]])));
       return h("div", { class: "cards" }, cards);
@@ -291,17 +284,17 @@
     if (row.tracks.length) {
       cards.push(bars("Tracks, the worst first", row.tracks.map(([place, value]) => [row.board.tracks[place], value]),
         `${row.tracks.length} of ${row.board.track_count}. Each by itself; the official value pools them and is not their mean.`));
-    } else if (row.untold) cards.push(figure("Tracks", h("p", {}, row.untold)));
+    } else if (row.untold) cards.push(figure("Tracks", para(row.untold)));
     if (row.training.length) cards.push(curve(row.training));
     cards.push(...row.calibration.map(reliability));
     const counts = at(row.counts);
     cards.push(figure("Cost", list([["parameters", large(row.params)], ["MACs per frame", large(row.macs)],
       ["p50, p90, p99 ms", row.latency && row.latency.map(short).join(", ")], ["frames per second", known(row.fps) ? short(row.fps) : null],
-      ["peak memory, MB", known(row.memory) ? Math.round(row.memory / 1e6) : null], ["joules per clip", row.joules],
+      ["peak memory, MB", row.memory && megabytes(row.memory)], ["joules per clip", row.joules],
       ["timed by", row.runtime && `${row.runtime}, ${row.device}, ${row.threads} threads`], ["whole run, s", row.seconds]])));
     cards.push(figure("Data", list([["floor", known(row.floor) ? `${fixed(row.floor)} (${row.floor_is})` : null], ["tracks", counts.tracks],
       ["annotated frames", counts.annotated_frames], ["frames filled by a rule", counts.frames_without_image],
-      ["tracks skipped", counts.skipped_tracks], ["problems", counts.problems_total]]), row.problems.length ? h("ul", {}, row.problems.map((one) => h("li", {}, one))) : null));
+      ["tracks skipped", counts.skipped_tracks], ["problems", counts.problems_total]]), row.problems.length ? items(row.problems) : null));
     cards.push(figure("Repeat it", h("pre", {}, h("code", {}, row.command)),
       button("Copy command", (event) => copy(row.command, event.target), { class: "copy" })));
     cards.push(figure("Machine and versions", list([...Object.entries(at(row.hardware)), ...Object.entries(at(row.versions))])));
@@ -326,13 +319,13 @@
     return best;
   }
   function pareto(board, rows) {
-    const [name, get] = AXES[state.axis];
+    const { axis: name, get, timed } = AXES[state.axis];
     const points = rows.filter((row) => get(row) > 0).map((row) => ({ row, cost: get(row), value: row.value, merit: merit(row),
-      clock: TIMED.has(state.axis) ? `${row.device}, ${row.threads} threads` : "",
-      ranked: !row.published && !row.marks.length && !(TIMED.has(state.axis) && row.valid === false) }));
+      clock: timed ? `${row.device}, ${row.threads} threads` : "",
+      ranked: !row.published && !row.marks.length && !(timed && row.valid === false) }));
     const without = rows.length - points.length;
     const note = without ? `${without} of ${rows.length} state no ${name.split(",")[0]} and are not drawn.` : "";
-    if (!points.length) return h("p", { class: "note" }, `Nothing here states its ${name}.`);
+    if (!points.length) return para(`Nothing here states its ${name}.`, "note");
     const best = frontier(points);
     const [width, height, left, top] = [640, 250, 52, 14];
     const costs = points.map((point) => Math.log10(point.cost));
@@ -393,11 +386,11 @@
     box.replaceChildren();
     if (!a) return;
     const close = button("Clear", () => set({ pick: [] }));
-    if (!b) return box.append(h("p", {}, `A: ${a.name}, ${a.board.task}. Tick a second result to compare it with.`), close);
+    if (!b) return box.append(para(`A: ${a.name}, ${a.board.task}. Tick a second result to compare it with.`), close);
     box.append(h("h2", {}, `${b.name} against ${a.name}`), ...compared(a, b), close);
   }
   function compared(a, b) {
-    const refuse = (why) => [h("p", { class: "why" }, `Not compared: ${why}.`)];
+    const refuse = (why) => [para(`Not compared: ${why}.`, "why")];
     if (a.at !== b.at) return refuse("they were not scored on the same task, edition, split and annotations");
     const { of, cells, reasons } = a.board.pairs;
     const [low, high] = [Math.min(a.place, b.place), Math.max(a.place, b.place)];
@@ -408,7 +401,7 @@
     if (a.place > b.place) [difference, from, to] = [-difference, -to, -from];
     const ratio = (one, other) => (one && known(other) ? "×" + short(other / one) : NONE);
     const verdict = from > 0 || to < 0 ? `the interval leaves out 0: ${(difference > 0) === a.board.higher ? "B" : "A"} is better` : "the interval holds 0: these tracks cannot tell them apart";
-    return [h("p", { class: "verdict" }, verdict), list([["task", `${a.board.task}, ${a.board.metric}`], ["A", valueText(a)], ["B", valueText(b)],
+    return [para(verdict, "verdict"), list([["task", `${a.board.task}, ${a.board.metric}`], ["A", valueText(a)], ["B", valueText(b)],
       ["B − A [95% interval]", `${signed(difference)} [${signed(from)}, ${signed(to)}]`], ["p", p < 0.001 ? "<0.001" : fixed(p)],
       ["detectable", fixed(detectable)], ["parameters B/A", ratio(a.params, b.params)], ["MACs B/A", ratio(a.macs, b.macs)],
       ["p50 B/A", ratio(a.latency && a.latency[0], b.latency && b.latency[0])], ["memory B/A", ratio(a.memory, b.memory)]])];
@@ -418,7 +411,7 @@
   function head(board) {
     return h("tr", {}, h("td", { class: "tick" }), columnsOf(board).map((column) => {
       const active = state.sort === column.key;
-      const up = active && (state.dir ? state.dir === "up" : Boolean(column.up));
+      const up = active && isUp(column);
       return h("th", { scope: "col", class: column.text ? "more" : null, "aria-sort": active ? (up ? "ascending" : "descending") : null },
         button(column.key === "value" && !board.higher ? "Value (lower is better)" : column.name, () => {
         set({ sort: column.key, dir: active ? (up ? "down" : "up") : "" });
@@ -432,7 +425,7 @@
     const body = h("tbody", {}, ordered.flatMap(rowOf));
     markTies(ordered);
     return h("section", { class: "board", id: "board-" + number, "aria-label": title }, h("h2", {}, title),
-      board.synthetic ? h("p", { class: "warning" }, "SYNTHETIC DATA: these values say nothing about real faces.") : null,
+      board.synthetic ? para("SYNTHETIC DATA: these values say nothing about real faces.", "warning") : null,
       board.annotations ? h("p", { class: "note" }, `annotations ${board.annotations}` + (board.level ? `, ${board.level * 100}% intervals over tracks` : "")) : null,
       pareto(board, ordered),
       h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": `Results of ${title}` }, h("table", { class: "results" }, h("thead", {}, head(board)), body)));
@@ -483,8 +476,8 @@
   document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); $("boards").focus(); });
   addEventListener("hashchange", () => { readAddress(); draw(); });
 
-  if (DATA.absent.length) $("footer").append(h("h2", {}, "Without a result"), h("ul", {}, DATA.absent.map((one) => h("li", {}, `${one.model} on ${one.task}: ${one.why}`))));
-  $("footer").append(h("p", {}, `Made by abawbench ${DATA.abawbench}. This file holds its own data and a script of its own (Apache-2.0), and asks nothing of any network.`));
+  if (DATA.absent.length) $("footer").append(h("h2", {}, "Without a result"), items(DATA.absent.map((one) => `${one.model} on ${one.task}: ${one.why}`)));
+  $("footer").append(para(`Made by abawbench ${DATA.abawbench}. This file holds its own data and a script of its own (Apache-2.0), and asks nothing of any network.`));
   makeFilters();
   readAddress();
   draw();

@@ -109,6 +109,8 @@ def test_what_nothing_changes_costs_exactly_nothing(
     assert [one.severity for one in noise.severities] == [1, 5]
     assert missing.severities[1].value < found.clean
     assert missing.severities[1].change.value == pytest.approx(missing.severities[1].value - found.clean)
+    changes = [one.mean for one in found.disturbed] + [s.change for one in found.disturbed for s in one.severities]
+    assert all((change.low is None) == (change.reason is not None) for change in changes)
     assert noise.severities[0].psnr_db > noise.severities[1].psnr_db  # type: ignore[operator]
     assert "sound-codec" in found.not_asked
     with pytest.raises(UsageError, match="disturbs audio, which the model does not have"):
