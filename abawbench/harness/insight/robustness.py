@@ -172,5 +172,7 @@ def _psnr(run: ScoredRun, corruption: Corruption, severity: int) -> float | None
 
 
 def _change(found: Difference) -> Change:
-    numbers = (found.value, found.low, found.high, found.p_value)
-    return Change(*(x if np.isfinite(x) else None for x in numbers), reason=found.reason)
+    value, low, high, p_value = (
+        x if np.isfinite(x) else None for x in (found.value, found.low, found.high, found.p_value)
+    )
+    return Change(value, low, high, p_value, found.reason)
