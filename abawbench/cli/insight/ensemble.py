@@ -23,8 +23,8 @@ Examples:
 
 The value is out of fold: of each track, by what was fitted to tracks of other subjects. The in-sample value beside it
 is what a fit to the scored tracks themselves would claim. The best single run is chosen with all labels in hand.
-The interval is of the value over all people like these. A test set of few people strays by itself: of m people, beside
-the n of this one, the interval for it is wider by the root of 1 + n/m.
+The interval is of the value over all people like these, and takes what was fitted as given. A test set of few people
+strays by itself: of m people, beside the n of this one, the interval for it is wider by the root of 1 + n/m.
 
 Exit status: 0 written, 2 wrong usage, or runs that do not belong together.
 """
