@@ -10,6 +10,8 @@ settings.register_profile("abawbench", deadline=None, suppress_health_check=[Hea
 settings.load_profile("abawbench")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# where tests run in processes of their own, these are told that there is a terminal of 80 columns
+os.environ.pop("COLUMNS", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
