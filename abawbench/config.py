@@ -66,13 +66,18 @@ def network_wanted(folder: Path) -> bool:
     return wanted
 
 
+def read_toml(file: Path) -> dict[str, Any]:
+    """Return what a TOML file holds. Raises UsageError naming one that is none."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: not valid TOML: {error}") from error
+
+
 def _read(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
-    try:
-        found = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: not valid TOML: {error}") from error
+    found = read_toml(file)
     unknown = next((name for name in found if name not in KEYS), None)
     if unknown is not None:
         # passed over, a misspelt table would leave a run on other data than was meant

@@ -1,7 +1,6 @@
 """``--config``: the options of a command out of a TOML file, under the same names."""
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import click
 
+from abawbench.config import read_toml
 from abawbench.contracts.errors import UsageError
 
 
@@ -18,10 +18,7 @@ def read_options(file: Path, context: click.Context) -> dict[str, Any]:
     A key is a long option without its dashes. A table stands for an option of ``NAME=VALUE``. Raises UsageError naming
     file and key for what the command has not, and for a value that the option does not take.
     """
-    try:
-        given = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: not valid TOML: {error}") from error
+    given = read_toml(file)
     known = {
         name.removeprefix("--"): option
         for option in context.command.params

@@ -61,12 +61,11 @@ def list_plugins(what: str, as_json: bool, as_csv: bool) -> int:
 
     rows = [[p.kind, plain(p.name), plain(_summary(p)), plain(p.distribution), plain(p.version)] for p in found]
     headers = ["kind", "name", "what it is", "distribution", "version"]
-    width, known = options.terminal_width()
-    columns = [
-        [f"{heading}  ", *cells] for heading, *cells in zip(headers, *rows, strict=True)
-    ]  # tabulate pads headings
+    width = options.terminal_width()
+    # tabulate pads headings
+    columns = [[f"{heading}  ", *cells] for heading, *cells in zip(headers, *rows, strict=True)]
     taken = sum(max(map(len, cells)) + 2 for place, cells in enumerate(columns) if place != 2)
-    room = max(width - taken, LEAST) if known else None  # of the only column that may go on below
+    room = None if width is None else max(width - taken, LEAST)  # of the only column that may go on below
     click.echo(tabulate(rows, headers, disable_numparse=True, maxcolwidths=[None, None, room, None, None]))
     for callback in plugins.callbacks():
         click.echo(plain(f"follows every run: {callback}"))

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
+WIDE = 150
+"""Columns where nothing says how many there are."""
 LOST = 3
 """Exit status of results to which scored data is missing, because a track could not be read."""
 
@@ -385,13 +387,13 @@ def show(records: "Sequence[Record]", form: Form) -> None:
         return
     from abawbench.report.terminal import LEGEND, fitted_table, parts_text
 
-    width, known = terminal_width()
+    width = terminal_width()
     for synthetic in (False, True):
         chosen = [record for record in records if record.database.synthetic == synthetic]
         if chosen:
-            click.echo(fitted_table(chosen, width, wide=form.wide or not known, colour=has_colour()))
+            click.echo(fitted_table(chosen, width or WIDE, wide=form.wide or width is None, colour=has_colour()))
         if chosen and form.parts:
-            click.echo("\n" + parts_text(chosen, width))
+            click.echo("\n" + parts_text(chosen, width or WIDE))
     if form.explain:
         click.echo("\n" + LEGEND, nl=False)
 
@@ -423,11 +425,11 @@ def _cell(value: object) -> object:
     return "; ".join(map(str, value)) if isinstance(value, list | tuple | set | frozenset) else value
 
 
-def terminal_width() -> tuple[int, bool]:
-    """Return the columns of the terminal, or 150 where there is none, and whether anything said so."""
-    told = os.environ.get("COLUMNS", "").isdigit()
-    known = told or sys.stdout.isatty()
-    return (max(shutil.get_terminal_size((150, 24)).columns, 40) if known else 150), known
+def terminal_width() -> int | None:
+    """Return the columns of the terminal; None where nothing says how many there are."""
+    if not os.environ.get("COLUMNS", "").isdigit() and not sys.stdout.isatty():
+        return None
+    return max(shutil.get_terminal_size((WIDE, 24)).columns, 40)
 
 
 def has_colour() -> bool:

@@ -118,6 +118,11 @@ def decode_text(data: bytes, where: object) -> str:
     except UnicodeDecodeError as error:
         line = "" if wide else f":{data.count(bytes([10]), 0, error.start) + 1}"
         raise DataError(f"{where}{line}: not {'UTF-16' if wide else 'UTF-8'} text; save it as UTF-8") from error
+    return end_with_line_feeds(text)
+
+
+def end_with_line_feeds(text: str) -> str:
+    """Return text of which each line ends in a line feed, whatever editor ended it."""
     return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

@@ -1,13 +1,12 @@
 """A comparison as text: a table for the terminal, Markdown for a pull request, JSON for machines."""
 
 import json
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 from abawbench.compare.comparison import Comparison, Ratio, TaskComparison
 from abawbench.compare.gate import Check
 from abawbench.report.table import SYNTHETIC
-from abawbench.system.text import NONE, markdown, number, plain
+from abawbench.system.text import NONE, markdown, number, plain, wrap
 
 MARKS = {"pass": "✅", "fail": "❌", "unsure": "❓", "refused": "🚫"}
 
@@ -35,12 +34,8 @@ def comparison_text(
     if found:
         lines += ["", *(f"{bullet}{MARKS[one.outcome]} {escape(one.what)}: {escape(one.words)}" for one in found)]
     if width is not None and not md:
-        lines = [part for line in lines for part in (_wrap(line, width) if "\n" not in line else [line])]
+        lines = [part for line in lines for part in (wrap(line, width) if "\n" not in line else [line])]
     return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def _wrap(line: str, width: int) -> list[str]:
-    return textwrap.wrap(line, width, subsequent_indent="  ") or [""]
 
 
 def _table(columns: Mapping[str, Sequence[str]], fmt: str) -> str:

@@ -1,13 +1,12 @@
 """The runs of a folder as a list: when, what, how good, and where."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from abawbench.compare.sides import Run
 from abawbench.records.record import Record
 from abawbench.report.table import value_text
-from abawbench.system.text import plain
+from abawbench.system.text import plain, wrap
 
 
 def runs_table(runs: Sequence[Run], folder: Path, width: int | None = None) -> str:
@@ -38,7 +37,7 @@ def runs_table(runs: Sequence[Run], folder: Path, width: int | None = None) -> s
         lines = [head, rule, *(line for pair in zip(rows, below, strict=True) for line in pair)]
     why = [f"{plain(_place(run, folder))}: {plain(str(run.record.reason))}" for run in runs if run.record.reason]
     if width is not None:
-        why = [part for line in why for part in textwrap.wrap(line, width, subsequent_indent="  ")]
+        why = [part for line in why for part in wrap(line, width)]
     return "\n".join([*lines, *(["", *why] if why else [])])
 
 

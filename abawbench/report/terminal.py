@@ -1,11 +1,10 @@
 """Tables that fit a terminal: the columns that matter most, the others folded below; colour; bars."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 from abawbench.records.record import Record
 from abawbench.report.table import CAVEATS, COVERAGE, SETTINGS, stack_heading, table_columns, table_notes, value_heading
-from abawbench.system.text import NONE, number, plain
+from abawbench.system.text import NONE, number, plain, wrap
 
 GAP = 2
 """Blanks between columns."""
@@ -64,11 +63,11 @@ def fitted_table(records: Sequence[Record], width: int, *, wide: bool = False, c
         every["model"], marks = _number_marks(records)
         shown = _choose(every, value_heading(records), width)
     told = [name for name in columns if name not in shown and not (name == PERCENTILES and P50 in shown)]
-    lines = [*_wrap(" · ".join(title), width), "", *_body(every, shown, records, colour=colour)]
+    lines = [*wrap(" · ".join(title), width), "", *_body(every, shown, records, colour=colour)]
     below = marks + (_fold(every, told, records) if told else [])
     notes = table_notes(records)
     for block in (below, notes):
-        lines += [""] * bool(block) + [line for text in block for line in _wrap(text, width)]
+        lines += [""] * bool(block) + [line for text in block for line in wrap(text, width)]
     return "\n".join(lines)
 
 
@@ -200,7 +199,3 @@ def _fold(columns: Mapping[str, Sequence[str]], told: Sequence[str], records: Se
         who = columns["model"][place] + " " if "model" in columns else ""
         lines.append(f"{who}{plain(record.task)}: " + ", ".join(f"{name} {columns[name][place]}" for name in own))
     return [*lines, "--wide shows every column"]
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent="  ") or [""]

@@ -1,6 +1,7 @@
 """Text from plugins and files, made safe to print and to put into Markdown."""
 
 import re
+import textwrap
 from decimal import Decimal
 
 NONE = "–"
@@ -57,6 +58,11 @@ def millions(value: float | None) -> str:
     if value is None:
         return NONE
     return f"{number(value / 1e9)}G" if value >= 1e9 else f"{number(value / 1e6)}M"
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Return a line in as many as it takes for none to be longer, those after the first set in; one if it is empty."""
+    return textwrap.wrap(text, width, subsequent_indent="  ") or [""]
 
 
 def count(number: int, what: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abawbench.contracts.database import Labels
-from abawbench.contracts.text import name_kind, read_regular
+from abawbench.contracts.text import end_with_line_feeds, name_kind, read_regular
 
 EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
 ACTION_UNITS = ("AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26")
@@ -115,7 +115,7 @@ def _with_line_feeds(data: bytes) -> bytes:
         text = data.decode("utf-16" if wide else "utf-8")
     except UnicodeDecodeError:
         raise RowError("is no UTF-8 or UTF-16 text; save it as UTF-8") from None
-    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").encode()
+    return end_with_line_feeds(text).encode()
 
 
 def _check_header(line: str, form: Format) -> None:

@@ -126,8 +126,7 @@ def compare(
     elif as_json:
         click.echo(comparison_table.comparison_json(found, done, status if wanted else None), nl=False)
     else:
-        width, known = options.terminal_width()
-        text = comparison_table.comparison_text(found, done, fmt=fmt or "simple", width=width if known else None)
+        text = comparison_table.comparison_text(found, done, fmt=fmt or "simple", width=options.terminal_width())
         click.echo(text, nl=False)
     return status
 

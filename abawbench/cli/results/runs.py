@@ -83,8 +83,7 @@ def runs(
     elif as_csv:
         options.print_csv([_fields(run) for run in shown])
     elif shown:
-        width, known = options.terminal_width()
-        click.echo(runs_table(shown, folder, width if known else None))
+        click.echo(runs_table(shown, folder, options.terminal_width()))
     else:
         click.echo("nothing is outdated" if prune else "no runs")
     if not (prune and shown):

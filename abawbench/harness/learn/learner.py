@@ -117,8 +117,7 @@ class TrackLearner(Learner):
                 raise PluginError(f"model '{self.model.name}' gave scores of shape {scores.shape}, not {wanted}")
             row, told = find_outside(task, scores, decided=False)
             if told:
-                remedy = "clip them, or bring them to that scale"
-                raise PluginError(f"model '{self.model.name}', track '{track.id}', frame {row}: {told}; {remedy}")
+                raise PluginError(f"model '{self.model.name}', track '{track.id}', frame {row}: {told}")
             found.append(finish_scores(scores, np.arange(len(scores)), self.setting.protocol))
         return found
 

@@ -149,17 +149,18 @@ def refuse_outside(task: Task, entries: Entries) -> None:
     given = entries.scores if entries.decisions is None else entries.decisions
     row, told = find_outside(task, np.asarray(given), decided=entries.decisions is not None)
     if told:
-        raise DataError(f"{entries.where(row)}: {told}; clip them, or bring them to that scale")
+        raise DataError(f"{entries.where(row)}: {told}")
 
 
 def find_outside(task: Task, given: NDArray[Any], *, decided: bool) -> tuple[int, str]:
-    """Return the first row of decisions or scores that holds what the task does not allow, and it in words."""
+    """Return the first row of decisions or scores that holds what the task does not allow, and what to do, in words."""
     values, outputs, ranges = (_ranged if decided else _scored)(task, given)
     for column, name, (low, high) in zip(values.T, outputs, ranges, strict=True):
         wrong = np.flatnonzero((column < low - SLACK) | (column > high + SLACK))
         if wrong.size:
             row, share = int(wrong[0]), f"{wrong.size} of {len(column)} rows"
-            return row, f"{name} {column[row]:g} is outside {low:g} to {high:g}, and so are {share}"
+            what = f"{name} {column[row]:g} is outside {low:g} to {high:g}, and so are {share}"
+            return row, f"{what}; clip them, or bring them to that scale"
     return 0, ""
 
 

@@ -8,40 +8,19 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from counted_tracks import Frames, task
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from abawbench.contracts import DataError, Task, Track, UsageError
+from abawbench.contracts import DataError, Track, UsageError
 from abawbench.contracts.problems import Problems
 from abawbench.contracts.text import name_kind, read_table
 from abawbench.harness.score.prediction_files import FilePredictions, read_prediction_file
-from abawbench.plugins import default_plugins
 from abawbench_plugins.databases._manifest import read_manifest
 
 NAMES = ("a", "Smith, J", "b;c", 'd "e"')
 
-
-class Frames(Track):
-    """A track that is only counted."""
-
-    subject, rate = "somebody", 30.0
-
-    def __init__(self, name: str, n_frames: int) -> None:
-        self.id, self.n_frames = name, n_frames
-
-    def frame_mask(self) -> NDArray[np.bool_]:
-        raise AssertionError("scoring a file looks at no image")
-
-    frames = frame_files = frame_mask
-
-
 TRACKS = [Frames(name, 2) for name in NAMES]
-
-
-def task(name: str) -> Task:
-    found: Task = default_plugins().get("task", name).build()
-    return found
 
 
 def read(path: Path, name: str, tracks: Sequence[Track] = TRACKS, **options: str) -> FilePredictions:

@@ -1,7 +1,5 @@
 """Every form of prediction file: what is read, what is refused and where."""
 
-from collections.abc import Sequence
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -10,47 +8,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from counted_tracks import Frames, task
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from abawbench.contracts import (
     AbawbenchError,
     DataError,
     Decided,
     PluginError,
-    Task,
     Template,
-    Track,
     UsageError,
 )
 from abawbench.harness.score.prediction_files import FilePredictions, read_prediction_file, submission_of
-from abawbench.plugins import default_plugins
 from abawbench_plugins.tasks import submissions
-
-
-class Frames(Track):
-    """A track that is only counted."""
-
-    subject, rate = "somebody", 30.0
-
-    def __init__(self, name: str, n_frames: int, pattern: str = "{:05d}.jpg", first: int = 1) -> None:
-        self.id, self.n_frames, self._pattern, self._first = name, n_frames, pattern, first
-
-    def frame_names(self) -> Sequence[str]:
-        return [f"{self.id}/{self._pattern.format(i + self._first)}" for i in range(self.n_frames)]
-
-    def frame_mask(self) -> NDArray[np.bool_]:
-        raise AssertionError("scoring a file looks at no image")
-
-    frames = frame_files = frame_mask
-
-
-@cache
-def task(name: str) -> Task:
-    found: Task = default_plugins().get("task", name).build()
-    return found
-
 
 VIDEOS = [Frames("3-30-640x360", 3), Frames("28-30-1280x720-2_left", 2)]
 CLIPS = [Frames("00007", 9), Frames("12660", 9)]

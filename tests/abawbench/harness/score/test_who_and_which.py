@@ -4,43 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from unicodedata import normalize
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
+from counted_tracks import Frames, task
 
 import abawbench
-from abawbench.contracts import DataError, Task, Track, UsageError
+from abawbench.contracts import DataError, UsageError
 from abawbench.harness.score.prediction_files import FilePredictions, read_prediction_file
-from abawbench.plugins import default_plugins
 
 LONG, SHORT = 4, 3
-
-
-class Frames(Track):
-    """A track that is only counted."""
-
-    subject, rate = "somebody", 30.0
-
-    def __init__(self, name: str, n_frames: int) -> None:
-        self.id, self.n_frames = name, n_frames
-
-    def frame_mask(self) -> NDArray[np.bool_]:
-        raise AssertionError("scoring a file looks at no image")
-
-    frames = frame_files = frame_mask
-
 
 TRACKS = [Frames(normalize("NFC", "Zoë"), LONG), Frames("ben", SHORT)]
 
 
-def task() -> Task:
-    found: Task = default_plugins().get("task", "va").build()
-    return found
-
-
 def read(path: Path, rows: Sequence[str], **options: str) -> FilePredictions:
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return read_prediction_file(path, task(), TRACKS, **options)  # type: ignore[arg-type]
+    return read_prediction_file(path, task("va"), TRACKS, **options)  # type: ignore[arg-type]
 
 
 def table(first: int, form: str = "NFC", left_out: Sequence[int] = ()) -> list[str]:
@@ -97,7 +75,7 @@ def test_headers_in_capitals_and_of_r_are_read(tmp_path: Path, header: str) -> N
 def test_a_path_to_a_track_is_told_its_name(tmp_path: Path, name: str, hint: str) -> None:
     (tmp_path / "x.csv").write_text(f"track,frame,valence,arousal\n{name},0,0,0\n")
     with pytest.raises(DataError, match=hint):
-        read_prediction_file(tmp_path / "x.csv", task(), [*TRACKS, Frames("007", 1)])
+        read_prediction_file(tmp_path / "x.csv", task("va"), [*TRACKS, Frames("007", 1)])
 
 
 def test_an_official_name_of_another_form_is_told_the_right_one(tmp_path: Path) -> None:
@@ -109,11 +87,10 @@ def test_a_table_of_a_toolkit_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "ben.csv").write_text("frame, success, AU01_c\n1, 1, 0.00\n")
     for path in (tmp_path / "ben.csv", tmp_path):
         with pytest.raises(UsageError, match="a table of openface; say so by --form openface"):
-            read_prediction_file(path, task(), TRACKS)
-    units: Task = default_plugins().get("task", "au").build()
+            read_prediction_file(path, task("va"), TRACKS)
     (tmp_path / "ben.csv").write_text("frame, success, AU01_c\n0, 1, 0.00\n")
     with pytest.raises(DataError, match=r"ben\.csv:2: frame 0, and openface counts frames from 1"):
-        read_prediction_file(tmp_path / "ben.csv", units, TRACKS, form="openface")
+        read_prediction_file(tmp_path / "ben.csv", task("au"), TRACKS, form="openface")
 
 
 def test_spellings_of_one_person_are_no_independent_people(tmp_path: Path) -> None:
